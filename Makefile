@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: MIT
+#
+# Faultline's build. `make help` lists the targets; everything made lands in $(O), build/ unless said otherwise.
+#
+# Sources are found by folder, so a new file needs no line here. lib/ and mm/ (and the page-table walker)
+# see only include/ and the arch seam, and link into libmm.a; the host tests build the same files again.
+
+O ?= build
+V ?= 0
+DEBUG ?= 0
+MEM ?= 512M
+SMP ?= 1
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$1' '$(patsubst $(O)/%,%,$2)')
+
+# ---- tools ----
+
+ifeq ($(origin CROSS_COMPILE),undefined)
+ifneq ($(shell command -v x86_64-elf-gcc 2>/dev/null),)
+CROSS_COMPILE := x86_64-elf-
+endif
+endif
+ifeq ($(origin CC),default)
+CC := $(CROSS_COMPILE)gcc
+endif
+LD := $(CROSS_COMPILE)ld
+AR := $(CROSS_COMPILE)ar
+NM := $(CROSS_COMPILE)nm
+NASM ?= nasm
+PYTHON ?= $(shell test -x /usr/bin/python3 && echo /usr/bin/python3 || echo python3)
+MUSL_CC ?= musl-gcc
+STRIP := $(CROSS_COMPILE)strip
+
+IS_CLANG := $(findstring clang,$(notdir $(CC)))
+
+# ---- flags ----
+
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+	-Wvla -Wundef -Wpointer-arith -Wwrite-strings
+CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pie -fno-pic -mcmodel=kernel -mno-red-zone \
+	-mgeneral-regs-only -fcf-protection=none -fno-stack-protector -fno-strict-aliasing \
+	-fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-common \
+	-fmacro-prefix-map=$(CURDIR)/= $(WARNINGS)
+NASMFLAGS := -f elf64 -g -F dwarf -w+error
+LDFLAGS := -nostdlib -static --build-id=none -z max-page-size=4096 -z noexecstack
+ifneq ($(IS_CLANG),)
+CFLAGS += --target=x86_64-unknown-none-elf
+endif
+ifeq ($(DEBUG),1)
+# A trap instead of a report: the undefined operation ends in a panic with a backtrace.
+CFLAGS += -DCONFIG_DEBUG -fsanitize=undefined -fno-sanitize=alignment -fsanitize-undefined-trap-on-error
+NASMFLAGS += -DCONFIG_DEBUG
+KOUT := $(O)/debug
+else
+KOUT := $(O)
+endif
+
+LIB_INC := -Iinclude -Iarch/x86_64/include
+KERN_INC := $(LIB_INC) -I.
+
+# ---- sources ----
+
+LIB_SRC := $(sort $(wildcard lib/*.c mm/*.c) $(wildcard arch/x86_64/mm/pgtable.c))
+KERN_SRC := $(sort $(filter-out arch/x86_64/mm/pgtable.c,$(wildcard arch/x86_64/*.c arch/x86_64/*/*.c)) \
+	$(wildcard kernel/*.c kernel/*/*.c fs/*.c fs/*/*.c drivers/*.c drivers/*/*.c))
+ASM_SRC := $(sort $(wildcard arch/x86_64/*.asm arch/x86_64/*/*.asm))
+
+LIB_OBJ := $(LIB_SRC:%.c=$(KOUT)/obj/%.o)
+KERN_OBJ := $(KERN_SRC:%.c=$(KOUT)/obj/%.o) $(ASM_SRC:%.asm=$(KOUT)/obj/%.asm.o)
+OBJ := $(LIB_OBJ) $(KERN_OBJ)
+
+USER_SRC := $(sort $(wildcard user/*.c))
+USER_BIN := $(USER_SRC:user/%.c=$(O)/user/%)
+UTEST_SRC := $(sort $(wildcard tests/user/*.c))
+UTEST_BIN := $(UTEST_SRC:tests/user/%.c=$(O)/tests/user/%)
+
+.PHONY: all
+all: kernel user ## the kernel (DEBUG=1: with assertions) and the programs
+
+# ---- the kernel ----
+
+.PHONY: kernel
+kernel: $(KOUT)/kernel.elf
+
+# Objects are rebuilt when the compiler or a flag changes.
+FLAGS_TEXT := $(CC) $(CFLAGS) $(NASM) $(NASMFLAGS) $(LD) $(LDFLAGS)
+$(KOUT)/flags: FORCE
+	@mkdir -p $(@D); printf '%s\n' '$(FLAGS_TEXT)' | cmp -s - $@ || printf '%s\n' '$(FLAGS_TEXT)' >$@
+
+$(LIB_OBJ): INC := $(LIB_INC)
+$(KERN_OBJ): INC := $(KERN_INC)
+# The compiler must not turn memcpy()'s own loop into a call of memcpy().
+$(filter $(KOUT)/obj/lib/string.o,$(LIB_OBJ)): EXTRA := $(if $(IS_CLANG),-fno-builtin,-fno-tree-loop-distribute-patterns)
+
+$(KOUT)/obj/%.o: %.c $(KOUT)/flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(EXTRA) $(INC) -MMD -MP -c $< -o $@
+
+$(KOUT)/obj/%.asm.o: %.asm $(KOUT)/flags
+	$(call say,NASM,$<)
+	@mkdir -p $(@D)
+	$(Q)$(NASM) $(NASMFLAGS) -Iarch/x86_64/ -I$(<D)/ -MD $(@:.o=.d) -MP -MT $@ $< -o $@
+
+$(KOUT)/libmm.a: $(LIB_OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@; $(AR) rcsD $@ $(LIB_OBJ)
+
+LINK = $(LD) $(LDFLAGS) -T linker.ld -o $@ $(KERN_OBJ) --whole-archive $(KOUT)/libmm.a --no-whole-archive
+
+# Linked twice: the first link says where the functions are, the second carries the table for backtraces.
+# The table ends the read-only data, behind the code, so no function moves.
+KSYMS := $(wildcard tools/ksyms.py)
+ifneq ($(KSYMS),)
+$(KOUT)/kernel.nosyms.elf: $(KERN_OBJ) $(KOUT)/libmm.a linker.ld
+	$(Q)$(LINK)
+
+$(KOUT)/ksyms.asm: $(KOUT)/kernel.nosyms.elf $(KSYMS)
+	$(call say,KSYMS,$@)
+	$(Q)$(NM) -n $< | $(PYTHON) $(KSYMS) >$@
+
+$(KOUT)/ksyms.o: $(KOUT)/ksyms.asm
+	$(Q)$(NASM) $(NASMFLAGS) $< -o $@
+
+$(KOUT)/kernel.elf: $(KOUT)/ksyms.o
+	$(call say,LD,$@)
+	$(Q)$(LINK) $<
+else
+$(KOUT)/kernel.elf: $(KERN_OBJ) $(KOUT)/libmm.a linker.ld
+	$(call say,LD,$@)
+	$(Q)$(LINK)
+endif
+
+# ---- programs: static, musl ----
+
+USER_CFLAGS := -std=gnu11 -O2 -g -static -pthread -Wall -Wextra -Werror -Iinclude -Itests/user
+
+.PHONY: user
+user: $(USER_BIN)
+.PHONY: tests-user
+tests-user: $(UTEST_BIN)
+
+$(O)/user/%: user/%.c
+	$(call say,MUSL,$<)
+	@mkdir -p $(@D)
+	$(Q)$(MUSL_CC) $(USER_CFLAGS) -MMD -MP -MF $@.d -MT $@ $< -o $@
+
+$(O)/tests/user/%: tests/user/%.c
+	$(call say,MUSL,$<)
+	@mkdir -p $(@D)
+	$(Q)$(MUSL_CC) $(USER_CFLAGS) -MMD -MP -MF $@.d -MT $@ $< -o $@
+
+# ---- make run: the GRUB image ----
+
+ISO := $(KOUT)/faultline.iso
+INITRAMFS := $(O)/initramfs.cpio
+
+$(INITRAMFS): $(O)/user/init $(USER_BIN) tools/mkinitramfs.py tools/elf.py
+	$(call say,CPIO,$@)
+	$(Q)$(PYTHON) tools/mkinitramfs.py -o $@ --init $(O)/user/init \
+		$(foreach u,$(filter-out $(O)/user/init,$(USER_BIN)),--add $u:/usr/bin/$(notdir $u))
+
+$(ISO): $(KOUT)/kernel.elf $(INITRAMFS) tools/grub.cfg
+	$(call say,GRUB,$@)
+	$(Q)rm -rf $(KOUT)/iso && mkdir -p $(KOUT)/iso/boot/grub
+	$(Q)$(STRIP) -o $(KOUT)/iso/boot/kernel.elf $(KOUT)/kernel.elf
+	$(Q)cp $(INITRAMFS) $(KOUT)/iso/boot/initramfs.cpio
+	$(Q)cp tools/grub.cfg $(KOUT)/iso/boot/grub/grub.cfg
+	$(Q)grub-mkrescue -o $@ $(KOUT)/iso >$(KOUT)/grub.log 2>&1 || { cat $(KOUT)/grub.log; exit 1; }
+
+.PHONY: image run run-image
+image: ## the bootable GRUB image, faultline.iso
+	@tools/setup run
+	@$(MAKE) $(ISO)
+
+run: ## from a fresh checkout to a BusyBox shell (MEM=512M SMP=1; Ctrl-A X leaves)
+	@tools/setup run
+	@$(MAKE) run-image
+
+# The guest switches the machine off through the debug-exit device, which gives QEMU status 33.
+run-image: $(ISO)
+	@echo 'Ctrl-A X leaves.'
+	@qemu-system-x86_64 -accel tcg -cpu max,-la57 -m $(MEM) -smp $(SMP) -nic none -display none -no-reboot \
+		-device isa-debug-exit,iobase=0xf4,iosize=0x04 -serial mon:stdio -boot d -cdrom $(ISO); \
+		status=$$?; [ $$status = 33 ] || exit $$status
+
+# ---- tests ----
+
+PYTEST := O=$(abspath $(O)) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider -o console_output_style=classic --rootdir tests
+
+ifneq ($(filter host-%,$(MAKECMDGOALS)),)
+include tests/host/host.mk
+endif
+
+.PHONY: test test-built quick quick-built bench
+test: ## everything: host units, user tests on Linux and here, whole programs (under 25 minutes)
+	@tools/setup test
+	@$(MAKE) test-built
+
+quick: ## the same with one boot for all user tests (under 2 minutes)
+	@tools/setup test
+	@$(MAKE) quick-built
+
+TEST_NEEDS := kernel user tests-user
+test-built: $(TEST_NEEDS)
+	@$(MAKE) DEBUG=1 kernel
+	-@$(MAKE) $(O)/linux/vmlinuz
+	@$(MAKE) host-build
+	@$(PYTEST) tests $(PYTEST_ARGS)
+
+quick-built: $(TEST_NEEDS)
+	@$(MAKE) host-build
+	@$(PYTEST) tests --quick $(PYTEST_ARGS)
+
+ifneq ($(wildcard user/mmbench.c),)
+bench: kernel $(O)/user/mmbench $(O)/user/init $(O)/linux/vmlinuz ## the same benchmarks here and on Linux, in guest instructions
+	@$(PYTHON) tools/bench.py --build-dir $(O) $(O)/user/mmbench $(BENCH_ARGS)
+endif
+
+# The distribution's kernel, for --kernel linux.
+$(O)/linux/vmlinuz:
+	$(call say,FETCH,$@)
+	$(Q)tools/linux-kernel $(@D)
+
+# ---- lint ----
+
+FORMATTED = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
+CHECKED = $(LIB_SRC) $(KERN_SRC)
+
+.PHONY: lint lint-built format check-format check-layers check-imports imports check-docs check-static check-builds
+lint: ## format, layers, imports, docs, GCC and Clang, release and debug, static checkers
+	@tools/setup lint
+	@$(MAKE) lint-built
+
+lint-built: check-layers check-imports check-docs check-format check-builds check-static
+
+check-layers:
+	@$(PYTHON) tools/check_layers.py
+
+check-docs:
+	@$(PYTHON) tools/check_docs.py
+
+# The subsystem's whole dependency on the machine, on one reviewed page.
+IMPORTS = { $(NM) -u $(O)/libmm.a; $(NM) -u $(O)/debug/libmm.a; } | awk 'NF == 2 {print $$2}' | sort -u | \
+	{ $(NM) --defined-only $(O)/libmm.a $(O)/debug/libmm.a | awk 'NF == 3 {print $$3}' | sort -u >$(O)/libmm.defined; \
+	comm -23 - $(O)/libmm.defined; }
+
+check-imports: $(O)/libmm.a
+	@$(MAKE) DEBUG=1 $(O)/debug/libmm.a
+	@$(IMPORTS) | diff -u tools/mm_imports.txt - && echo "imports of libmm.a: as reviewed"
+
+imports: $(O)/libmm.a ## writes tools/mm_imports.txt anew
+	@$(MAKE) DEBUG=1 $(O)/debug/libmm.a
+	@$(IMPORTS) >tools/mm_imports.txt
+
+check-format:
+	@clang-format --dry-run -Werror $(FORMATTED) && echo "format: clean"
+
+format: ## applies .clang-format
+	@clang-format -i $(FORMATTED)
+
+check-builds:
+	@$(MAKE) kernel
+	@$(MAKE) DEBUG=1 kernel
+	@$(MAKE) CC=clang O=$(O)/clang kernel
+	@$(MAKE) CC=clang DEBUG=1 O=$(O)/clang kernel
+
+check-static:
+	@cppcheck -q --std=c11 --enable=warning,portability --inline-suppr --suppressions-list=tools/cppcheck.txt \
+		--error-exitcode=1 $(KERN_INC) -D__x86_64__ $(CHECKED)
+	@clang-tidy --quiet --warnings-as-errors='*' $(CHECKED) -- $(filter-out -W%,$(CFLAGS)) $(KERN_INC) 2>/dev/null
+	@echo "static checkers: clean"
+
+compile_commands.json: FORCE ## for editors
+	@printf '[' >$@; sep=; for f in $(LIB_SRC) $(KERN_SRC); do \
+		printf '%s\n{"directory":"$(CURDIR)","file":"%s","command":"$(CC) $(CFLAGS) $(KERN_INC) -c %s"}' \
+		"$$sep" "$$f" "$$f"; sep=,; done >>$@; printf '\n]\n' >>$@
+
+# ---- the rest ----
+
+.PHONY: gdb
+gdb: ## the debug kernel under gdb: boots `PROG ARGS` (default: a shell) and stops at kernel_main
+	@tools/setup gdb
+	@$(MAKE) DEBUG=1 kernel user
+	@./run --build-dir $(O) --debug --gdb -- $(or $(PROG),busybox sh -c 'echo booted') </dev/null & \
+		gdb -q $(O)/debug/kernel.elf -ex 'target remote :1234' -ex 'hbreak kernel_main' -ex continue; kill $$! 2>/dev/null || :
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z][a-z_.]*\):[^#=]*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{printf "  make %-22s %s\n", $$1, $$2}'
+	@echo '  variables: O=DIR V=1 DEBUG=1 CC=clang CROSS_COMPILE=x86_64-elf-'
+
+.PHONY: clean
+clean: ## removes what was built
+	$(Q)rm -rf $(O)
+
+.PHONY: FORCE
+FORCE:
+
+-include $(OBJ:.o=.d) $(USER_BIN:%=%.d) $(UTEST_BIN:%=%.d)

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Part of the seam: which CPU this is.
+ * tests/host/include/arch/cpu.h replaces this file on the host.
+ */
+#ifndef ARCH_CPU_H
+#define ARCH_CPU_H
+
+#include <kern/types.h>
+
+#define MAX_CPUS 64
+
+/* What GS points to in the kernel. Offsets are pinned by static_assert in cpu/percpu.c for NASM. */
+struct cpu {
+	struct cpu *self;	   /* 0 */
+	unsigned long user_rsp;	   /* 8: syscall entry's scratch */
+	unsigned long kstack_top;  /* 16: top of the running task's kernel stack */
+	struct task *current_task; /* 24 */
+	unsigned int id;	   /* 32 */
+	unsigned int need_resched; /* 36: set from interrupts, read on the way back to user mode */
+	unsigned int irq_depth;	   /* 40: interrupt handlers active on this CPU */
+	unsigned int apic_id;	   /* 44 */
+	struct tlb_context *tlb;   /* the address space in CR3; NULL: the kernel's own */
+	struct tss *tss;	   /* [I] */
+};
+
+extern struct cpu cpus[MAX_CPUS]; /* cpu/percpu.c */
+
+static inline unsigned int cpu_id(void)
+{
+	unsigned int id;
+
+	__asm__("movl %%gs:32, %0" : "=r"(id));
+	return id;
+}
+
+static inline struct cpu *this_cpu(void)
+{
+	struct cpu *c;
+
+	__asm__("movq %%gs:0, %0" : "=r"(c));
+	return c;
+}
+
+static inline void cpu_relax(void)
+{
+	__asm__ volatile("pause" ::: "memory");
+}
+
+#endif

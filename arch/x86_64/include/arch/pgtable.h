@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Part of the seam: page tables as memory. Nothing here executes a privileged instruction, so the
+ * host compiles the same file. Entry format: Intel SDM vol. 3A, 4.5, table 4-20.
+ *
+ * A PTE is in one of three states: none (0); present (a page, perhaps without access for PROT_NONE:
+ * hardware P clear, PTE_PROTNONE set); or, later, a swap entry.
+ */
+#ifndef ARCH_PGTABLE_H
+#define ARCH_PGTABLE_H
+
+#include <arch/page.h>
+#include <kern/atomic.h>
+#include <kern/types.h>
+#include <sync/spinlock.h>
+
+typedef u64 pte_t;
+
+#define PTE_P (1UL << 0)	/* present */
+#define PTE_W (1UL << 1)	/* writable */
+#define PTE_U (1UL << 2)	/* user */
+#define PTE_PWT (1UL << 3)
+#define PTE_PCD (1UL << 4)
+#define PTE_A (1UL << 5)	/* accessed */
+#define PTE_D (1UL << 6)	/* dirty */
+#define PTE_PS (1UL << 7)	/* a 2 MiB or 1 GiB page, in an upper level */
+#define PTE_G (1UL << 8)	/* global, when P is set */
+#define PTE_PROTNONE (1UL << 8) /* page without access, when P is clear */
+#define PTE_SPECIAL (1UL << 9)	/* software: no struct page behind it counts (the zero page) */
+#define PTE_NX (1UL << 63)
+#define PTE_ADDR_MASK 0x000ffffffffff000UL
+
+/* One address space's tables. The root's upper half is the kernel's and shared by all. */
+struct pgtable {
+	pte_t *root;	       /* [I] direct-map address of the top table */
+	spinlock_t lock;       /* upper-level entries being added */
+	atomic_long_t nr_tables; /* table pages below the root, for VmPTE and the OOM score */
+};
+
+static inline bool pte_none(pte_t e)
+{
+	return e == 0;
+}
+
+static inline bool pte_present(pte_t e)
+{
+	return e & (PTE_P | PTE_PROTNONE);
+}
+
+static inline bool pte_write(pte_t e)
+{
+	return e & PTE_W;
+}
+
+static inline bool pte_dirty(pte_t e)
+{
+	return e & PTE_D;
+}
+
+static inline bool pte_young(pte_t e)
+{
+	return e & PTE_A;
+}
+
+static inline bool pte_special(pte_t e)
+{
+	return e & PTE_SPECIAL;
+}
+
+static inline unsigned long pte_pfn(pte_t e)
+{
+	return (e & PTE_ADDR_MASK) >> PAGE_SHIFT;
+}
+
+static inline pte_t pte_make(unsigned long pfn, pte_t prot)
+{
+	return ((pte_t)pfn << PAGE_SHIFT) | prot;
+}
+
+/* New access rights, same page; accessed and dirty are kept. */
+static inline pte_t pte_modify(pte_t e, pte_t prot)
+{
+	return (e & (PTE_ADDR_MASK | PTE_A | PTE_D | PTE_SPECIAL)) | prot;
+}
+
+static inline pte_t pte_read(const pte_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+/* Publishes: what was written to the page before is visible to whoever sees the entry. */
+static inline void pte_set(pte_t *p, pte_t e)
+{
+	__atomic_store_n(p, e, __ATOMIC_RELEASE);
+}
+
+/* Takes the entry out, together with accessed and dirty bits the CPU sets meanwhile. */
+static inline pte_t pte_get_and_clear(pte_t *p)
+{
+	return __atomic_exchange_n(p, 0, __ATOMIC_ACQ_REL);
+}
+
+/* Clears bits that the CPU never sets by itself (W, P), losing no A or D. */
+static inline void pte_clear_bits(pte_t *p, pte_t bits)
+{
+	__atomic_and_fetch(p, ~bits, __ATOMIC_ACQ_REL);
+}
+
+/* The boot address space's top table; its upper half is what every address space shares (mm/kmap.c). */
+extern pte_t *kernel_root;
+
+struct page;
+
+/* 0, or -ENOMEM. Copies the kernel's half from the boot tables. */
+int __must_check pgtable_init(struct pgtable *pt);
+/* Frees the root; every user table must be gone (pgtable_free_range). */
+void pgtable_destroy(struct pgtable *pt);
+
+/* The entry for va, or NULL when a table on the way is absent. mmap_lock held, any mode. */
+pte_t *pgtable_find(const struct pgtable *pt, unsigned long va);
+/* The same, adding absent tables (zeroed). NULL when memory ran out. mmap_lock held, any mode. */
+pte_t *pgtable_alloc(struct pgtable *pt, unsigned long va);
+/*
+ * Iteration over existing tables: returns the first entry at or after *va and below end whose table
+ * exists, sets *va to its address and *stop to where this table (or the range) ends. NULL when none.
+ * Skips whole absent subtrees, so an empty range costs its page-table pages, not its length.
+ */
+pte_t *pgtable_next(const struct pgtable *pt, unsigned long *va, unsigned long end,
+		    unsigned long *stop);
+/* The lock of the table page that holds this entry: guards its entries and the map counts they own. */
+spinlock_t *pte_lockptr(const pte_t *pte);
+
+/*
+ * Unlinks tables that only served [start, end). floor and ceiling bound what belongs to nobody
+ * else: the end of the mapping before and the start of the one after (0 and TASK_SIZE at the edges).
+ * Entries must be clear. Each table page goes to release(), which frees it after the TLB flush.
+ * mmap_lock held for writing.
+ */
+void pgtable_free_range(struct pgtable *pt, unsigned long start, unsigned long end,
+			unsigned long floor, unsigned long ceiling,
+			void (*release)(void *arg, struct page *table), void *arg);
+/* Gives one unlinked table page back; for release(), after the flush. */
+void pgtable_free_page(struct page *table);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What kernel/main.c asks of the machine while booting, in this order.
+ */
+#ifndef ARCH_SETUP_H
+#define ARCH_SETUP_H
+
+#include <arch/boot_info.h>
+#include <arch/trap_frame.h>
+
+/* GDT, IDT, TSS with its own double-fault stack, CR0/CR4/EFER bits, system-call MSRs, FPU, GS. */
+void arch_cpu_init(void);
+/* Final kernel page tables (W^X), direct map, struct pages, and all free RAM to the buddy allocator. */
+void arch_memory_init(const struct boot_info *bi);
+/* Interrupt controllers, the clock (calibrated TSC) and the timer. */
+void arch_irq_init(void);
+
+/* Routes an ISA interrupt line to fn, called with interrupts off. 0 or -EBUSY. */
+int irq_register(unsigned int isa_irq, void (*fn)(void *arg), void *arg);
+
+/* kernel/main.c: entered once from arch boot code, interrupts off, on the boot stack. */
+void kernel_main(const struct boot_info *bi) __attribute__((noreturn));
+
+/* Prints a symbolised backtrace on the console; tf NULL: of the caller. */
+void arch_backtrace(const struct trap_frame *tf);
+/* Prints tf and the control registers on the console. */
+void arch_show_registers(const struct trap_frame *tf);
+/* The caller's registers as a trap would have saved them. */
+void arch_capture_registers(struct trap_frame *tf);
+/* Stops the machine for good; status goes to QEMU's debug-exit device when there is one. */
+#define ARCH_STOP_OFF 0x10u
+#define ARCH_STOP_PANIC 0x20u
+void arch_stop(unsigned int status) __attribute__((noreturn));
+
+/* The archive has been unpacked: its frames go to the buddy allocator. */
+void arch_free_initrd(const struct boot_info *bi);
+/* The frame has a struct page (frames in holes between RAM may have none). */
+bool arch_pfn_valid(unsigned long pfn);
+/* Bytes of kernel image, for "Memory:" in the log and /proc/meminfo. */
+unsigned long arch_kernel_image_bytes(void);
+
+#endif

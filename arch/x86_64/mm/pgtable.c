@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * x86_64 four-level page tables as memory: find, add, iterate, free. No privileged instruction, so
+ * that the host runs this very file under its simulated MMU.
+ *
+ * An upper-level entry goes from none to a table under pgtable.lock and back to none only with
+ * mmap_lock held for writing; readers under mmap_lock therefore walk without a lock.
+ */
+#include <arch/pgtable.h>
+#include <kern/err.h>
+#include <kern/failpoint.h>
+#include <kern/string.h>
+#include <mm/page.h>
+#include <mm/page_alloc.h>
+#include <mm/stats.h>
+
+/* Rights are decided in the last level alone. */
+#define TABLE_BITS (PTE_P | PTE_W | PTE_U | PTE_A)
+#define USER_ENTRIES (PTRS_PER_TABLE / 2)
+
+static inline unsigned long table_index(unsigned long va, unsigned int shift)
+{
+	return (va >> shift) & (PTRS_PER_TABLE - 1);
+}
+
+static inline pte_t *entry_table(pte_t e)
+{
+	return phys_to_virt(e & PTE_ADDR_MASK);
+}
+
+static struct page *table_alloc(void)
+{
+	struct page *page;
+
+	if (fail_point(FAIL_PAGETABLE))
+		return NULL;
+	page = alloc_pages(GFP_KERNEL | __GFP_ZERO, 0);
+	if (!page)
+		return NULL;
+	page->flags = 1UL << PG_pgtable;
+	page->ptl = 0;
+	page->pt_next = NULL;
+	stat_inc(NR_PAGETABLE);
+	return page;
+}
+
+static void table_free(struct page *page)
+{
+	page->flags = 0;
+	stat_add(NR_PAGETABLE, -1);
+	free_pages(page, 0);
+}
+
+void pgtable_free_page(struct page *table)
+{
+	table_free(table);
+}
+
+int pgtable_init(struct pgtable *pt)
+{
+	struct page *page = table_alloc();
+
+	if (!page)
+		return -ENOMEM;
+	pt->root = page_address(page);
+	memcpy(pt->root + USER_ENTRIES, kernel_root + USER_ENTRIES, USER_ENTRIES * sizeof(pte_t));
+	spin_lock_init(&pt->lock);
+	atomic_set(&pt->nr_tables, 0);
+	return 0;
+}
+
+void pgtable_destroy(struct pgtable *pt)
+{
+	ASSERT(atomic_read(&pt->nr_tables) == 0);
+	table_free(virt_to_page(pt->root));
+	pt->root = NULL;
+}
+
+pte_t *pgtable_find(const struct pgtable *pt, unsigned long va)
+{
+	pte_t *table = pt->root;
+
+	for (unsigned int shift = PGD_SHIFT; shift > PAGE_SHIFT; shift -= 9) {
+		pte_t e = __atomic_load_n(&table[table_index(va, shift)], __ATOMIC_ACQUIRE);
+
+		if (!(e & PTE_P))
+			return NULL;
+		table = entry_table(e);
+	}
+	return &table[table_index(va, PAGE_SHIFT)];
+}
+
+/* Puts a new table behind *entry unless someone was faster. */
+static bool table_add(struct pgtable *pt, pte_t *entry)
+{
+	struct page *page = table_alloc();
+
+	if (!page)
+		return false;
+	spin_lock(&pt->lock);
+	if (pte_none(*entry)) {
+		__atomic_store_n(entry, page_to_phys(page) | TABLE_BITS, __ATOMIC_RELEASE);
+		atomic_inc(&pt->nr_tables);
+		page = NULL;
+	}
+	spin_unlock(&pt->lock);
+	if (page)
+		table_free(page);
+	return true;
+}
+
+pte_t *pgtable_alloc(struct pgtable *pt, unsigned long va)
+{
+	pte_t *table = pt->root;
+
+	for (unsigned int shift = PGD_SHIFT; shift > PAGE_SHIFT; shift -= 9) {
+		pte_t *entry = &table[table_index(va, shift)];
+
+		if (unlikely(!(__atomic_load_n(entry, __ATOMIC_ACQUIRE) & PTE_P)) &&
+		    !table_add(pt, entry))
+			return NULL;
+		table = entry_table(*entry);
+	}
+	return &table[table_index(va, PAGE_SHIFT)];
+}
+
+pte_t *pgtable_next(const struct pgtable *pt, unsigned long *va, unsigned long end,
+		    unsigned long *stop)
+{
+	unsigned long a = *va;
+
+	while (a < end) {
+		pte_t *table = pt->root;
+		unsigned int shift = PGD_SHIFT;
+
+		for (; shift > PAGE_SHIFT; shift -= 9) {
+			pte_t e = __atomic_load_n(&table[table_index(a, shift)], __ATOMIC_ACQUIRE);
+
+			if (!(e & PTE_P))
+				break;
+			table = entry_table(e);
+		}
+		if (shift == PAGE_SHIFT) {
+			*va = a;
+			*stop = min((a | (PMD_SIZE - 1)) + 1, end);
+			return &table[table_index(a, PAGE_SHIFT)];
+		}
+		a = (a | ((1UL << shift) - 1)) + 1;
+	}
+	return NULL;
+}
+
+spinlock_t *pte_lockptr(const pte_t *pte)
+{
+	return (spinlock_t *)&virt_to_page(pte)->ptl;
+}
+
+/* What one pgtable_free_range() call carries down the levels. */
+struct free_range {
+	struct pgtable *pt;
+	unsigned long floor, ceiling;
+	void (*release)(void *arg, struct page *table);
+	void *arg;
+};
+
+/* table's entries span 1 << shift bytes each; children are visited before they are unlinked. */
+static void free_level(const struct free_range *fr, pte_t *table, unsigned int shift,
+		       unsigned long start, unsigned long end)
+{
+	unsigned long span = 1UL << shift, next;
+
+	for (unsigned long va = start; va < end; va = next) {
+		pte_t *entry = &table[table_index(va, shift)];
+		unsigned long base = ALIGN_DOWN(va, span);
+
+		next = min(base + span, end);
+		if (pte_none(*entry))
+			continue;
+		if (shift > PMD_SHIFT)
+			free_level(fr, entry_table(*entry), shift - 9, va, next);
+		if (base >= fr->floor && base + span <= fr->ceiling) {
+			struct page *child = virt_to_page(entry_table(*entry));
+
+			__atomic_store_n(entry, 0, __ATOMIC_RELEASE);
+			atomic_dec(&fr->pt->nr_tables);
+			stat_inc(PGTABLE_FREED);
+			fr->release(fr->arg, child);
+		}
+	}
+}
+
+void pgtable_free_range(struct pgtable *pt, unsigned long start, unsigned long end,
+			unsigned long floor, unsigned long ceiling,
+			void (*release)(void *arg, struct page *table), void *arg)
+{
+	const struct free_range fr = { pt, floor, ceiling, release, arg };
+
+	free_level(&fr, pt->root, PGD_SHIFT, start, end);
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * /proc/sys: knobs that can be changed at run time, and constants that programs ask for. As in Linux the
+ * permission bits bind root too.
+ */
+#include <arch/thread.h>
+#include <fs/procfs/internal.h>
+#include <kern/err.h>
+#include <kern/knobs.h>
+#include <kern/string.h>
+#include <kernel/pid.h>
+#include <kernel/random.h>
+#include <kernel/utsname.h>
+#include <mm/page_alloc.h>
+#include <mm/slab.h>
+
+#define CAP_LAST_CAP 40
+
+static int sysctl_permission(const struct inode *inode, int mask)
+{
+	u32 mode = inode->mode;
+
+	if (current->cred.fsuid == 0)
+		mode >>= 6;
+	else if (current->cred.fsgid == 0)
+		mode >>= 3;
+	return mask & ~mode & 7 ? -EACCES : 0;
+}
+
+static const struct inode_ops sysctl_iops = { .permission = sysctl_permission,
+					      .release = proc_release_inode };
+
+/* Cuts the white space around a number off. */
+static char *trim(char *text)
+{
+	size_t len;
+
+	while (*text == ' ' || *text == '\t' || *text == '\n')
+		text++;
+	len = strlen(text);
+	while (len && (text[len - 1] == ' ' || text[len - 1] == '\t' || text[len - 1] == '\n'))
+		text[--len] = 0;
+	return text;
+}
+
+/* ---- knobs ---- */
+
+struct sysctl_knob {
+	const char *name;
+	const unsigned long *value;
+};
+
+static int knob_show(struct seq *s)
+{
+	const struct sysctl_knob *k = s->node->entry->data;
+
+	seq_dec(s, READ_ONCE(*k->value), 1);
+	seq_putc(s, '\n');
+	return 0;
+}
+
+static int knob_write(const struct proc_node *node, char *text)
+{
+	const struct sysctl_knob *k = node->entry->data;
+
+	return knob_set(k->name, trim(text));
+}
+
+#define KNOB(file, knob, variable)                                                                 \
+	{                                                                                          \
+		.name = file, .mode = S_IFREG | 0644, .iops = &sysctl_iops, .show = knob_show,     \
+		.write = knob_write, .data = &(const struct sysctl_knob)                           \
+		{                                                                                  \
+			knob, &(variable)                                                          \
+		}                                                                                  \
+	}
+
+/* ---- constants ---- */
+
+static int constant_show(struct seq *s)
+{
+	seq_puts(s, s->node->entry->data);
+	seq_putc(s, '\n');
+	return 0;
+}
+
+static int number_show(struct seq *s)
+{
+	seq_dec(s, *(const unsigned long *)s->node->entry->data, 1);
+	seq_putc(s, '\n');
+	return 0;
+}
+
+#define CONSTANT(file, text)                                                                       \
+	{                                                                                          \
+		.name = file, .mode = S_IFREG | 0444, .iops = &sysctl_iops, .show = constant_show, \
+		.data = text                                                                       \
+	}
+#define NUMBER(file, number)                                                                       \
+	{                                                                                          \
+		.name = file, .mode = S_IFREG | 0444, .iops = &sysctl_iops, .show = number_show,   \
+		.data = &(const unsigned long)                                                     \
+		{                                                                                  \
+			number                                                                     \
+		}                                                                                  \
+	}
+
+/* ---- vm ---- */
+
+/* Any number but 0 gives back what is cached and unused: 1 pages, 2 kernel objects, 3 both. */
+static int drop_caches_write(const struct proc_node *node __maybe_unused, char *text)
+{
+	unsigned long what;
+
+	if (kstrtoul(trim(text), 0, &what) || what < 1 || what > 4)
+		return -EINVAL;
+	if (what & 2) {
+		kstack_drain();
+		(void)slab_shrink();
+	}
+	if (what & 3)
+		drain_pcp();
+	return 0;
+}
+
+/* Counters are summed when they are read: there is nothing to refresh. */
+static int stat_refresh_show(struct seq *s __maybe_unused)
+{
+	return 0;
+}
+
+static int stat_refresh_write(const struct proc_node *node __maybe_unused,
+			      char *text __maybe_unused)
+{
+	return 0;
+}
+
+static const struct proc_entry vm_entries[] = {
+	{ .name = "drop_caches",
+	  .mode = S_IFREG | 0200,
+	  .iops = &sysctl_iops,
+	  .show = stat_refresh_show,
+	  .write = drop_caches_write },
+	KNOB("max_map_count", "vm.max_map_count", knob_max_map_count),
+	NUMBER("min_free_kbytes", 0), /* no pages are set aside yet */
+	KNOB("mmap_min_addr", "vm.mmap_min_addr", knob_mmap_min_addr),
+	KNOB("overcommit_memory", "vm.overcommit_memory", knob_overcommit_memory),
+	KNOB("overcommit_ratio", "vm.overcommit_ratio", knob_overcommit_ratio),
+	{ .name = "stat_refresh",
+	  .mode = S_IFREG | 0600,
+	  .iops = &sysctl_iops,
+	  .show = stat_refresh_show,
+	  .write = stat_refresh_write },
+	KNOB("swappiness", "vm.swappiness", knob_swappiness),
+	{ 0 },
+};
+
+/* ---- kernel ---- */
+
+static int uts_name_show(struct seq *s)
+{
+	char name[__NEW_UTS_LEN + 1];
+
+	spin_lock(&utsname_lock);
+	memcpy(name, s->node->entry->data, sizeof(name));
+	spin_unlock(&utsname_lock);
+	seq_puts(s, name);
+	seq_putc(s, '\n');
+	return 0;
+}
+
+static int uts_name_write(const struct proc_node *node, char *text)
+{
+	char *name = (char *)node->entry->data;
+
+	spin_lock(&utsname_lock);
+	(void)strscpy(name, text, __NEW_UTS_LEN + 1);
+	spin_unlock(&utsname_lock);
+	return 0;
+}
+
+#define UTS_CONSTANT(file, member)                                                                 \
+	{                                                                                          \
+		.name = file, .mode = S_IFREG | 0444, .iops = &sysctl_iops, .show = constant_show, \
+		.data = system_utsname.member                                                      \
+	}
+#define UTS_NAME(file, member)                                                                     \
+	{                                                                                          \
+		.name = file, .mode = S_IFREG | 0644, .iops = &sysctl_iops, .show = uts_name_show, \
+		.write = uts_name_write, .data = system_utsname.member                             \
+	}
+
+/* A random (version 4) UUID, RFC 4122. */
+static void put_uuid(struct seq *s, const u8 *bytes)
+{
+	for (unsigned int i = 0; i < 16; i++) {
+		u8 b = bytes[i];
+
+		if (i == 6)
+			b = (b & 0x0f) | 0x40;
+		if (i == 8)
+			b = (b & 0x3f) | 0x80;
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			seq_putc(s, '-');
+		seq_hex(s, b, 2);
+	}
+	seq_putc(s, '\n');
+}
+
+static int uuid_show(struct seq *s)
+{
+	u8 bytes[16];
+
+	random_bytes(bytes, sizeof(bytes));
+	put_uuid(s, bytes);
+	return 0;
+}
+
+/* Chosen when first asked for. */
+static int boot_id_show(struct seq *s)
+{
+	static spinlock_t lock = SPINLOCK_INIT;
+	static u8 id[16];
+	static bool chosen;
+	u8 fresh[16];
+
+	random_bytes(fresh, sizeof(fresh));
+	spin_lock(&lock);
+	if (!chosen)
+		memcpy(id, fresh, sizeof(id));
+	chosen = true;
+	spin_unlock(&lock);
+	put_uuid(s, id);
+	return 0;
+}
+
+static const struct proc_entry random_entries[] = {
+	{ .name = "boot_id", .mode = S_IFREG | 0444, .iops = &sysctl_iops, .show = boot_id_show },
+	NUMBER("entropy_avail", 256),
+	NUMBER("poolsize", 256),
+	{ .name = "uuid", .mode = S_IFREG | 0444, .iops = &sysctl_iops, .show = uuid_show },
+	{ 0 },
+};
+
+#define DIR(n, table)                                                                              \
+	{                                                                                          \
+		.name = n, .mode = S_IFDIR | 0555, .iops = &proc_dir_iops, .fops = &proc_dir_fops, \
+		.children = table                                                                  \
+	}
+
+static const struct proc_entry kernel_entries[] = {
+	NUMBER("cap_last_cap", CAP_LAST_CAP),
+	CONSTANT("core_pattern", "core"),
+	UTS_NAME("domainname", domainname),
+	UTS_NAME("hostname", nodename),
+	NUMBER("ngroups_max", ARRAY_SIZE(((struct cred *)0)->groups)),
+	UTS_CONSTANT("osrelease", release),
+	UTS_CONSTANT("ostype", sysname),
+	NUMBER("pid_max", PID_MAX),
+	DIR("random", random_entries),
+	KNOB("randomize_va_space", "kernel.randomize_va_space", knob_aslr),
+	NUMBER("tainted", 0),
+	UTS_CONSTANT("version", version),
+	{ 0 },
+};
+
+/* ---- fs ---- */
+
+static const struct proc_entry fs_entries[] = {
+	CONSTANT("file-max", "9223372036854775807"),
+	NUMBER("nr_open", 1048576),
+	{ 0 },
+};
+
+const struct proc_entry sysctl_entries[] = {
+	DIR("fs", fs_entries),
+	DIR("kernel", kernel_entries),
+	DIR("vm", vm_entries),
+	{ 0 },
+};

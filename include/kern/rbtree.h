@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A red-black tree whose nodes live inside the objects, with an optional value a subtree
+ * (an augmentation, e.g. the largest gap below a node) kept right through every rotation.
+ * Algorithm: Guibas and Sedgewick 1978; insertion and deletion cases as in Cormen et al., chapter 13.
+ */
+#ifndef KERN_RBTREE_H
+#define KERN_RBTREE_H
+
+#include <kern/types.h>
+
+struct rb_node {
+	unsigned long parent_color; /* parent pointer | colour bit */
+	struct rb_node *left, *right;
+};
+
+struct rb_root {
+	struct rb_node *node;
+};
+
+#define RB_ROOT { NULL }
+#define rb_entry(p, type, member) container_of(p, type, member)
+
+/*
+ * Recomputes the augmented value of one node from the node itself and its children.
+ * Returns true when it changed, so that a walk towards the root may stop early. May be NULL.
+ */
+typedef bool (*rb_update_fn)(struct rb_node *node);
+
+/*
+ * Links node as the child *link of parent (found by the caller's descent), rebalances, and updates
+ * augmented values from node to the root.
+ */
+void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *parent,
+	       struct rb_node **link, rb_update_fn update);
+void rb_erase(struct rb_root *root, struct rb_node *node, rb_update_fn update);
+/* The node's own value changed: recompute from it towards the root until nothing changes. */
+void rb_propagate(struct rb_node *node, rb_update_fn update);
+
+struct rb_node *rb_first(const struct rb_root *root);
+struct rb_node *rb_last(const struct rb_root *root);
+struct rb_node *rb_next(const struct rb_node *node);
+struct rb_node *rb_prev(const struct rb_node *node);
+
+static inline struct rb_node *rb_parent(const struct rb_node *n)
+{
+	return (struct rb_node *)(n->parent_color & ~1UL);
+}
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A sparse array of pointers indexed by unsigned long: a radix tree of 64-slot nodes that grows
+ * towards the root. The caller's spinlock guards it (the mapping's lock in mm). Nodes come from a slab
+ * cache and are allocated by xa_reserve() alone; erasing never fails.
+ */
+#ifndef KERN_XARRAY_H
+#define KERN_XARRAY_H
+
+#include <kern/types.h>
+#include <sync/spinlock.h>
+
+struct xa_node;
+
+struct xarray {
+	struct xa_node *root;
+	unsigned int height;  /* levels; 0 when empty */
+	unsigned long count; /* entries stored */
+};
+
+void xa_init(struct xarray *xa);
+/* Sets up the node cache; once, after kmem_cache_init(). */
+void xa_cache_init(void);
+/* The entry at index, or NULL. */
+void *xa_load(const struct xarray *xa, unsigned long index);
+/*
+ * Stores a non-NULL entry, replacing what was there; never allocates. 0, or -EAGAIN when nodes are
+ * missing: xa_reserve() and try again.
+ */
+int __must_check xa_store(struct xarray *xa, unsigned long index, void *entry);
+/*
+ * Adds the nodes that xa_store(index) needs. Called without the array's lock, which it takes while it
+ * links nodes and not while it allocates them; so what it added may be gone again when xa_store() comes.
+ * 0 or -ENOMEM. May sleep.
+ */
+int __must_check xa_reserve(struct xarray *xa, spinlock_t *lock, unsigned long index);
+/* Removes and returns the entry, or NULL. Empty nodes are freed. */
+void *xa_erase(struct xarray *xa, unsigned long index);
+/* The first entry with *index <= i <= last; sets *index to i. NULL when there is none. */
+void *xa_find(const struct xarray *xa, unsigned long *index, unsigned long last);
+/* Frees all nodes (entries are the caller's). */
+void xa_destroy(struct xarray *xa);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What mm/ asks about the task on whose behalf it works. mm/ never sees `current`: kernel/sys_mm.c
+ * answers in the kernel, tests/host/sim answers on the host.
+ */
+#ifndef MM_CALLER_H
+#define MM_CALLER_H
+
+#include <kern/types.h>
+
+enum caller_limit { LIMIT_AS, LIMIT_DATA, LIMIT_STACK, LIMIT_MEMLOCK };
+
+/* The soft limit in bytes; ~0UL is no limit. */
+unsigned long caller_rlimit(enum caller_limit which);
+bool caller_has_ipc_lock(void); /* CAP_IPC_LOCK: no RLIMIT_MEMLOCK */
+bool caller_has_rawio(void);	/* CAP_SYS_RAWIO: may map below mmap_min_addr */
+bool caller_has_sys_admin(void); /* CAP_SYS_ADMIN: uses the commit reserve */
+/* A random number for address-space randomisation and the like. */
+u64 caller_random(void);
+/* Counts a minor or major fault for the task's rusage. */
+void caller_count_fault(bool major);
+
+struct file;
+/* References to the file behind a mapping: mm/ only keeps them and hands them out. */
+void file_get(struct file *f);
+void file_put(struct file *f);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The one way for a page to appear: hardware faults, populate, mlock and kernel accesses to user memory
+ * all end in mm_handle_fault()'s four phases.
+ */
+#ifndef MM_FAULT_H
+#define MM_FAULT_H
+
+#include <kern/types.h>
+
+struct mm;
+
+enum fault_access { FAULT_READ, FAULT_WRITE, FAULT_EXEC };
+
+/* What the CPU said. */
+struct fault_info {
+	unsigned long addr;	  /* the exact byte */
+	enum fault_access access;
+	bool present;		  /* the entry was present: a protection fault */
+	bool user;		  /* the access came from user mode */
+};
+
+enum fault_result {
+	FAULT_DONE,   /* the access may be repeated and will get further */
+	FAULT_RETRY,  /* internal: look again from the start */
+	FAULT_MAPERR, /* SIGSEGV, SEGV_MAPERR: nothing is mapped there */
+	FAULT_ACCERR, /* SIGSEGV, SEGV_ACCERR: the mapping forbids it */
+	FAULT_BUS,    /* SIGBUS, BUS_ADRERR: beyond end of file, or a read error */
+	FAULT_OOM,    /* no memory */
+	FAULT_KILLED, /* a fatal signal came while waiting */
+};
+
+/* Takes mmap_lock for reading (for writing to grow a stack). May sleep. */
+enum fault_result mm_handle_fault(struct mm *mm, const struct fault_info *info);
+
+#endif

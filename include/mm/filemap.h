@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The page cache of one file: folios by page offset, and the vmas that map them.
+ *
+ * Lock letters: [M] mapping->lock, [R] i_mmap_lock, [I] fixed.
+ */
+#ifndef MM_FILEMAP_H
+#define MM_FILEMAP_H
+
+#include <kern/list.h>
+#include <kern/xarray.h>
+#include <mm/page.h>
+#include <sync/rwsem.h>
+#include <sync/spinlock.h>
+
+struct mapping;
+struct vma;
+
+struct mapping_ops {
+	/*
+	 * Fills a locked, new folio that is not up to date. 0 or -EIO. NULL: the file has no backing
+	 * store (tmpfs) and a new folio is zeroes.
+	 */
+	int (*read_folio)(struct mapping *m, struct folio *f);
+};
+
+/*
+ * A bound on the pages that the mappings of one filesystem hold together. Adding a folio to a mapping
+ * charges its quota and fails with -ENOSPC (a fault: SIGBUS) beyond it; removing one gives back.
+ */
+struct page_quota {
+	atomic_long_t used; /* [A] pages */
+	long max;	    /* [I] pages */
+};
+
+enum { MAPPING_SHMEM = 1 }; /* mapping->flags: tmpfs, memfd and shared anonymous memory */
+
+struct mapping {
+	struct xarray folios;	 /* [M] */
+	spinlock_t lock;
+	unsigned int flags;	 /* [I] */
+	u64 size;		 /* i_size in bytes; written under the inode's lock, read with READ_ONCE */
+	const struct mapping_ops *ops; /* [I] may be NULL */
+	unsigned long nr_writable; /* [R] shared vmas that are or may become writable */
+	bool seal_write;	 /* [R] F_SEAL_WRITE or F_SEAL_FUTURE_WRITE: no new writable shared vma */
+	struct rwsem i_mmap_lock; /* held for writing to add or remove a vma, for reading to walk */
+	struct list_head i_mmap; /* [R] vma->i_mmap_node */
+	void *host;		 /* [I] the owner: an inode, or NULL */
+	struct page_quota *quota; /* [I] set after mapping_init(), before the first folio; NULL: no bound */
+};
+
+void mapping_init(struct mapping *m, unsigned int flags, const struct mapping_ops *ops, void *host);
+/* Drops all folios; no vma maps it any more. */
+void mapping_destroy(struct mapping *m);
+
+/* The folio that covers this page offset, with a reference, or NULL. Takes the mapping's lock. */
+struct folio *filemap_get_folio(struct mapping *m, unsigned long index);
+/*
+ * Finds or creates it; up to date on return, with a reference, not locked. ERR_PTR: -ENOMEM, -EIO,
+ * -ENOSPC (quota). Does not look at the size: callers check. May sleep.
+ */
+struct folio *filemap_grab_folio(struct mapping *m, unsigned long index);
+/*
+ * Makes a folio the caller allocated and filled (order 0, refcount 1, in no cache) the one at index: up to
+ * date, dirty, on the LRU; the cache takes its own reference. A write of a whole page needs no zeroing
+ * and no lock that way. 0, -EEXIST (someone was faster), -ENOMEM, -ENOSPC (quota).
+ */
+int filemap_add_folio(struct mapping *m, struct folio *f, unsigned long index);
+/* Marks a folio written to. */
+void folio_mark_dirty(struct folio *f);
+
+/*
+ * The file becomes newsize bytes long: sets size, unmaps and drops what lies beyond (private copies
+ * too), zeroes the tail of the last page. The inode's lock is held. Growing only sets size.
+ */
+void filemap_truncate(struct mapping *m, u64 newsize);
+/* Makes [start, end) bytes a hole: whole pages are unmapped and dropped, edges zeroed. Inode's lock held. */
+void filemap_punch_hole(struct mapping *m, u64 start, u64 end);
+/* Pages cached, for stat's st_blocks and the like. */
+unsigned long mapping_nr_pages(struct mapping *m);
+
+/*
+ * A mapping for a MAP_SHARED|MAP_ANONYMOUS area, wrapped in a file so that /proc shows
+ * "/dev/zero (deleted)". Provided by fs/tmpfs.c. ERR_PTR on failure.
+ */
+struct file *shmem_file_setup(const char *name, u64 size);
+/* What a file lets a mapping do. */
+struct file_mmap {
+	struct mapping *mapping; /* NULL: private mappings are anonymous (/dev/zero) */
+	bool readable, writable; /* how the file was opened */
+};
+/* Answered by fs/. 0, or -ENODEV when the file cannot be mapped. Takes no reference. */
+int file_mmap_info(struct file *f, struct file_mmap *out);
+/* fallocate(PUNCH_HOLE | KEEP_SIZE) for MADV_REMOVE. Answered by fs/. 0 or -errno. No mm lock held. */
+int file_punch_hole(struct file *f, u64 start, u64 len);
+
+#endif

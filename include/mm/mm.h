@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * struct mm, an address space, and struct vma, one mapping in it.
+ *
+ * Lock letters: [W] mmap_lock: held for reading to read, for writing to write; [A] atomic; [I] fixed
+ * after creation; [R] the mapping's i_mmap_lock.
+ */
+#ifndef MM_MM_H
+#define MM_MM_H
+
+#include <arch/pgtable.h>
+#include <arch/tlb.h>
+#include <kern/atomic.h>
+#include <kern/knobs.h>
+#include <kern/list.h>
+#include <kern/rbtree.h>
+#include <mm/caller.h>
+#include <mm/fault.h>
+#include <mm/page.h>
+#include <sync/rwsem.h>
+#include <uapi/mman.h>
+
+/* vma->flags: Linux's bit numbers, as smaps prints them. */
+#define VM_READ (1UL << 0)
+#define VM_WRITE (1UL << 1)
+#define VM_EXEC (1UL << 2)
+#define VM_SHARED (1UL << 3)
+#define VM_MAYREAD (1UL << 4)
+#define VM_MAYWRITE (1UL << 5)
+#define VM_MAYEXEC (1UL << 6)
+#define VM_MAYSHARE (1UL << 7)
+#define VM_GROWSDOWN (1UL << 8)
+#define VM_PFNMAP (1UL << 10)
+#define VM_LOCKED (1UL << 13)
+#define VM_IO (1UL << 14)
+#define VM_SEQ_READ (1UL << 15)
+#define VM_RAND_READ (1UL << 16)
+#define VM_DONTCOPY (1UL << 17)
+#define VM_DONTEXPAND (1UL << 18)
+#define VM_LOCKONFAULT (1UL << 19) /* only ever together with VM_LOCKED */
+#define VM_ACCOUNT (1UL << 20)
+#define VM_NORESERVE (1UL << 21)
+#define VM_WIPEONFORK (1UL << 25)
+#define VM_DONTDUMP (1UL << 26)
+#define VM_MIXEDMAP (1UL << 28)
+#define VM_HUGEPAGE (1UL << 29)
+#define VM_NOHUGEPAGE (1UL << 30)
+#define VM_MERGEABLE (1UL << 31)
+
+#define VM_ACCESS (VM_READ | VM_WRITE | VM_EXEC)
+#define VM_SPECIAL (VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_MIXEDMAP)
+#define VM_LOCK_BITS (VM_LOCKED | VM_LOCKONFAULT)
+
+#define STACK_GUARD_GAP (256 * PAGE_SIZE)
+#define DEFAULT_MAX_MAP_COUNT 65530
+
+struct file;
+struct mapping;
+
+struct vma {
+	unsigned long start, end; /* [W] bytes, page-aligned, end exclusive */
+	struct rb_node rb;	  /* [W] the index */
+	unsigned long gap;	  /* [W] bytes free between the previous vma and start */
+	unsigned long max_gap;	  /* [W] the largest gap in this subtree of the index */
+	unsigned long flags;	  /* [W] VM_* */
+	pte_t page_prot;	  /* [W] PTE bits for a page mapped with all the rights of flags */
+	unsigned long pgoff;	  /* [W] pages: of start in the file, or start's address when anonymous */
+	struct mm *mm;		  /* [I] */
+	struct file *file;	  /* [I] one reference; NULL when anonymous */
+	struct mapping *mapping;  /* [I] the file's page cache; NULL when anonymous */
+	struct list_head i_mmap_node; /* [R] in mapping->i_mmap */
+	bool has_anon;		  /* [A] an anonymous page was ever mapped here: fork copies, pgoff stays */
+};
+
+enum rss_kind { RSS_ANON, RSS_FILE, RSS_SHMEM, NR_RSS };
+
+struct mm {
+	struct rwsem mmap_lock;
+	struct rb_root vmas;	   /* [W] the index: vma_tree.c */
+	struct vma *last_vma;	   /* [A] hint: what the latest lookup found */
+	struct pgtable pgt;
+	struct tlb_context tlb;
+	atomic_t users;		   /* [A] tasks that run in it (and /proc readers) */
+	int map_count;		   /* [W] vmas */
+	unsigned long def_flags;   /* [W] lock bits that new vmas get: mlockall(MCL_FUTURE) */
+	unsigned long total_vm;	   /* [W] pages mapped */
+	unsigned long data_vm;	   /* [W] private writable pages that are no stack */
+	unsigned long stack_vm;	   /* [W] pages of GROWSDOWN vmas */
+	unsigned long exec_vm;	   /* [W] executable, not writable */
+	unsigned long locked_vm;   /* [W] pages in VM_LOCKED vmas */
+	unsigned long hiwater_vm;  /* [W] */
+	atomic_long_t rss[NR_RSS]; /* [A] pages */
+	unsigned long hiwater_rss; /* pages, sampled where RSS falls */
+	unsigned long mmap_base;   /* [I] top of the area that mmap fills downwards */
+	unsigned long start_code, end_code, start_data, end_data; /* [I] from exec */
+	unsigned long start_brk, brk;	/* [W] */
+	unsigned long start_stack;	/* [I] */
+	unsigned long arg_start, arg_end, env_start, env_end; /* [I] */
+	unsigned long saved_auxv[2 * 24]; /* [I] for /proc/PID/auxv */
+	struct file *exe_file;	   /* [W] /proc/PID/exe; one reference */
+};
+
+/* ---- life of an address space: mm/mm.c ---- */
+
+void mm_init(void); /* caches; once at boot */
+/* Empty, one user, mmap_base set (randomised when aslr). NULL when out of memory. */
+struct mm *mm_create(bool aslr);
+/* fork: copies vmas and page tables, pages shared copy-on-write. Takes old's mmap_lock. ERR_PTR on error. */
+struct mm *mm_fork(struct mm *old);
+static inline void mm_get(struct mm *mm)
+{
+	atomic_inc(&mm->users);
+}
+/* Drops a user; the last one unmaps everything. Must not be the address space some CPU runs in. May sleep. */
+void mm_put(struct mm *mm);
+
+static inline unsigned long mm_rss(const struct mm *mm)
+{
+	return (unsigned long)(atomic_read(&mm->rss[RSS_ANON]) + atomic_read(&mm->rss[RSS_FILE]) +
+			       atomic_read(&mm->rss[RSS_SHMEM]));
+}
+
+/* ---- the lock ---- */
+
+static inline void mmap_read_lock(struct mm *mm)
+{
+	down_read(&mm->mmap_lock);
+}
+static inline int __must_check mmap_read_lock_killable(struct mm *mm)
+{
+	return down_read_killable(&mm->mmap_lock);
+}
+static inline void mmap_read_unlock(struct mm *mm)
+{
+	up_read(&mm->mmap_lock);
+}
+static inline void mmap_write_lock(struct mm *mm)
+{
+	down_write(&mm->mmap_lock);
+}
+static inline int __must_check mmap_write_lock_killable(struct mm *mm)
+{
+	return down_write_killable(&mm->mmap_lock);
+}
+static inline void mmap_write_unlock(struct mm *mm)
+{
+	up_write(&mm->mmap_lock);
+}
+static inline void mmap_assert_locked(const struct mm *mm)
+{
+	ASSERT(rwsem_is_locked(&mm->mmap_lock));
+}
+static inline void mmap_assert_write_locked(const struct mm *mm)
+{
+	ASSERT(rwsem_is_write_locked(&mm->mmap_lock));
+}
+
+/* ---- the vma index: mm/vma_tree.c. mmap_lock held (write to change) ---- */
+
+/* The first vma with end > addr, or NULL. */
+struct vma *vma_find(struct mm *mm, unsigned long addr);
+void vma_insert(struct mm *mm, struct vma *vma);
+void vma_erase(struct mm *mm, struct vma *vma);
+struct vma *vma_next(const struct vma *vma);
+struct vma *vma_prev(const struct vma *vma);
+/*
+ * The highest address range of len bytes inside [low, high) that keeps the guard gap below GROWSDOWN
+ * vmas; 0 when there is none. bottom_up: the lowest instead.
+ */
+unsigned long vma_gap(struct mm *mm, unsigned long len, unsigned long low, unsigned long high,
+		      bool bottom_up);
+/* Boundaries of a vma in the index changed (it stays between its neighbours): fixes the gaps. */
+void vma_resized(struct mm *mm, struct vma *vma);
+/* The lowest vma, or NULL. */
+struct vma *vma_first(struct mm *mm);
+
+/* The vma that contains addr, or NULL. */
+static inline struct vma *vma_lookup(struct mm *mm, unsigned long addr)
+{
+	struct vma *vma = vma_find(mm, addr);
+
+	return vma && vma->start <= addr ? vma : NULL;
+}
+
+static inline unsigned long vma_pages(const struct vma *vma)
+{
+	return (vma->end - vma->start) >> PAGE_SHIFT;
+}
+
+#define for_each_vma(mm, vma) for ((vma) = vma_first(mm); (vma); (vma) = vma_next(vma))
+
+/* ---- system calls: every function takes and drops mmap_lock itself. Results: value or -errno ---- */
+
+long mm_mmap(struct mm *mm, unsigned long addr, unsigned long len, unsigned long prot,
+	     unsigned long flags, struct file *file, unsigned long pgoff);
+int mm_munmap(struct mm *mm, unsigned long addr, unsigned long len);
+int mm_mprotect(struct mm *mm, unsigned long addr, unsigned long len, unsigned long prot);
+long mm_mremap(struct mm *mm, unsigned long addr, unsigned long old_len, unsigned long new_len,
+	       unsigned long flags, unsigned long new_addr);
+/* The new break, or the old one when it could not move. */
+unsigned long mm_brk(struct mm *mm, unsigned long brk);
+int mm_madvise(struct mm *mm, unsigned long addr, unsigned long len, int advice);
+/* Fills vec[n] for the n pages from addr with 0 or 1. 0, -ENOMEM for a hole. addr aligned. */
+int mm_mincore(struct mm *mm, unsigned long addr, unsigned long n, unsigned char *vec);
+int mm_msync(struct mm *mm, unsigned long addr, unsigned long len, int flags);
+int mm_remap_file_pages(struct mm *mm, unsigned long addr, unsigned long size, unsigned long prot,
+			unsigned long pgoff, unsigned long flags);
+/* The initial stack vma, [top - size, top), writable, GROWSDOWN; exec only. 0 or -errno. */
+int mm_setup_stack(struct mm *mm, unsigned long top, unsigned long size, unsigned long prot);
+
+/* Faults in [start, end) as populate does; strict callers get the first error, as -errno. */
+int mm_populate(struct mm *mm, unsigned long start, unsigned long end, bool ignore_errors);
+
+/*
+ * The page at addr of any address space, faulted in for the access, with a reference: for /proc/PID/mem
+ * and futex keys. force: as a debugger (private copies of read-only pages). ERR_PTR(-EFAULT, -ENOMEM).
+ */
+struct page *mm_get_page(struct mm *mm, unsigned long addr, bool write, bool force);
+/* Drops that reference. */
+void mm_put_page(struct page *page);
+
+/* ---- for /proc ---- */
+
+struct vma_usage { /* bytes, as smaps wants them */
+	unsigned long rss, pss, pss_dirty, shared_clean, shared_dirty, private_clean, private_dirty;
+	unsigned long referenced, anonymous, swap, locked;
+	unsigned long pss_anon, pss_file, pss_shmem;
+};
+/* mmap_lock held for reading. Adds the vma's pages to *u. */
+void vma_usage(struct mm *mm, struct vma *vma, struct vma_usage *u);
+/* pagemap words for n pages from addr (mmap_lock not held). show_pfn: the reader may see frame numbers. */
+void mm_pagemap(struct mm *mm, unsigned long addr, unsigned long n, u64 *out, bool show_pfn);
+/* Pages promised to private writable and shared anonymous mappings: Committed_AS. */
+unsigned long vm_committed(void);
+/* kpageflags and kpagecount words of one frame. */
+u64 page_kpageflags(unsigned long pfn);
+u64 page_kpagecount(unsigned long pfn);
+
+/* Debug: every invariant of mm/validate.c; panics with the one that does not hold. mmap_lock held. */
+void mm_validate(struct mm *mm);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * struct page: 64 bytes for every frame of RAM. A folio is a power-of-two run of frames handled as one
+ * object; its first frame's descriptor is the folio, the others (tails) point to it.
+ *
+ * Lock letters: [I] fixed while the folio is allocated, [A] atomic, [P] page-table lock of an entry that
+ * maps it, [F] folio lock, [L] lru_lock, [M] the mapping's lock, [Z] zone lock (free frames only).
+ */
+#ifndef MM_PAGE_H
+#define MM_PAGE_H
+
+#include <arch/page.h>
+#include <kern/atomic.h>
+#include <kern/list.h>
+#include <kern/types.h>
+
+enum page_flag {
+	PG_locked,	 /* [A] the folio lock */
+	PG_uptodate,	 /* [A] contents valid */
+	PG_dirty,	 /* [A] newer than its backing store */
+	PG_lru,		 /* [L] on an LRU list */
+	PG_active,	 /* [L] on an active list */
+	PG_referenced,	 /* [A] second chance */
+	PG_swapbacked,	 /* [I] anonymous or tmpfs: written to swap, not to a file */
+	PG_unevictable,	 /* [L] on the unevictable list */
+	PG_mlocked,	 /* [P] mapped by a VM_LOCKED vma */
+	PG_anon,	 /* [I] anonymous: index is an address in pages */
+	PG_writeback,	 /* [A] being written */
+	PG_reserved,	 /* [I] not the allocator's: kernel image, zero page, initrd */
+	PG_buddy,	 /* [Z] free, head of a buddy block; order valid */
+	PG_slab,	 /* [I] belongs to the slab allocator */
+	PG_pgtable,	 /* [I] a page-table page */
+	PG_tail,	 /* [I] not the first frame of its folio */
+	PG_waiters,	 /* [A] someone sleeps on PG_locked or PG_writeback */
+};
+
+struct mapping;
+
+/* The descriptor of any frame. What follows flags depends on the frame's use. */
+struct page {
+	unsigned long flags; /* PG_* */
+	union {
+		struct { /* free: PG_buddy, or on a per-CPU list */
+			struct list_head buddy_list; /* [Z] */
+			unsigned int buddy_order;    /* [Z] */
+		};
+		struct { /* PG_tail */
+			struct folio *head; /* [I] */
+		};
+		struct { /* PG_pgtable */
+			u32 ptl;	      /* the spinlock_t of this table's entries */
+			struct page *pt_next; /* chain of tables waiting for a TLB flush */
+		};
+		unsigned long words[7];
+	};
+};
+
+struct folio {
+	union {
+		struct {
+			unsigned long flags;  /* PG_* */
+			struct list_head lru; /* [L] while PG_lru; else its owner's */
+			struct mapping *mapping; /* [M][F] page cache; NULL for anonymous and truncated */
+			unsigned long index;  /* [I] pages: offset in the mapping, or address of first use */
+			atomic_t refcount;    /* [A] 0: free */
+			atomic_t mapcount;    /* [P] page-table entries that map it */
+			u32 mlock_count;      /* [P] those of them in VM_LOCKED vmas */
+			u8 order;	      /* [I] 2^order pages */
+			void *private;	      /* owner's; swap slot later */
+		};
+		struct page page;
+	};
+};
+
+_Static_assert(sizeof(struct page) == 64, "struct page is 64 bytes");
+_Static_assert(sizeof(struct folio) == 64, "a folio is its first page");
+
+#define page_to_pfn(p) ((unsigned long)((const struct page *)(p)-mem_map))
+#define pfn_to_page(pfn) (mem_map + (pfn))
+#define page_to_phys(p) ((phys_t)page_to_pfn(p) << PAGE_SHIFT)
+#define page_address(p) phys_to_virt(page_to_phys(p))
+#define virt_to_page(va) pfn_to_page(virt_to_phys(va) >> PAGE_SHIFT)
+
+static inline struct folio *page_folio(struct page *p)
+{
+	return unlikely(p->flags & (1UL << PG_tail)) ? p->head : (struct folio *)p;
+}
+
+static inline struct page *folio_page(struct folio *f, unsigned long n)
+{
+	return &f->page + n;
+}
+
+static inline struct folio *pfn_folio(unsigned long pfn)
+{
+	return page_folio(pfn_to_page(pfn));
+}
+
+static inline unsigned long folio_pfn(const struct folio *f)
+{
+	return page_to_pfn(&f->page);
+}
+
+static inline unsigned long folio_nr_pages(const struct folio *f)
+{
+	return 1UL << f->order;
+}
+
+static inline void *folio_address(const struct folio *f)
+{
+	return page_address(&f->page);
+}
+
+static inline bool folio_test(const struct folio *f, enum page_flag flag)
+{
+	return test_bit(flag, &f->flags);
+}
+
+static inline void folio_set(struct folio *f, enum page_flag flag)
+{
+	set_bit(flag, &f->flags);
+}
+
+static inline void folio_clear(struct folio *f, enum page_flag flag)
+{
+	clear_bit(flag, &f->flags);
+}
+
+/* Frees the folio for good: off the LRU, back to the buddy. Its refcount must be 0. */
+void folio_free(struct folio *f);
+
+static inline void folio_get(struct folio *f)
+{
+	ASSERT(atomic_read(&f->refcount) > 0);
+	atomic_inc(&f->refcount);
+}
+
+static inline void folio_put(struct folio *f)
+{
+	ASSERT(atomic_read(&f->refcount) > 0);
+	if (atomic_dec_and_test(&f->refcount))
+		folio_free(f);
+}
+
+/* The folio lock: sleeping, a bit in flags. Nests inside mmap_lock, outside page-table locks. */
+void folio_lock_slow(struct folio *f);
+void folio_unlock_slow(struct folio *f);
+
+static inline bool folio_trylock(struct folio *f)
+{
+	return !test_and_set_bit(PG_locked, &f->flags);
+}
+
+static inline void folio_lock(struct folio *f)
+{
+	if (unlikely(!folio_trylock(f)))
+		folio_lock_slow(f);
+}
+
+static inline void folio_unlock(struct folio *f)
+{
+	unsigned long old = __atomic_fetch_and(&f->flags, ~(1UL << PG_locked), __ATOMIC_RELEASE);
+
+	ASSERT(old & (1UL << PG_locked));
+	if (unlikely(old & (1UL << PG_waiters)))
+		folio_unlock_slow(f);
+}
+
+/* The page of zeroes that read faults map: reserved, never counted, never on a list. */
+extern struct page *zero_page_frame;
+
+#endif

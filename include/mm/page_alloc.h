@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Physical memory: a binary buddy allocator (Knuth, TAOCP 1, 2.5) with per-CPU lists of single pages in
+ * front of it. Locks: the zone lock (irqsave: interrupt handlers may allocate with GFP_ATOMIC).
+ */
+#ifndef MM_PAGE_ALLOC_H
+#define MM_PAGE_ALLOC_H
+
+#include <mm/page.h>
+
+#define MAX_ORDER 10 /* the largest block: 2^10 pages, 4 MiB */
+
+typedef unsigned int gfp_t;
+#define GFP_KERNEL 0u	/* may sleep and reclaim, once reclaim exists */
+#define GFP_ATOMIC 1u	/* never sleeps */
+#define __GFP_ZERO 2u	/* contents zeroed */
+
+/*
+ * Boot: hands frames [start_pfn, end_pfn) to the allocator. The struct pages of every aligned 4 MiB block
+ * that the range touches exist and are zeroed (a buddy outside the range is looked at).
+ */
+void buddy_add_range(unsigned long start_pfn, unsigned long end_pfn);
+
+/* 2^order contiguous pages, aligned to their size, or NULL. refcount is not touched (kernel memory). */
+struct page *alloc_pages(gfp_t gfp, unsigned int order) __must_check;
+void free_pages(struct page *page, unsigned int order);
+
+/* Frees n folios of any order whose refcount is 0: cheaper than one at a time. */
+void free_folios(struct folio **folios, unsigned int n);
+
+/* A folio with refcount 1, mapcount 0, no flags, or NULL. Contents zeroed only with __GFP_ZERO. */
+struct folio *folio_alloc(gfp_t gfp, unsigned int order) __must_check;
+
+/* Exact, per-CPU lists included. Pages. */
+unsigned long nr_free_pages(void);
+/* Pages handed out and taken back since boot: PGALLOC and PGFREE of stats.def, counted where it costs least. */
+unsigned long pages_ever_allocated(void);
+unsigned long pages_ever_freed(void);
+/* Pages ever given to the allocator. */
+unsigned long totalram_pages(void);
+/* One past the highest pfn that has a struct page. */
+unsigned long max_pfn(void);
+/* Returns the per-CPU lists to the buddy lists, so that blocks merge fully. */
+void drain_pcp(void);
+/* Free blocks of an order (per-CPU lists not included), for /proc/buddyinfo. */
+unsigned long buddy_nr_free(unsigned int order);
+/* Debug: every block aligned, disjoint, on the right list, never mergeable with its buddy. Panics with the reason. */
+void buddy_validate(void);
+
+#endif

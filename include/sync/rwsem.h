@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A sleeping reader-writer lock, fair in arrival order: a released lock is handed to the first waiter
+ * (a writer alone, or a reader with all other queued readers), so nobody starves. Not recursive, no
+ * upgrade. The fast paths are one atomic operation.
+ */
+#ifndef SYNC_RWSEM_H
+#define SYNC_RWSEM_H
+
+#include <kern/atomic.h>
+#include <kern/list.h>
+#include <kern/park.h>
+#include <sync/spinlock.h>
+
+struct rwsem {
+	long count;		  /* RWSEM_WRITER | RWSEM_WAITERS | readers * RWSEM_READER */
+	spinlock_t wait_lock;	  /* guards waiters */
+	struct list_head waiters; /* [wait_lock] FIFO */
+	struct task *owner;	  /* writer, for assertions only */
+};
+
+#define RWSEM_WRITER 1L
+#define RWSEM_WAITERS 2L
+#define RWSEM_READER 256L
+
+#define RWSEM_INIT(name) { 0, SPINLOCK_INIT, LIST_HEAD_INIT((name).waiters), NULL }
+
+void rwsem_init(struct rwsem *sem);
+
+/* Slow paths, kernel/sync/rwsem.c. 0, or -EINTR in a killable or interruptible mode. */
+int rwsem_down_read_slow(struct rwsem *sem, enum park_mode mode);
+int rwsem_down_write_slow(struct rwsem *sem, enum park_mode mode);
+void rwsem_wake(struct rwsem *sem);
+
+static inline bool down_read_trylock(struct rwsem *sem)
+{
+	long old = __atomic_load_n(&sem->count, __ATOMIC_RELAXED);
+
+	while (likely(!(old & (RWSEM_WRITER | RWSEM_WAITERS))))
+		if (likely(__atomic_compare_exchange_n(&sem->count, &old, old + RWSEM_READER, false,
+						       __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)))
+			return true;
+	return false;
+}
+
+static inline bool down_write_trylock(struct rwsem *sem)
+{
+	long old = 0;
+
+	if (unlikely(!__atomic_compare_exchange_n(&sem->count, &old, RWSEM_WRITER, false,
+						  __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)))
+		return false;
+	WRITE_ONCE(sem->owner, park_self());
+	return true;
+}
+
+static inline void down_read(struct rwsem *sem)
+{
+	if (unlikely(!down_read_trylock(sem)))
+		(void)rwsem_down_read_slow(sem, PARK_UNINTERRUPTIBLE);
+}
+
+static inline int __must_check down_read_killable(struct rwsem *sem)
+{
+	return likely(down_read_trylock(sem)) ? 0 : rwsem_down_read_slow(sem, PARK_KILLABLE);
+}
+
+static inline void down_write(struct rwsem *sem)
+{
+	if (unlikely(!down_write_trylock(sem)))
+		(void)rwsem_down_write_slow(sem, PARK_UNINTERRUPTIBLE);
+}
+
+static inline int __must_check down_write_killable(struct rwsem *sem)
+{
+	return likely(down_write_trylock(sem)) ? 0 : rwsem_down_write_slow(sem, PARK_KILLABLE);
+}
+
+static inline void up_read(struct rwsem *sem)
+{
+	long now = __atomic_sub_fetch(&sem->count, RWSEM_READER, __ATOMIC_RELEASE);
+
+	if (unlikely(now == RWSEM_WAITERS))
+		rwsem_wake(sem);
+}
+
+static inline void up_write(struct rwsem *sem)
+{
+	WRITE_ONCE(sem->owner, NULL);
+	if (unlikely(__atomic_sub_fetch(&sem->count, RWSEM_WRITER, __ATOMIC_RELEASE) &
+		     RWSEM_WAITERS))
+		rwsem_wake(sem);
+}
+
+/* Turns the caller's write hold into a read hold; no writer gets in between. */
+void downgrade_write(struct rwsem *sem);
+
+static inline bool rwsem_is_locked(const struct rwsem *sem)
+{
+	return __atomic_load_n(&sem->count, __ATOMIC_RELAXED) & ~RWSEM_WAITERS;
+}
+
+static inline bool rwsem_is_write_locked(const struct rwsem *sem)
+{
+	return __atomic_load_n(&sem->count, __ATOMIC_RELAXED) & RWSEM_WRITER;
+}
+
+/* Someone is queued behind the current holders. */
+static inline bool rwsem_is_contended(const struct rwsem *sem)
+{
+	return __atomic_load_n(&sem->count, __ATOMIC_RELAXED) & RWSEM_WAITERS;
+}
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What an address space may map: its own totals against the caller's limits, and the promise of memory
+ * made to all (overcommit).
+ *
+ * Overcommit as Linux's three modes: 0 refuses only what could never be had (more than all RAM and
+ * swap in one call), 1 refuses nothing, 2 keeps the sum of promises below the commit limit.
+ */
+#include "internal.h"
+
+static atomic_long_t committed; /* pages promised */
+
+/* Left to root in mode 2, as Linux's admin_reserve_kbytes: 8 MiB. */
+#define ADMIN_RESERVE_PAGES (8UL << (20 - PAGE_SHIFT))
+
+static bool is_data(unsigned long flags)
+{
+	return (flags & (VM_WRITE | VM_SHARED | VM_GROWSDOWN)) == VM_WRITE;
+}
+
+void vm_stat_account(struct mm *mm, unsigned long flags, long pages)
+{
+	mmap_assert_write_locked(mm);
+	mm->total_vm += (unsigned long)pages;
+	if (mm->total_vm > mm->hiwater_vm)
+		mm->hiwater_vm = mm->total_vm;
+	if ((flags & (VM_EXEC | VM_WRITE | VM_GROWSDOWN)) == VM_EXEC)
+		mm->exec_vm += (unsigned long)pages;
+	else if (flags & VM_GROWSDOWN)
+		mm->stack_vm += (unsigned long)pages;
+	else if (is_data(flags))
+		mm->data_vm += (unsigned long)pages;
+	if (flags & VM_LOCKED)
+		mm->locked_vm += (unsigned long)pages;
+}
+
+bool may_expand_vm(struct mm *mm, unsigned long flags, unsigned long pages)
+{
+	if (mm->total_vm + pages > caller_rlimit(LIMIT_AS) >> PAGE_SHIFT)
+		return false;
+	return !is_data(flags) || mm->data_vm + pages <= caller_rlimit(LIMIT_DATA) >> PAGE_SHIFT;
+}
+
+bool may_lock_pages(struct mm *mm, unsigned long pages)
+{
+	return mm->locked_vm + pages <= caller_rlimit(LIMIT_MEMLOCK) >> PAGE_SHIFT ||
+	       caller_has_ipc_lock();
+}
+
+bool vm_is_accountable(unsigned long flags)
+{
+	return (flags & (VM_NORESERVE | VM_SHARED | VM_WRITE)) == VM_WRITE;
+}
+
+static bool commit_allowed(unsigned long pages)
+{
+	unsigned long limit;
+
+	if (knob_overcommit_memory == 1)
+		return true;
+	if (knob_overcommit_memory == 0)
+		return pages <= totalram_pages();
+	limit = totalram_pages() * knob_overcommit_ratio / 100;
+	if (!caller_has_sys_admin())
+		limit -= min(limit, ADMIN_RESERVE_PAGES);
+	return vm_committed() + pages <= limit;
+}
+
+int vm_commit_charge(unsigned long pages)
+{
+	if (unlikely(!commit_allowed(pages)))
+		return -ENOMEM;
+	atomic_add(&committed, (long)pages);
+	return 0;
+}
+
+void vm_commit_add(unsigned long pages)
+{
+	atomic_add(&committed, (long)pages);
+}
+
+void vm_commit_uncharge(unsigned long pages)
+{
+	atomic_sub(&committed, (long)pages);
+}
+
+unsigned long vm_committed(void)
+{
+	return (unsigned long)atomic_read(&committed);
+}

@@ -1,0 +1,521 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Physical memory: a binary buddy allocator with per-CPU lists of single pages in front of it.
+ *
+ * 1. The zone keeps free blocks of 2^0 to 2^MAX_ORDER pages, each aligned to its size, one list an order.
+ *    Only a block's first page carries PG_buddy and the order. A block that becomes free is joined with its
+ *    buddy (the other half of the next larger block) as long as that one is free too, so no two free buddies
+ *    exist. Source: Knuth, TAOCP 1, 2.5, algorithms R and S.
+ *
+ * 2. Nearly all traffic is single pages. Each CPU has two stacks of them, as the magazines of Bonwick and
+ *    Adams, "Magazines and Vmem" (2001): it allocates from and frees to the first, and moves a whole stack
+ *    to or from the zone only when both are empty or full. A refill takes whole blocks and a drain puts
+ *    consecutive pages back as whole blocks, so the zone sees few operations even for a large unmap.
+ *
+ * 3. Locking: zone.lock, with interrupts off, for the zone; interrupts off alone for a CPU's stacks.
+ *
+ * 4. Debug builds fill freed pages with a pattern and check it when they are allocated again; the mark
+ *    that says so lies in the free page's descriptor, so memory never used yet needs no filling at boot.
+ */
+#include <kern/assert.h>
+#include <kern/failpoint.h>
+#include <kern/list.h>
+#include <kern/string.h>
+#include <mm/page_alloc.h>
+#include <sync/spinlock.h>
+
+#define BATCH_ORDER 5
+#define BATCH (1UL << BATCH_ORDER) /* pages in a full per-CPU stack */
+
+static struct zone {
+	spinlock_t lock;
+	unsigned int nonempty;	    /* [lock] bit n: area[n] has blocks */
+	unsigned long nr_free;	    /* [lock] pages in all areas */
+	unsigned long nr_total;	    /* [lock] pages ever added */
+	unsigned long start_pfn, end_pfn; /* [lock] bounds of what was added */
+	struct {
+		struct list_head blocks; /* [lock] page->buddy_list */
+		unsigned long nr;	 /* [lock] */
+	} area[MAX_ORDER + 1];
+} zone __aligned(64);
+
+/* Written only by their CPU, interrupts off; the numbers are read by anyone. */
+static struct pcp {
+	struct page *list;	/* linked through words[0] */
+	struct page *full;	/* a second stack, of exactly BATCH pages, or NULL */
+	unsigned long count;	/* pages in list, at most BATCH */
+	unsigned long allocated, freed; /* pages, ever */
+} __aligned(64) pcps[MAX_CPUS];
+
+static inline struct page *next_free(const struct page *page)
+{
+	return (struct page *)page->words[0];
+}
+
+static inline void set_next_free(struct page *page, struct page *next)
+{
+	page->words[0] = (unsigned long)next;
+}
+
+/* ---- debug: freed pages keep a pattern ---- */
+
+#ifdef CONFIG_DEBUG
+#define POISON_BYTE 0xaa
+#define POISON_WORD 0xaaaaaaaaaaaaaaaaUL
+#define POISON_MARK 0xdead4eadUL /* in words[6]: the page holds the pattern */
+
+static void poison_freed(struct page *page, unsigned int order)
+{
+	const unsigned long bad = 1UL << PG_locked | 1UL << PG_lru | 1UL << PG_reserved | 1UL << PG_buddy |
+				  1UL << PG_slab | 1UL << PG_writeback;
+
+	for (struct page *p = page; p < page + (1UL << order); p++) {
+		if (p->words[6] == POISON_MARK || (p->flags & bad))
+			panic("BUG: page %lx freed twice or in use, flags %lx", page_to_pfn(p), p->flags);
+		memset(page_address(p), POISON_BYTE, PAGE_SIZE);
+		p->words[6] = POISON_MARK;
+	}
+	mem_freed(page_address(page), PAGE_SIZE << order);
+}
+
+static void poison_check(struct page *page, unsigned int order)
+{
+	mem_allocated(page_address(page), PAGE_SIZE << order);
+	for (struct page *p = page; p < page + (1UL << order); p++) {
+		const unsigned long *w = page_address(p);
+
+		if (p->words[6] != POISON_MARK)
+			continue;
+		for (unsigned int i = 0; i < PAGE_SIZE / sizeof(*w); i++)
+			if (w[i] != POISON_WORD)
+				panic("BUG: free page %lx written to at offset %lx: %lx", page_to_pfn(p),
+				      i * sizeof(*w), w[i]);
+		p->words[6] = 0;
+	}
+}
+#else
+static inline void poison_freed(struct page *page, unsigned int order)
+{
+	(void)page;
+	(void)order;
+}
+
+static inline void poison_check(struct page *page, unsigned int order)
+{
+	(void)page;
+	(void)order;
+}
+#endif
+
+/* ---- the zone: zone.lock held ---- */
+
+static void area_add(struct page *page, unsigned int order)
+{
+	page->flags = 1UL << PG_buddy;
+	page->buddy_order = order;
+	list_add(&page->buddy_list, &zone.area[order].blocks);
+	zone.area[order].nr++;
+	zone.nonempty |= 1U << order;
+}
+
+static void area_del(struct page *page, unsigned int order)
+{
+	page->flags = 0;
+	list_del(&page->buddy_list);
+	if (--zone.area[order].nr == 0)
+		zone.nonempty &= ~(1U << order);
+}
+
+static void zone_free_block(struct page *page, unsigned int order)
+{
+	unsigned long pfn = page_to_pfn(page);
+
+	zone.nr_free += 1UL << order;
+	for (; order < MAX_ORDER; order++) {
+		unsigned long buddy_pfn = pfn ^ (1UL << order);
+		struct page *buddy = pfn_to_page(buddy_pfn);
+
+		if (buddy_pfn < zone.start_pfn || buddy_pfn >= zone.end_pfn ||
+		    !(buddy->flags & (1UL << PG_buddy)) || buddy->buddy_order != order)
+			break;
+		area_del(buddy, order);
+		pfn &= ~(1UL << order);
+	}
+	area_add(pfn_to_page(pfn), order);
+}
+
+/* Any run of pages, as the largest aligned blocks. */
+static void zone_free_run(unsigned long pfn, unsigned long n)
+{
+	while (n) {
+		unsigned int order = 63 - (unsigned int)__builtin_clzl(n);
+
+		if (pfn & ((1UL << order) - 1))
+			order = (unsigned int)__builtin_ctzl(pfn);
+		if (order > MAX_ORDER)
+			order = MAX_ORDER;
+		zone_free_block(pfn_to_page(pfn), order);
+		pfn += 1UL << order;
+		n -= 1UL << order;
+	}
+}
+
+/* A block of exactly this order; a larger one is split and the upper halves go back. */
+static struct page *zone_alloc_block(unsigned int order)
+{
+	unsigned int usable = zone.nonempty >> order << order;
+	unsigned int from;
+	struct page *page;
+
+	if (!usable)
+		return NULL;
+	from = (unsigned int)__builtin_ctz(usable);
+	page = list_first_entry(&zone.area[from].blocks, struct page, buddy_list);
+	area_del(page, from);
+	while (from > order) {
+		from--;
+		area_add(page + (1UL << from), from);
+	}
+	zone.nr_free -= 1UL << order;
+	return page;
+}
+
+/* ---- per-CPU stacks: interrupts off ---- */
+
+/* Fills an empty stack from the smallest blocks there are, so that large ones stay whole. */
+static __noinline bool pcp_refill(struct pcp *pcp)
+{
+	if (pcp->full) {
+		pcp->list = pcp->full;
+		pcp->full = NULL;
+		pcp->count = BATCH;
+		return true;
+	}
+
+	spin_lock(&zone.lock);
+	while (pcp->count < BATCH && zone.nonempty) {
+		unsigned int room = 63 - (unsigned int)__builtin_clzl(BATCH - pcp->count);
+		unsigned int order = min((unsigned int)__builtin_ctz(zone.nonempty), room);
+		struct page *block = zone_alloc_block(order);
+
+		/* Highest address first: it is taken last. */
+		for (struct page *p = block + (1UL << order); p-- > block;) {
+			set_next_free(p, pcp->list);
+			pcp->list = p;
+		}
+		pcp->count += 1UL << order;
+	}
+	spin_unlock(&zone.lock);
+	return pcp->list;
+}
+
+/* Gives a stack back to the zone, neighbouring pages as one run. */
+static void zone_free_list(struct page *page)
+{
+	spin_lock(&zone.lock);
+	while (page) {
+		struct page *low = page, *high = page;
+
+		while ((page = next_free(page)) != NULL) {
+			if (page == low - 1)
+				low = page;
+			else if (page == high + 1)
+				high = page;
+			else
+				break;
+		}
+		zone_free_run(page_to_pfn(low), (unsigned long)(high - low) + 1);
+	}
+	spin_unlock(&zone.lock);
+}
+
+/* Makes room in a full stack: the older of the two goes to the zone. */
+static __noinline void pcp_overflow(struct pcp *pcp)
+{
+	struct page *old = pcp->full;
+
+	pcp->full = pcp->list;
+	pcp->list = NULL;
+	pcp->count = 0;
+	if (old)
+		zone_free_list(old);
+}
+
+static inline struct page *pcp_pop(struct pcp *pcp)
+{
+	struct page *page = pcp->list;
+
+	pcp->list = next_free(page);
+	pcp->count--;
+	pcp->allocated++;
+	return page;
+}
+
+static inline void pcp_push(struct pcp *pcp, struct page *page)
+{
+	if (unlikely(pcp->count == BATCH))
+		pcp_overflow(pcp);
+	set_next_free(page, pcp->list);
+	pcp->list = page;
+	pcp->count++;
+	pcp->freed++;
+}
+
+void drain_pcp(void)
+{
+	irqflags_t flags = irq_save();
+	struct pcp *pcp = &pcps[cpu_id()];
+
+	pcp_overflow(pcp);
+	pcp_overflow(pcp);
+	irq_restore(flags);
+}
+
+/* ---- the interface ---- */
+
+static struct page *alloc_single(void)
+{
+	irqflags_t flags = irq_save();
+	struct pcp *pcp = &pcps[cpu_id()];
+	struct page *page = pcp->list || pcp_refill(pcp) ? pcp_pop(pcp) : NULL;
+
+	irq_restore(flags);
+	return page;
+}
+
+static struct page *alloc_block(unsigned int order)
+{
+	irqflags_t flags = spin_lock_irqsave(&zone.lock);
+	struct page *page = zone_alloc_block(order);
+
+	if (page)
+		pcps[cpu_id()].allocated += 1UL << order;
+	spin_unlock_irqrestore(&zone.lock, flags);
+	return page;
+}
+
+/* The whole of allocation; get_pages() does the common case by itself. */
+static __noinline struct page *get_pages_slow(gfp_t gfp, unsigned int order)
+{
+	struct page *page;
+
+	ASSERT(order <= MAX_ORDER);
+	if (fail_point(FAIL_ALLOC_PAGES))
+		return NULL;
+	page = order ? alloc_block(order) : alloc_single();
+	if (!page && order) {
+		/* Halves of a block that would do may sit on this CPU's stacks. */
+		drain_pcp();
+		page = alloc_block(order);
+	}
+	if (!page)
+		return NULL;
+	poison_check(page, order);
+	if (gfp & __GFP_ZERO)
+		for (unsigned long i = 0; i < 1UL << order; i++)
+			zero_page(page_address(page + i));
+	return page;
+}
+
+/* A single page from this CPU's stack, or NULL when it is not that simple. */
+static __always_inline struct page *get_page_fast(gfp_t gfp, unsigned int order)
+{
+	irqflags_t flags;
+	struct page *page;
+	struct pcp *pcp;
+
+	if (unlikely(order || READ_ONCE(fail_armed)))
+		return NULL;
+	flags = irq_save();
+	pcp = &pcps[cpu_id()];
+	page = pcp->list;
+	if (likely(page))
+		pcp_pop(pcp);
+	irq_restore(flags);
+	if (unlikely(!page))
+		return NULL;
+	poison_check(page, 0);
+	if (gfp & __GFP_ZERO)
+		zero_page(page_address(page));
+	return page;
+}
+
+struct page *alloc_pages(gfp_t gfp, unsigned int order)
+{
+	struct page *page = get_page_fast(gfp, order);
+
+	return likely(page) ? page : get_pages_slow(gfp, order);
+}
+
+static inline struct folio *init_head(struct page *page, unsigned int order)
+{
+	struct folio *f = (struct folio *)page; /* flags of a free page are 0 */
+
+	f->mapping = NULL;
+	f->refcount = (atomic_t)ATOMIC_INIT(1);
+	f->mapcount = (atomic_t)ATOMIC_INIT(0);
+	f->mlock_count = 0;
+	f->order = (u8)order;
+	return f;
+}
+
+static __noinline struct folio *folio_alloc_slow(gfp_t gfp, unsigned int order)
+{
+	struct page *page = get_pages_slow(gfp, order);
+	struct folio *f;
+
+	if (!page)
+		return NULL;
+	f = init_head(page, order);
+	for (unsigned long i = 1; i < 1UL << order; i++) {
+		page[i].flags = 1UL << PG_tail;
+		page[i].head = f;
+	}
+	return f;
+}
+
+struct folio *folio_alloc(gfp_t gfp, unsigned int order)
+{
+	struct page *page = get_page_fast(gfp, order);
+
+	return likely(page) ? init_head(page, 0) : folio_alloc_slow(gfp, order);
+}
+
+static __noinline void free_block(struct page *page, unsigned int order)
+{
+	irqflags_t flags;
+
+	if (page[1].flags & (1UL << PG_tail))
+		for (unsigned long i = 1; i < 1UL << order; i++)
+			page[i].flags = 0;
+	poison_freed(page, order);
+	flags = spin_lock_irqsave(&zone.lock);
+	zone_free_block(page, order);
+	pcps[cpu_id()].freed += 1UL << order;
+	spin_unlock_irqrestore(&zone.lock, flags);
+}
+
+void free_pages(struct page *page, unsigned int order)
+{
+	irqflags_t flags;
+
+	if (unlikely(order)) {
+		free_block(page, order);
+		return;
+	}
+	poison_freed(page, 0);
+	page->flags = 0;
+	flags = irq_save();
+	pcp_push(&pcps[cpu_id()], page);
+	irq_restore(flags);
+}
+
+void free_folios(struct folio **folios, unsigned int n)
+{
+	irqflags_t flags = irq_save();
+	struct pcp *pcp = &pcps[cpu_id()];
+
+	for (unsigned int i = 0; i < n; i++) {
+		struct page *page = &folios[i]->page;
+
+		if (unlikely(folios[i]->order)) {
+			free_block(page, folios[i]->order);
+			continue;
+		}
+		poison_freed(page, 0);
+		page->flags = 0;
+		pcp_push(pcp, page);
+	}
+	irq_restore(flags);
+}
+
+void buddy_add_range(unsigned long start_pfn, unsigned long end_pfn)
+{
+	irqflags_t flags = spin_lock_irqsave(&zone.lock);
+
+	if (zone.nr_total == 0) {
+		for (unsigned int order = 0; order <= MAX_ORDER; order++)
+			INIT_LIST_HEAD(&zone.area[order].blocks);
+		zone.start_pfn = ~0UL;
+	}
+	zone.start_pfn = min(zone.start_pfn, start_pfn);
+	zone.end_pfn = max(zone.end_pfn, end_pfn);
+	zone.nr_total += end_pfn - start_pfn;
+	zone_free_run(start_pfn, end_pfn - start_pfn);
+	spin_unlock_irqrestore(&zone.lock, flags);
+}
+
+unsigned long nr_free_pages(void)
+{
+	irqflags_t flags = spin_lock_irqsave(&zone.lock);
+	unsigned long n = zone.nr_free;
+
+	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
+		n += READ_ONCE(pcps[cpu].count) + (READ_ONCE(pcps[cpu].full) ? BATCH : 0);
+	spin_unlock_irqrestore(&zone.lock, flags);
+	return n;
+}
+
+unsigned long totalram_pages(void)
+{
+	return READ_ONCE(zone.nr_total);
+}
+
+unsigned long max_pfn(void)
+{
+	return READ_ONCE(zone.end_pfn);
+}
+
+unsigned long pages_ever_allocated(void)
+{
+	unsigned long n = 0;
+
+	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
+		n += READ_ONCE(pcps[cpu].allocated);
+	return n;
+}
+
+unsigned long pages_ever_freed(void)
+{
+	unsigned long n = 0;
+
+	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
+		n += READ_ONCE(pcps[cpu].freed);
+	return n;
+}
+
+unsigned long buddy_nr_free(unsigned int order)
+{
+	return READ_ONCE(zone.area[order].nr);
+}
+
+void buddy_validate(void)
+{
+	irqflags_t flags = spin_lock_irqsave(&zone.lock);
+	unsigned long total = 0;
+
+	for (unsigned int order = 0; order <= MAX_ORDER; order++) {
+		unsigned long nr = 0;
+		struct page *p;
+
+		list_for_each_entry(p, &zone.area[order].blocks, buddy_list) {
+			unsigned long pfn = page_to_pfn(p);
+			unsigned long buddy = pfn ^ (1UL << order);
+
+			BUG_ON(p->flags != 1UL << PG_buddy || p->buddy_order != order);
+			BUG_ON(!IS_ALIGNED(pfn, 1UL << order));
+			BUG_ON(pfn < zone.start_pfn || pfn + (1UL << order) > zone.end_pfn);
+			/* An inner page marked as a block of its own: the two overlap. */
+			for (unsigned long i = 1; i < 1UL << order; i++)
+				BUG_ON(p[i].flags & (1UL << PG_buddy));
+			BUG_ON(order < MAX_ORDER && buddy >= zone.start_pfn && buddy < zone.end_pfn &&
+			       pfn_to_page(buddy)->flags & (1UL << PG_buddy) &&
+			       pfn_to_page(buddy)->buddy_order == order);
+			nr++;
+		}
+		BUG_ON(nr != zone.area[order].nr || !nr != !(zone.nonempty & (1U << order)));
+		total += nr << order;
+	}
+	BUG_ON(total != zone.nr_free);
+	spin_unlock_irqrestore(&zone.lock, flags);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The fault handler: a loop over four phases.
+ *
+ *   1 fault_lookup      which vma is it, does it allow the access, grow the stack?
+ *   2 fault_get_folio   what should be there: the zero page, a new page, one from the cache, a copy
+ *   3 fault_install     the entry, under the page-table lock, if it is still what phase 2 saw
+ *   4 fault_to_lru      a new page becomes one that reclaim can find
+ *
+ * The cases of phase 2, by what the entry holds; the counters have the same names:
+ *
+ *   entry       access   vma               folio
+ *   none        read     anonymous         the zero page, not counted              fault_get_folio_zero
+ *   none        write    anonymous         new, zeroed                             fault_get_folio_anon
+ *   none        read     file              from the page cache, and its neighbours fault_get_folio_file
+ *   none        write    file, shared      from the page cache, dirty              fault_get_folio_file
+ *   none        write    file, private     new, copied from the page cache         fault_get_folio_cow
+ *   read-only   write    shared            the same, made writable                 fault_get_folio_file
+ *   read-only   write    private, alone    the same, made writable                 pgreuse
+ *   read-only   write    private           new, copied (from the zero page: zeroed) fault_get_folio_cow
+ *   allows it   any      any               nothing to do: someone was faster       fault_spurious
+ *
+ * Locking: mmap_lock for reading around a pass; only mm_handle_fault() takes and drops it. Phase 2 may
+ * sleep. A page-cache folio stays locked from phase 2 to the end, so that truncate cannot take it
+ * out of the file in between. Phases 3 and 4 run under the page-table lock: what is seen in an entry
+ * is on the LRU as soon as the lock is free.
+ */
+#include "internal.h"
+
+/* Internal to this file: the address is below a GROWSDOWN vma, come back with the write lock. */
+#define FAULT_GROW_STACK ((enum fault_result)(FAULT_KILLED + 1))
+
+static bool access_allowed(const struct vma *vma, const struct fault_info *in)
+{
+	if (in->access == FAULT_WRITE)
+		return vma->flags & VM_WRITE;
+	/*
+	 * x86 has no write-only and no exec-only page, so an absent page needs any right at all; when
+	 * the page is there, the CPU has already decided.
+	 */
+	return !in->present && (vma->flags & VM_ACCESS);
+}
+
+/* Phase 1. Fills vma. */
+static enum fault_result fault_lookup(struct mm *mm, const struct fault_info *in,
+				      struct fault_ctx *f)
+{
+	struct vma *vma = vma_find(mm, f->addr);
+
+	if (unlikely(!vma))
+		return FAULT_MAPERR;
+	if (unlikely(vma->start > f->addr))
+		return vma->flags & VM_GROWSDOWN ? FAULT_GROW_STACK : FAULT_MAPERR;
+	if (unlikely(!access_allowed(vma, in)))
+		return FAULT_ACCERR;
+	f->vma = vma;
+	return FAULT_DONE;
+}
+
+/* A fault on an entry that allows the access: the TLB was behind, or another thread was faster. */
+static enum fault_result fault_spurious(struct fault_ctx *f)
+{
+	stat_inc(FAULT_SPURIOUS);
+	tlb_flush_local_page(f->addr);
+	return FAULT_DONE;
+}
+
+/* Phase 2. Fills pte, old, new, folio. */
+static inline enum fault_result fault_get_folio(struct mm *mm, struct fault_ctx *f)
+{
+	if (likely(!f->pte))
+		f->pte = pgtable_alloc(&mm->pgt, f->addr);
+	if (unlikely(!f->pte))
+		return FAULT_OOM;
+	f->old = pte_read(f->pte);
+	if (likely(pte_none(f->old))) {
+		if (likely(vma_is_anonymous(f->vma)))
+			return anon_get_folio(f);
+		return filemap_get_fault_folio(mm, f);
+	}
+	if (f->write && !pte_write(f->old))
+		return anon_write_protected(mm, f);
+	return fault_spurious(f);
+}
+
+/* A page gives way to its private copy: nobody may still write through the old entry when the new one appears. */
+static void replace_old_folio(struct mm *mm, struct fault_ctx *f)
+{
+	pte_get_and_clear(f->pte);
+	tlb_flush_page(&mm->tlb, f->addr);
+	if (!f->old_folio)
+		return;
+	if (atomic_dec_and_test(&f->old_folio->mapcount))
+		stat_add(folio_test(f->old_folio, PG_anon) ? NR_ANON_PAGES : NR_FILE_MAPPED, -1);
+	atomic_dec(&mm->rss[folio_rss_kind(f->old_folio)]);
+	folio_put(f->old_folio); /* the entry's; phase 2's own reference is still held */
+}
+
+/* Phase 3. Page-table lock held. FAULT_RETRY: the entry changed since phase 2 looked at it. */
+static inline enum fault_result fault_install(struct mm *mm, struct fault_ctx *f)
+{
+	struct folio *folio = f->folio;
+
+	if (unlikely(pte_read(f->pte) != f->old))
+		return FAULT_RETRY;
+	if (unlikely(!pte_none(f->old)))
+		replace_old_folio(mm, f);
+	if (likely(folio)) {
+		if (likely(f->new_anon)) {
+			atomic_set(&folio->mapcount, 1);
+			stat_inc(NR_ANON_PAGES);
+			atomic_inc(&mm->rss[RSS_ANON]);
+			if (!f->vma->has_anon)
+				WRITE_ONCE(f->vma->has_anon, true);
+		} else {
+			folio_add_rmap(folio);
+			atomic_inc(&mm->rss[folio_rss_kind(folio)]);
+		}
+	}
+	pte_set(f->pte, f->new);
+	return FAULT_DONE;
+}
+
+/* Phase 4. Page-table lock held. */
+static inline void fault_to_lru(struct fault_ctx *f)
+{
+	if (f->new_anon)
+		lru_add(f->folio);
+}
+
+/* Drops what phase 2 brought and the entry did not take over. */
+static void fault_release(struct fault_ctx *f, bool installed)
+{
+	if (f->locked)
+		folio_unlock(f->folio);
+	if (f->folio && !installed)
+		folio_put(f->folio);
+	if (f->old_folio)
+		folio_put(f->old_folio);
+}
+
+enum fault_result fault_once(struct mm *mm, struct fault_ctx *f)
+{
+	enum fault_result r;
+	spinlock_t *ptl;
+
+	mmap_assert_locked(mm);
+	f->new = 0;
+	f->folio = NULL;
+	f->old_folio = NULL;
+	f->new_anon = false;
+	f->locked = false;
+
+	r = fault_get_folio(mm, f);
+	if (unlikely(r != FAULT_DONE) || !f->new)
+		return r;
+
+	ptl = pte_lockptr(f->pte);
+	spin_lock(ptl);
+	r = fault_install(mm, f);
+	if (likely(r == FAULT_DONE))
+		fault_to_lru(f);
+	spin_unlock(ptl);
+
+	if (unlikely(r == FAULT_RETRY)) {
+		/* Someone was faster; the access decides by itself whether that was enough. */
+		stat_inc(FAULT_LOST_RACE);
+		fault_release(f, false);
+		return FAULT_DONE;
+	}
+	if (f->locked || f->old_folio)
+		fault_release(f, true);
+	return FAULT_DONE;
+}
+
+/* Phase 1 found the address just below a stack: grow it under the write lock. Returns with the read lock. */
+static enum fault_result fault_grow_stack(struct mm *mm, unsigned long addr)
+{
+	enum fault_result r;
+
+	mmap_read_unlock(mm);
+	if (mmap_write_lock_killable(mm)) {
+		mmap_read_lock(mm);
+		return FAULT_KILLED;
+	}
+	r = stack_grow(mm, addr);
+	validate_mm(mm);
+	downgrade_write(&mm->mmap_lock);
+	return r;
+}
+
+enum fault_result mm_handle_fault(struct mm *mm, const struct fault_info *info)
+{
+	struct fault_ctx f;
+	enum fault_result r;
+
+	stat_inc(PGFAULT);
+	if (unlikely(mmap_read_lock_killable(mm)))
+		return FAULT_KILLED;
+	f.addr = info->addr & PAGE_MASK;
+	f.write = info->access == FAULT_WRITE;
+	f.exec = info->access == FAULT_EXEC;
+	f.force = false;
+	do {
+		f.pte = NULL;
+		r = fault_lookup(mm, info, &f);
+		if (likely(r == FAULT_DONE))
+			r = fault_once(mm, &f);
+		else if (r == FAULT_GROW_STACK)
+			r = fault_grow_stack(mm, f.addr) == FAULT_DONE ? FAULT_RETRY : FAULT_MAPERR;
+	} while (unlikely(r == FAULT_RETRY));
+	mmap_read_unlock(mm);
+	return r;
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The page cache: a mapping's folios, and how they answer faults.
+ *
+ * A folio in the cache has one reference from the cache. It leaves the cache only with its folio lock
+ * held (mm/truncate.c); a fault therefore locks it, looks whether it is still in the file, and keeps
+ * the lock until the entry is installed.
+ */
+#include "internal.h"
+
+void mapping_init(struct mapping *m, unsigned int flags, const struct mapping_ops *ops, void *host)
+{
+	xa_init(&m->folios);
+	spin_lock_init(&m->lock);
+	m->flags = flags;
+	m->size = 0;
+	m->ops = ops;
+	m->nr_writable = 0;
+	m->seal_write = false;
+	rwsem_init(&m->i_mmap_lock);
+	INIT_LIST_HEAD(&m->i_mmap);
+	m->host = host;
+	m->quota = NULL;
+}
+
+struct folio *filemap_get_folio(struct mapping *m, unsigned long index)
+{
+	struct folio *folio;
+
+	spin_lock(&m->lock);
+	folio = xa_load(&m->folios, index);
+	if (folio)
+		folio_get(folio);
+	spin_unlock(&m->lock);
+	return folio;
+}
+
+static void init_cache_folio(struct mapping *m, struct folio *folio, unsigned long index)
+{
+	folio->flags = m->flags & MAPPING_SHMEM ? 1UL << PG_swapbacked : 0;
+	folio->mapping = m;
+	folio->index = index;
+}
+
+static struct folio *new_cache_folio(struct mapping *m, unsigned long index)
+{
+	struct folio *folio = folio_alloc(GFP_KERNEL | __GFP_ZERO, 0);
+
+	if (!folio)
+		return NULL;
+	init_cache_folio(m, folio, index);
+	if (!m->ops || !m->ops->read_folio)
+		folio->flags |= 1UL << PG_uptodate;
+	return folio;
+}
+
+static bool quota_charge(struct page_quota *q)
+{
+	if (!q)
+		return true;
+	if (likely(atomic_add_return(&q->used, 1) <= q->max))
+		return true;
+	atomic_dec(&q->used);
+	return false;
+}
+
+/* Puts a new folio into the cache; its caller's reference stays the caller's. -EEXIST: someone was faster. */
+static int cache_insert(struct mapping *m, struct folio *folio)
+{
+	int err;
+
+	if (unlikely(!quota_charge(m->quota)))
+		return -ENOSPC;
+	/* Nodes are allocated outside the spinlock, and may be gone again when it is held: hence the loop. */
+	for (;;) {
+		err = -EEXIST;
+		spin_lock(&m->lock);
+		if (!xa_load(&m->folios, folio->index)) {
+			err = xa_store(&m->folios, folio->index, folio);
+			if (!err)
+				folio_get(folio);
+		}
+		spin_unlock(&m->lock);
+		if (likely(!err))
+			break;
+		if (err == -EAGAIN)
+			err = xa_reserve(&m->folios, &m->lock, folio->index);
+		if (err) {
+			if (m->quota)
+				atomic_dec(&m->quota->used);
+			return err;
+		}
+	}
+	stat_inc(NR_FILE_PAGES);
+	if (m->flags & MAPPING_SHMEM)
+		stat_inc(NR_SHMEM);
+	lru_add(folio);
+	return 0;
+}
+
+/* Fills a folio that is not up to date. Takes and drops its lock. */
+static int folio_read(struct mapping *m, struct folio *folio)
+{
+	int err = 0;
+
+	folio_lock(folio);
+	if (!folio_test(folio, PG_uptodate)) {
+		err = m->ops->read_folio(m, folio);
+		if (!err)
+			folio_set(folio, PG_uptodate);
+	}
+	folio_unlock(folio);
+	return err;
+}
+
+struct folio *filemap_grab_folio(struct mapping *m, unsigned long index)
+{
+	struct folio *folio;
+	int err;
+
+	while (!(folio = filemap_get_folio(m, index))) {
+		folio = new_cache_folio(m, index);
+		if (!folio)
+			return ERR_PTR(-ENOMEM);
+		err = cache_insert(m, folio);
+		if (!err)
+			break;
+		folio->mapping = NULL;
+		folio_put(folio);
+		if (err != -EEXIST)
+			return ERR_PTR(err);
+	}
+	if (unlikely(!folio_test(folio, PG_uptodate))) {
+		err = folio_read(m, folio);
+		if (err) {
+			folio_put(folio);
+			return ERR_PTR(err);
+		}
+	}
+	return folio;
+}
+
+int filemap_add_folio(struct mapping *m, struct folio *folio, unsigned long index)
+{
+	int err;
+
+	init_cache_folio(m, folio, index);
+	folio->flags |= 1UL << PG_uptodate | 1UL << PG_dirty;
+	err = cache_insert(m, folio);
+	if (err)
+		folio->mapping = NULL;
+	return err;
+}
+
+void folio_mark_dirty(struct folio *folio)
+{
+	if (!folio_test(folio, PG_dirty))
+		folio_set(folio, PG_dirty);
+}
+
+static inline unsigned long mapping_pages(const struct mapping *m)
+{
+	return (READ_ONCE(m->size) + PAGE_SIZE - 1) >> PAGE_SHIFT;
+}
+
+unsigned long mapping_nr_pages(struct mapping *m)
+{
+	return READ_ONCE(m->folios.count);
+}
+
+/* Gets the page of a fault locked and still in the file. */
+static enum fault_result get_locked_folio(struct mapping *m, unsigned long index,
+					  struct folio **out)
+{
+	for (;;) {
+		struct folio *folio;
+
+		if (index >= mapping_pages(m))
+			return FAULT_BUS;
+		folio = filemap_grab_folio(m, index);
+		if (IS_ERR(folio))
+			return PTR_ERR(folio) == -ENOMEM ? FAULT_OOM : FAULT_BUS;
+		folio_lock(folio);
+		if (likely(folio->mapping == m && index < mapping_pages(m))) {
+			*out = folio;
+			return FAULT_DONE;
+		}
+		folio_unlock(folio);
+		folio_put(folio);
+	}
+}
+
+enum fault_result filemap_get_fault_folio(struct mm *mm, struct fault_ctx *f)
+{
+	struct vma *vma = f->vma;
+	struct folio *cached, *copy;
+	enum fault_result r;
+
+	mmap_assert_locked(mm);
+	if (!f->write && knob_fault_around_bytes > PAGE_SIZE) {
+		filemap_fault_around(mm, f);
+		if (!pte_none(pte_read(f->pte)))
+			return FAULT_DONE;
+	}
+	r = get_locked_folio(vma->mapping, vma_index(vma, f->addr), &cached);
+	if (r != FAULT_DONE)
+		return r;
+	if (f->write && !vma_is_shared(vma)) {
+		copy = anon_folio_alloc(f, false);
+		if (copy)
+			copy_page(folio_address(copy), folio_address(cached));
+		folio_unlock(cached);
+		folio_put(cached);
+		if (!copy)
+			return FAULT_OOM;
+		stat_inc(FAULT_COW);
+		f->folio = copy;
+		f->new_anon = true;
+		f->new = pte_make(folio_pfn(copy), vma->page_prot | PTE_D |
+						   (vma->flags & VM_WRITE ? PTE_W : 0));
+		return FAULT_DONE;
+	}
+	stat_inc(FAULT_FILE);
+	f->folio = cached;
+	f->locked = true;
+	f->new = pte_make(folio_pfn(cached), vma->page_prot);
+	if (f->write) {
+		f->new |= PTE_W | PTE_D;
+		folio_mark_dirty(cached);
+	}
+	return FAULT_DONE;
+}
+
+/* The pages of [index, last] that are cached, unlocked and still in the file; locked on return. */
+static unsigned int lock_cached(struct mapping *m, unsigned long index, unsigned long last,
+				struct folio **folios)
+{
+	unsigned int n = 0;
+	struct folio *folio;
+
+	spin_lock(&m->lock);
+	for (; index <= last && (folio = xa_find(&m->folios, &index, last)); index++) {
+		if (!folio_test(folio, PG_uptodate) || !folio_trylock(folio))
+			continue;
+		folio_get(folio);
+		folios[n++] = folio;
+	}
+	spin_unlock(&m->lock);
+	return n;
+}
+
+#define FAULT_AROUND_MAX 16
+
+void filemap_fault_around(struct mm *mm, struct fault_ctx *f)
+{
+	struct vma *vma = f->vma;
+	struct folio *folios[FAULT_AROUND_MAX];
+	unsigned long window = min(knob_fault_around_bytes, FAULT_AROUND_MAX * PAGE_SIZE);
+	unsigned long start = max(ALIGN_DOWN(f->addr, window), max(vma->start, ALIGN_DOWN(f->addr, PMD_SIZE)));
+	unsigned long end = min(ALIGN_DOWN(f->addr, window) + window, vma->end);
+	unsigned long first = vma_index(vma, start), pages = mapping_pages(vma->mapping);
+	unsigned long last = min(vma_index(vma, end - PAGE_SIZE), pages - 1);
+	unsigned int n, mapped = 0, newly = 0;
+	pte_t *pte = f->pte - ((f->addr - start) >> PAGE_SHIFT);
+	spinlock_t *ptl = pte_lockptr(f->pte);
+	enum rss_kind kind = vma->mapping->flags & MAPPING_SHMEM ? RSS_SHMEM : RSS_FILE;
+
+	if (pages == 0 || first > last)
+		return;
+	n = lock_cached(vma->mapping, first, last, folios);
+	if (n == 0)
+		return;
+	spin_lock(ptl);
+	for (unsigned int i = 0; i < n; i++) {
+		struct folio *folio = folios[i];
+		pte_t *slot = pte + (folio->index - first);
+
+		if (!pte_none(*slot))
+			continue;
+		if (atomic_add_return(&folio->mapcount, 1) == 1)
+			newly++;
+		mapped++;
+		folios[i] = NULL; /* the entry owns the reference now */
+		/* The neighbours were not accessed: they stay old. */
+		pte_set(slot, pte_make(folio_pfn(folio), slot == f->pte ? vma->page_prot
+									: vma->page_prot & ~PTE_A));
+		folio_unlock(folio);
+	}
+	spin_unlock(ptl);
+	for (unsigned int i = 0; i < n; i++) {
+		if (!folios[i])
+			continue;
+		folio_unlock(folios[i]);
+		folio_put(folios[i]);
+	}
+	atomic_add(&mm->rss[kind], mapped);
+	stat_add(NR_FILE_MAPPED, newly);
+	stat_add(FAULT_AROUND, mapped);
+	if (mapped)
+		stat_inc(FAULT_FILE);
+}

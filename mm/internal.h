@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Shared inside mm/ only. mm/ works on the address space it is given and never on the running task's:
+ * `current` is poisoned here.
+ */
+#ifndef MM_INTERNAL_H
+#define MM_INTERNAL_H
+
+#include <arch/page.h>
+#include <arch/pgtable.h>
+#include <arch/tlb.h>
+#include <kern/atomic.h>
+#include <kern/err.h>
+#include <kern/failpoint.h>
+#include <kern/knobs.h>
+#include <kern/park.h>
+#include <kern/string.h>
+#include <mm/filemap.h>
+#include <mm/mm.h>
+#include <mm/page_alloc.h>
+#include <mm/slab.h>
+#include <mm/stats.h>
+
+#pragma GCC poison current
+
+/* ---- vma.c: making, splitting and merging vmas. mmap_lock held for writing ---- */
+
+/* What decides whether two neighbours may be one vma. */
+struct vma_desc {
+	unsigned long start, end;
+	unsigned long flags;
+	struct file *file;
+	struct mapping *mapping;
+	unsigned long pgoff;
+};
+
+void vma_cache_init(void);
+/* Not yet in the index; takes its own file reference. NULL when out of memory. */
+struct vma *vma_alloc(struct mm *mm, const struct vma_desc *d);
+/* Drops the file reference and frees; the vma is in no index and no mapping. */
+void vma_free(struct vma *vma);
+/* Puts the vma into the index and into its mapping's list. */
+void vma_link(struct mm *mm, struct vma *vma);
+/* Takes the vma off its mapping's list, so that truncate no longer finds it. */
+void vma_unlink_mapping(struct vma *vma);
+/*
+ * Grows a neighbour (or joins two) over d's range, which must be free. Returns the vma that now
+ * covers it, or NULL when neither neighbour fits. Never fails otherwise.
+ */
+struct vma *vma_merge_new(struct mm *mm, const struct vma_desc *d);
+/* Cuts vma at addr: vma keeps the lower part, the upper part is returned. ERR_PTR(-ENOMEM). */
+struct vma *vma_split(struct mm *mm, struct vma *vma, unsigned long addr);
+/*
+ * Gives [start, end) of vma new flags, merging with neighbours or splitting off the rest. Returns the
+ * vma that covers the range now. ERR_PTR(-ENOMEM) changes nothing but may leave vma split.
+ */
+struct vma *vma_modify(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end,
+		       unsigned long flags);
+/* Moves one boundary of a linked vma; the index order must stay. pgoff follows start. */
+void vma_set_range(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end);
+unsigned long vma_start_gap(const struct vma *vma);
+/* PTE bits for flags; private writable pages get no PTE_W: the write fault decides. */
+pte_t vm_page_prot(unsigned long flags);
+
+static inline bool vma_is_anonymous(const struct vma *vma)
+{
+	return !vma->mapping;
+}
+
+static inline bool vma_is_shared(const struct vma *vma)
+{
+	return vma->flags & VM_SHARED;
+}
+
+/* The page offset of an address inside the vma. */
+static inline unsigned long vma_index(const struct vma *vma, unsigned long addr)
+{
+	return vma->pgoff + ((addr - vma->start) >> PAGE_SHIFT);
+}
+
+/* The last vma that ends at or below addr, or NULL. */
+struct vma *vma_below(struct mm *mm, unsigned long addr);
+
+/* mm.c: an mm with page tables and nothing else. NULL when out of memory. */
+struct mm *mm_alloc(void);
+
+/* ---- account.c: what may be mapped ---- */
+
+/* Adds pages (or takes, when negative) of a vma with these flags to the mm's totals. */
+void vm_stat_account(struct mm *mm, unsigned long flags, long pages);
+/* RLIMIT_AS and RLIMIT_DATA would allow pages more. */
+bool may_expand_vm(struct mm *mm, unsigned long flags, unsigned long pages);
+/* Private writable memory is promised in advance. */
+bool vm_is_accountable(unsigned long flags);
+/* 0 or -ENOMEM. */
+int vm_commit_charge(unsigned long pages);
+/* Without a check: pages whose promise moves from one vma to another. */
+void vm_commit_add(unsigned long pages);
+void vm_commit_uncharge(unsigned long pages);
+unsigned long vm_committed(void);
+/* RLIMIT_MEMLOCK would allow pages more of locked memory. */
+bool may_lock_pages(struct mm *mm, unsigned long pages);
+
+/* ---- unmap.c: entries out, TLB flushed, only then frames freed ---- */
+
+#define UNMAP_BATCH_INLINE 32
+
+struct unmap_batch {
+	struct mm *mm;
+	unsigned long start, end; /* what must be flushed; empty when start >= end */
+	bool tables_freed;
+	bool keep_private; /* leave private copies: only what the file itself shows goes */
+	unsigned int nr, capacity;
+	struct folio **folios;	  /* references to drop after the flush */
+	struct page *block;	  /* backs folios when the inline array was too small */
+	struct page *tables;	  /* page-table pages to free after the flush */
+	struct folio *inline_folios[UNMAP_BATCH_INLINE];
+};
+
+void unmap_batch_init(struct unmap_batch *b, struct mm *mm);
+/* Flushes and frees all that was gathered; the batch may be used on. */
+void unmap_batch_flush(struct unmap_batch *b);
+/* Flushes and ends the batch. */
+void unmap_batch_finish(struct unmap_batch *b);
+/* Zaps the pages of [start, end) inside vma. mmap_lock or the mapping's i_mmap_lock held, any mode. */
+void unmap_vma_range(struct unmap_batch *b, struct vma *vma, unsigned long start,
+		     unsigned long end);
+/* unmap_batch_init, unmap_vma_range, unmap_batch_finish. */
+void zap_range(struct vma *vma, unsigned long start, unsigned long end);
+/* Unlinks the page tables of [start, end) that no vma outside needs. prev and next: the neighbours left. */
+void unmap_free_tables(struct unmap_batch *b, unsigned long start, unsigned long end,
+		       const struct vma *prev, const struct vma *next);
+
+/* Where a mapping of len bytes goes: addr itself when MAP_FIXED or when the hint fits. The address or -errno. mmap_lock held for writing. */
+unsigned long get_unmapped_area(struct mm *mm, unsigned long addr, unsigned long len,
+				unsigned long map_flags);
+/* mm_munmap() with mmap_lock held for writing: [start, end) aligned, user space. 0 or -ENOMEM (nothing done). */
+int munmap_locked(struct mm *mm, unsigned long start, unsigned long end);
+
+/* ---- fault.c, anon.c, filemap.c: the phases ---- */
+
+/* Everything one pass of the handler learns. Thrown away on FAULT_RETRY. */
+struct fault_ctx {
+	unsigned long addr;	/* page-aligned */
+	bool write;
+	bool exec;
+	bool force;		/* populate: override a missing VM_READ; ptrace: a missing VM_WRITE */
+	struct vma *vma;	/* set by fault_lookup() */
+	pte_t *pte;		/* set by fault_get_folio(), unless the caller knows it (populate) */
+	pte_t old;		/* the entry as fault_get_folio() saw it */
+	pte_t new;		/* the entry to install; 0: nothing to install, all done */
+	struct folio *folio;	/* what new maps, with the reference the entry will own; NULL: the zero page */
+	struct folio *old_folio; /* COW source, with a reference to drop */
+	bool new_anon;		/* folio is fresh and goes to the LRU */
+	bool locked;		/* folio is locked: a page-cache page, against truncation */
+};
+
+/*
+ * Phases 2 to 4. mmap_lock held for reading; addr, vma, pte (or NULL), write, exec and force set, and the
+ * access known to be allowed.
+ */
+enum fault_result fault_once(struct mm *mm, struct fault_ctx *f);
+/* Phase 2 for an empty entry and for a write to a read-only one. */
+enum fault_result anon_get_folio(struct fault_ctx *f);
+enum fault_result anon_write_protected(struct mm *mm, struct fault_ctx *f);
+enum fault_result filemap_get_fault_folio(struct mm *mm, struct fault_ctx *f);
+/* Maps what is cached around a read fault. Page-table lock not held. */
+void filemap_fault_around(struct mm *mm, struct fault_ctx *f);
+/* A fresh anonymous folio for vma, contents not set unless zero. NULL when out of memory. */
+struct folio *anon_folio_alloc(const struct fault_ctx *f, bool zero);
+/* MADV_POPULATE_READ and _WRITE: strict, no override of rights. 0, -ENOMEM, -EINVAL, -EFAULT, -EINTR. */
+int populate_advice(struct mm *mm, unsigned long start, unsigned long end, bool write);
+/* Grows the GROWSDOWN vma above addr down to it. mmap_lock held for writing. */
+enum fault_result stack_grow(struct mm *mm, unsigned long addr);
+
+static inline enum rss_kind folio_rss_kind(const struct folio *folio)
+{
+	if (folio_test(folio, PG_anon))
+		return RSS_ANON;
+	return folio_test(folio, PG_swapbacked) ? RSS_SHMEM : RSS_FILE;
+}
+
+/* A page-table entry now maps the folio. Page-table lock held. */
+static inline void folio_add_rmap(struct folio *folio)
+{
+	if (atomic_add_return(&folio->mapcount, 1) == 1)
+		stat_inc(folio_test(folio, PG_anon) ? NR_ANON_PAGES : NR_FILE_MAPPED);
+}
+
+/* ---- folio.c, lru.c ---- */
+
+/* Drops one reference to each of n folios; those that die leave the LRU and are freed together. */
+void folios_put(struct folio **folios, unsigned int n);
+void folio_wait_init(void);
+void lru_init(void);
+/* A folio that is on no list joins the one its flags name. */
+void lru_add(struct folio *folio);
+/* Takes it off its list. PG_lru must be set. */
+void lru_del(struct folio *folio);
+
+/* ---- validate.c ---- */
+
+/*
+ * mm_validate() after a change, in debug builds with knob validate=on. Its cost grows with the address
+ * space, so a large one is checked only every so many changes.
+ */
+#ifdef CONFIG_DEBUG
+void validate_mm(struct mm *mm);
+#else
+static inline void validate_mm(struct mm *mm)
+{
+	(void)mm;
+}
+#endif
+
+#endif

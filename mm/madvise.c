@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * madvise: advice that changes a vma's flags, drops pages, or populates. Holes are skipped and
+ * reported as ENOMEM at the end; an error of a vma stops the walk there.
+ */
+#include "internal.h"
+
+/* What an advice does to vma->flags: out clear, in set. */
+struct advice_flags {
+	int advice;
+	unsigned long clear, set;
+};
+
+static const struct advice_flags flag_advices[] = {
+	{ MADV_NORMAL, VM_RAND_READ | VM_SEQ_READ, 0 },
+	{ MADV_RANDOM, VM_SEQ_READ, VM_RAND_READ },
+	{ MADV_SEQUENTIAL, VM_RAND_READ, VM_SEQ_READ },
+	{ MADV_DONTFORK, 0, VM_DONTCOPY },
+	{ MADV_DOFORK, VM_DONTCOPY, 0 },
+	{ MADV_DONTDUMP, 0, VM_DONTDUMP },
+	{ MADV_DODUMP, VM_DONTDUMP, 0 },
+	{ MADV_WIPEONFORK, 0, VM_WIPEONFORK },
+	{ MADV_KEEPONFORK, VM_WIPEONFORK, 0 },
+};
+
+static const struct advice_flags *find_flag_advice(int advice)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(flag_advices); i++)
+		if (flag_advices[i].advice == advice)
+			return &flag_advices[i];
+	return NULL;
+}
+
+static bool advice_valid(int advice)
+{
+	switch (advice) {
+	case MADV_WILLNEED:
+	case MADV_DONTNEED:
+	case MADV_DONTNEED_LOCKED:
+	case MADV_FREE:
+	case MADV_REMOVE:
+	case MADV_POPULATE_READ:
+	case MADV_POPULATE_WRITE:
+		return true;
+	default:
+		return find_flag_advice(advice);
+	}
+}
+
+static int check_flag_advice(const struct vma *vma, int advice)
+{
+	switch (advice) {
+	case MADV_WIPEONFORK:
+		return vma->file || (vma->flags & VM_SHARED) ? -EINVAL : 0;
+	case MADV_DOFORK:
+		return vma->flags & VM_IO ? -EINVAL : 0;
+	case MADV_DODUMP:
+		return vma->flags & VM_SPECIAL ? -EINVAL : 0;
+	default:
+		return 0;
+	}
+}
+
+/* The vma that covers [start, end) afterwards, or ERR_PTR. mmap_lock held for writing. */
+static struct vma *advise_flags(struct mm *mm, struct vma *vma, unsigned long start,
+				unsigned long end, const struct advice_flags *af)
+{
+	unsigned long new = (vma->flags & ~af->clear) | af->set;
+	int err = check_flag_advice(vma, af->advice);
+
+	if (err)
+		return ERR_PTR(err);
+	if (new == vma->flags)
+		return vma;
+	vma = vma_modify(mm, vma, start, end, new);
+	/* The caller is told EAGAIN: there may be kernel memory for it next time. */
+	return IS_ERR(vma) ? ERR_PTR(-EAGAIN) : vma;
+}
+
+static int advise_dontneed(struct vma *vma, unsigned long start, unsigned long end, int advice)
+{
+	unsigned long refuse = VM_PFNMAP | (advice == MADV_DONTNEED_LOCKED ? 0 : VM_LOCKED);
+
+	if (vma->flags & refuse)
+		return -EINVAL;
+	/* Freed lazily elsewhere; dropping at once is within what MADV_FREE allows. */
+	if (advice == MADV_FREE && !vma_is_anonymous(vma))
+		return -EINVAL;
+	zap_range(vma, start, end);
+	return 0;
+}
+
+/* Punches the hole with no mm lock held; the vma may be gone when the lock is back. */
+static int advise_remove(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end)
+{
+	struct file *file = vma->file;
+	u64 offset = (u64)vma_index(vma, start) << PAGE_SHIFT;
+	int err;
+
+	if (vma->flags & VM_LOCKED)
+		return -EINVAL;
+	if (!file || !vma->mapping)
+		return -EINVAL;
+	if ((vma->flags & (VM_SHARED | VM_WRITE)) != (VM_SHARED | VM_WRITE))
+		return -EACCES;
+	file_get(file);
+	mmap_read_unlock(mm);
+	err = file_punch_hole(file, offset, end - start);
+	file_put(file);
+	mmap_read_lock(mm);
+	return err;
+}
+
+static int advise_pages(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end,
+			int advice)
+{
+	switch (advice) {
+	case MADV_WILLNEED:
+		return 0; /* memory files have nothing to read ahead */
+	case MADV_REMOVE:
+		return advise_remove(mm, vma, start, end);
+	default:
+		return advise_dontneed(vma, start, end, advice);
+	}
+}
+
+static int advise_range(struct mm *mm, unsigned long start, unsigned long end, int advice,
+			const struct advice_flags *af)
+{
+	int unmapped = 0;
+
+	while (start < end) {
+		struct vma *vma = vma_find(mm, start);
+		unsigned long stop;
+		int err;
+
+		if (!vma || vma->start >= end)
+			return -ENOMEM;
+		if (vma->start > start) {
+			unmapped = -ENOMEM;
+			start = vma->start;
+		}
+		stop = min(vma->end, end);
+		if (af) {
+			vma = advise_flags(mm, vma, start, stop, af);
+			err = IS_ERR(vma) ? (int)PTR_ERR(vma) : 0;
+		} else {
+			err = advise_pages(mm, vma, start, stop, advice);
+		}
+		if (err)
+			return err;
+		start = stop;
+	}
+	return unmapped;
+}
+
+int mm_madvise(struct mm *mm, unsigned long addr, unsigned long len, int advice)
+{
+	const struct advice_flags *af = find_flag_advice(advice);
+	unsigned long size = PAGE_ALIGN(len), end = addr + size;
+	int err;
+
+	if (!advice_valid(advice))
+		return -EINVAL;
+	if (!IS_ALIGNED(addr, PAGE_SIZE) || (len && !size) || end < addr)
+		return -EINVAL;
+	if (end == addr)
+		return 0;
+	if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE)
+		return populate_advice(mm, addr, end, advice == MADV_POPULATE_WRITE);
+	if (af) {
+		if (mmap_write_lock_killable(mm))
+			return -EINTR;
+		err = advise_range(mm, addr, end, advice, af);
+		validate_mm(mm);
+		mmap_write_unlock(mm);
+	} else {
+		mmap_read_lock(mm);
+		err = advise_range(mm, addr, end, advice, NULL);
+		mmap_read_unlock(mm);
+	}
+	return err;
+}

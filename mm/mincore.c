@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * mincore: which pages are in memory. For anonymous memory that is what the page table says; for a
+ * file it is what the page cache holds, mapped or not.
+ */
+#include "internal.h"
+
+static void mincore_absent(struct vma *vma, unsigned long start, unsigned long end,
+			   unsigned char *vec)
+{
+	unsigned long n = (end - start) >> PAGE_SHIFT, first = vma_index(vma, start), index = first;
+
+	memset(vec, 0, n);
+	if (vma_is_anonymous(vma))
+		return;
+	spin_lock(&vma->mapping->lock);
+	for (; xa_find(&vma->mapping->folios, &index, first + n - 1); index++) {
+		vec[index - first] = 1;
+		if (index == first + n - 1)
+			break;
+	}
+	spin_unlock(&vma->mapping->lock);
+}
+
+static void mincore_vma(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end,
+			unsigned char *vec)
+{
+	while (start < end) {
+		unsigned long va = start, stop;
+		pte_t *pte = pgtable_next(&mm->pgt, &va, end, &stop);
+
+		if (!pte)
+			va = end;
+		if (va > start) {
+			mincore_absent(vma, start, va, vec);
+			vec += (va - start) >> PAGE_SHIFT;
+		}
+		if (!pte)
+			return;
+		for (; va < stop; va += PAGE_SIZE, pte++, vec++) {
+			if (!pte_none(pte_read(pte)))
+				*vec = 1;
+			else if (vma_is_anonymous(vma))
+				*vec = 0;
+			else
+				mincore_absent(vma, va, va + PAGE_SIZE, vec);
+		}
+		start = stop;
+	}
+}
+
+int mm_mincore(struct mm *mm, unsigned long addr, unsigned long n, unsigned char *vec)
+{
+	unsigned long end = addr + (n << PAGE_SHIFT);
+	struct vma *vma;
+	int err = 0;
+
+	mmap_read_lock(mm);
+	vma = vma_find(mm, addr);
+	while (addr < end) {
+		unsigned long stop;
+
+		if (!vma || vma->start > addr) {
+			err = -ENOMEM;
+			break;
+		}
+		stop = min(end, vma->end);
+		mincore_vma(mm, vma, addr, stop, vec);
+		vec += (stop - addr) >> PAGE_SHIFT;
+		addr = stop;
+		vma = vma_next(vma);
+	}
+	mmap_read_unlock(mm);
+	return err;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The life of an address space: new, and gone. fork is in mm_fork.c.
+ */
+#include "internal.h"
+
+static struct kmem_cache *mm_cache;
+
+/* Linux's mmap layout: a gap for the stack below the top, at least 128 MiB, at most five sixths. */
+#define MIN_STACK_ROOM (128UL << 20)
+#define MAX_STACK_ROOM (TASK_SIZE / 6 * 5)
+#define STACK_RANDOM_ROOM (16UL << 30) /* how far exec moves the stack's top at most */
+#define MMAP_RANDOM_BITS 28	      /* pages */
+
+void mm_init(void)
+{
+	struct page *zero = alloc_pages(GFP_KERNEL | __GFP_ZERO, 0);
+
+	if (!zero)
+		panic("no memory for the zero page");
+	zero->flags = 1UL << PG_reserved;
+	zero_page_frame = zero;
+	mm_cache = kmem_cache_create("mm_struct", sizeof(struct mm), 0);
+	vma_cache_init();
+	lru_init();
+	folio_wait_init();
+}
+
+static unsigned long choose_mmap_base(bool aslr)
+{
+	unsigned long guard = knob_stack_guard_gap << PAGE_SHIFT;
+	unsigned long room = caller_rlimit(LIMIT_STACK), random = 0;
+
+	if (room == ~0UL || room > MAX_STACK_ROOM)
+		room = MAX_STACK_ROOM;
+	if (room + guard + STACK_RANDOM_ROOM > room)
+		room += guard + (aslr ? STACK_RANDOM_ROOM : 0);
+	room = min(max(room, MIN_STACK_ROOM), MAX_STACK_ROOM);
+	if (aslr)
+		random = (caller_random() & ((1UL << MMAP_RANDOM_BITS) - 1)) << PAGE_SHIFT;
+	return PAGE_ALIGN(TASK_SIZE - room - random);
+}
+
+struct mm *mm_alloc(void)
+{
+	struct mm *mm = kmem_cache_alloc(mm_cache, GFP_KERNEL | __GFP_ZERO);
+
+	if (!mm)
+		return NULL;
+	if (pgtable_init(&mm->pgt)) {
+		kmem_cache_free(mm_cache, mm);
+		return NULL;
+	}
+	tlb_context_init(&mm->tlb, virt_to_phys(mm->pgt.root));
+	rwsem_init(&mm->mmap_lock);
+	atomic_set(&mm->users, 1);
+	return mm;
+}
+
+struct mm *mm_create(bool aslr)
+{
+	struct mm *mm = mm_alloc();
+
+	if (mm)
+		mm->mmap_base = choose_mmap_base(aslr);
+	return mm;
+}
+
+/* Everything goes: one batch for all vmas, then all tables. */
+static void unmap_all(struct mm *mm)
+{
+	struct vma *vma, *last = NULL, *first = vma_first(mm);
+	struct unmap_batch b;
+
+	unmap_batch_init(&b, mm);
+	for_each_vma(mm, vma) {
+		vma_unlink_mapping(vma);
+		unmap_vma_range(&b, vma, vma->start, vma->end);
+		last = vma;
+	}
+	if (first)
+		unmap_free_tables(&b, first->start, last->end, NULL, NULL);
+	unmap_batch_finish(&b);
+}
+
+/* Post-order, so that the tree needs no rebalancing on the way. */
+static void free_vmas(struct mm *mm)
+{
+	struct rb_node *n = mm->vmas.node;
+
+	while (n) {
+		struct rb_node *parent = rb_parent(n);
+		struct vma *vma = rb_entry(n, struct vma, rb);
+
+		if (n->left) {
+			n = n->left;
+			continue;
+		}
+		if (n->right) {
+			n = n->right;
+			continue;
+		}
+		if (parent && parent->left == n)
+			parent->left = NULL;
+		else if (parent)
+			parent->right = NULL;
+		if (vma->flags & VM_ACCOUNT)
+			vm_commit_uncharge(vma_pages(vma));
+		vma_free(vma);
+		n = parent;
+	}
+	mm->vmas.node = NULL;
+}
+
+void mm_put(struct mm *mm)
+{
+	if (!atomic_dec_and_test(&mm->users))
+		return;
+	mmap_write_lock(mm);
+	unmap_all(mm);
+	free_vmas(mm);
+	mmap_write_unlock(mm);
+	for (unsigned int i = 0; i < NR_RSS; i++)
+		BUG_ON(atomic_read(&mm->rss[i]) != 0);
+	pgtable_destroy(&mm->pgt);
+	if (mm->exe_file)
+		file_put(mm->exe_file);
+	kmem_cache_free(mm_cache, mm);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fork's part of memory: the child gets the same vmas, and the same pages, copy-on-write.
+ *
+ * Only vmas that ever had anonymous pages have their entries copied. All others can be faulted in again
+ * from the page cache, so the child starts without entries for them, as in Linux.
+ *
+ * Locking: the parent's mmap_lock for writing; for each table the parent's and then the child's
+ * page-table lock. The child is visible to nobody yet but truncate, through its mappings.
+ */
+#include "internal.h"
+
+/* Copies the entries of one table; both arrays start at the same address. True when the parent lost a W. */
+static bool copy_table(struct mm *mm, pte_t *src, pte_t *dst, unsigned long n, bool cow)
+{
+	spinlock_t *src_ptl = pte_lockptr(src), *dst_ptl = pte_lockptr(dst);
+	long rss[NR_RSS] = { 0 };
+	bool lost_write = false;
+
+	spin_lock(src_ptl);
+	spin_lock(dst_ptl);
+	for (unsigned long i = 0; i < n; i++) {
+		pte_t e = pte_read(&src[i]);
+		struct folio *folio;
+
+		if (!pte_present(e))
+			continue;
+		if (unlikely(pte_special(e))) {
+			pte_set(&dst[i], e);
+			continue;
+		}
+		folio = pfn_folio(pte_pfn(e));
+		if (cow && pte_write(e)) {
+			pte_clear_bits(&src[i], PTE_W);
+			e &= ~PTE_W;
+			lost_write = true;
+		}
+		folio_get(folio);
+		atomic_inc(&folio->mapcount);
+		rss[folio_rss_kind(folio)]++;
+		pte_set(&dst[i], e & ~PTE_A);
+	}
+	spin_unlock(dst_ptl);
+	spin_unlock(src_ptl);
+	for (unsigned int i = 0; i < NR_RSS; i++)
+		if (rss[i])
+			atomic_add(&mm->rss[i], rss[i]);
+	return lost_write;
+}
+
+/* 0 or -ENOMEM. *flush: the parent's TLB must forget writable entries. */
+static int copy_entries(struct mm *mm, struct mm *old, struct vma *vma, bool *flush)
+{
+	unsigned long va = vma->start, stop;
+	bool cow = !vma_is_shared(vma);
+	pte_t *src, *dst;
+
+	while ((src = pgtable_next(&old->pgt, &va, vma->end, &stop))) {
+		dst = pgtable_alloc(&mm->pgt, va);
+		if (!dst)
+			return -ENOMEM;
+		*flush |= copy_table(mm, src, dst, (stop - va) >> PAGE_SHIFT, cow);
+		va = stop;
+	}
+	return 0;
+}
+
+static int copy_vma_to_child(struct mm *mm, struct mm *old, struct vma *vma, bool *flush)
+{
+	struct vma_desc d = { vma->start, vma->end,	vma->flags & ~VM_LOCK_BITS,
+			      vma->file,  vma->mapping, vma->pgoff };
+	struct vma *new;
+
+	if ((d.flags & VM_ACCOUNT) && vm_commit_charge(vma_pages(vma)))
+		return -ENOMEM;
+	new = vma_alloc(mm, &d);
+	if (!new) {
+		if (d.flags & VM_ACCOUNT)
+			vm_commit_uncharge(vma_pages(vma));
+		return -ENOMEM;
+	}
+	vma_link(mm, new);
+	vm_stat_account(mm, d.flags, (long)vma_pages(vma));
+	if (!vma->has_anon || (vma->flags & VM_WIPEONFORK))
+		return 0;
+	new->has_anon = true;
+	return copy_entries(mm, old, vma, flush);
+}
+
+static void copy_layout(struct mm *mm, const struct mm *old)
+{
+	mm->def_flags = old->def_flags & ~VM_LOCK_BITS;
+	mm->mmap_base = old->mmap_base;
+	mm->start_code = old->start_code;
+	mm->end_code = old->end_code;
+	mm->start_data = old->start_data;
+	mm->end_data = old->end_data;
+	mm->start_brk = old->start_brk;
+	mm->brk = old->brk;
+	mm->start_stack = old->start_stack;
+	mm->arg_start = old->arg_start;
+	mm->arg_end = old->arg_end;
+	mm->env_start = old->env_start;
+	mm->env_end = old->env_end;
+	memcpy(mm->saved_auxv, old->saved_auxv, sizeof(mm->saved_auxv));
+	mm->exe_file = old->exe_file;
+	if (mm->exe_file)
+		file_get(mm->exe_file);
+}
+
+struct mm *mm_fork(struct mm *old)
+{
+	struct mm *mm = mm_alloc();
+	struct vma *vma;
+	bool flush = false;
+	int err = 0;
+
+	if (!mm)
+		return ERR_PTR(-ENOMEM);
+	if (mmap_write_lock_killable(old)) {
+		mm_put(mm);
+		return ERR_PTR(-EINTR);
+	}
+	mmap_write_lock(mm);
+	copy_layout(mm, old);
+	for_each_vma(old, vma) {
+		if (vma->flags & VM_DONTCOPY)
+			continue;
+		err = copy_vma_to_child(mm, old, vma, &flush);
+		if (err)
+			break;
+	}
+	if (flush)
+		tlb_flush_range(&old->tlb, 0, TASK_SIZE, false);
+	validate_mm(old);
+	if (!err)
+		validate_mm(mm);
+	mmap_write_unlock(mm);
+	mmap_write_unlock(old);
+	if (err) {
+		mm_put(mm);
+		return ERR_PTR(err);
+	}
+	return mm;
+}

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * mmap: check, find a place, make room, charge, merge or create; population comes after the lock is
+ * gone. The order of the checks is Linux's, because programs see it through errno.
+ */
+#include "internal.h"
+
+/* Linux's LEGACY_MAP_MASK: what MAP_SHARED_VALIDATE accepts. */
+#define MAP_LEGACY_MASK                                                                     \
+	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE |             \
+	 MAP_EXECUTABLE | MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE |       \
+	 MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_32BIT | MAP_FIXED_NOREPLACE)
+
+#define MAP_32BIT_LOW 0x40000000UL
+#define MAP_32BIT_HIGH 0x80000000UL
+
+/* One call's way through the checks. */
+struct map_request {
+	unsigned long addr, len; /* bytes; len page-aligned */
+	unsigned long prot, map_flags;
+	unsigned long vm_flags;
+	struct file *file;	 /* NULL when anonymous */
+	struct mapping *mapping; /* NULL: anonymous private memory */
+	unsigned long pgoff;
+	bool new_file;		 /* file is a shared anonymous object made for this call */
+};
+
+static unsigned long prot_to_vm_flags(unsigned long prot)
+{
+	return (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) |
+	       (prot & PROT_EXEC ? VM_EXEC : 0);
+}
+
+/* The highest place below mmap_base, or else the lowest above. 0: none. */
+static unsigned long find_place(struct mm *mm, unsigned long len, unsigned long map_flags)
+{
+	unsigned long low = max(PAGE_SIZE, PAGE_ALIGN(knob_mmap_min_addr)), addr;
+
+	if (map_flags & MAP_32BIT)
+		return vma_gap(mm, len, MAP_32BIT_LOW, MAP_32BIT_HIGH, true);
+	addr = vma_gap(mm, len, low, mm->mmap_base, false);
+	return addr ? addr : vma_gap(mm, len, mm->mmap_base, TASK_SIZE, true);
+}
+
+/* A hint is taken when the place is free, guard gaps included. */
+static bool hint_fits(struct mm *mm, unsigned long addr, unsigned long len)
+{
+	struct vma *vma;
+
+	if (addr > TASK_SIZE - len)
+		return false;
+	vma = vma_find(mm, addr);
+	return !vma || addr + len <= vma_start_gap(vma);
+}
+
+unsigned long get_unmapped_area(struct mm *mm, unsigned long addr, unsigned long len,
+				unsigned long map_flags)
+{
+	mmap_assert_write_locked(mm);
+	if (len > TASK_SIZE)
+		return (unsigned long)-ENOMEM;
+	if (map_flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
+		if (addr > TASK_SIZE - len)
+			return (unsigned long)-ENOMEM;
+		if (!IS_ALIGNED(addr, PAGE_SIZE))
+			return (unsigned long)-EINVAL;
+		if (addr < knob_mmap_min_addr && !caller_has_rawio())
+			return (unsigned long)-EPERM;
+		return addr;
+	}
+	if (addr) {
+		/* A hint below the minimum is moved up to it. */
+		addr = max(addr & PAGE_MASK, PAGE_ALIGN(knob_mmap_min_addr));
+		if (hint_fits(mm, addr, len))
+			return addr;
+	}
+	addr = find_place(mm, len, map_flags);
+	return addr ? addr : (unsigned long)-ENOMEM;
+}
+
+/* What the file's mode allows. Fills vm_flags and mapping. */
+static int check_file(struct map_request *rq)
+{
+	unsigned long type = rq->map_flags & MAP_TYPE;
+	struct file_mmap fm;
+	int err;
+
+	if (type == MAP_SHARED_VALIDATE && (rq->map_flags & ~MAP_LEGACY_MASK & ~MAP_TYPE))
+		return -EOPNOTSUPP;
+	if (type != MAP_SHARED && type != MAP_SHARED_VALIDATE && type != MAP_PRIVATE)
+		return -EINVAL;
+	err = file_mmap_info(rq->file, &fm);
+	if (err && err != -ENODEV)
+		return err;
+	if (!err && type != MAP_PRIVATE && (rq->prot & PROT_WRITE) && !fm.writable)
+		return -EACCES;
+	if (!err && !fm.readable)
+		return -EACCES;
+	if (err)
+		return err;
+	if (rq->vm_flags & VM_GROWSDOWN)
+		return -EINVAL;
+	if (type != MAP_PRIVATE) {
+		rq->vm_flags |= VM_SHARED | VM_MAYSHARE;
+		if (!fm.writable)
+			rq->vm_flags &= ~(VM_MAYWRITE | VM_SHARED);
+	}
+	rq->mapping = fm.mapping;
+	return 0;
+}
+
+static int check_anonymous(struct map_request *rq)
+{
+	switch (rq->map_flags & MAP_TYPE) {
+	case MAP_SHARED:
+		if (rq->vm_flags & VM_GROWSDOWN)
+			return -EINVAL;
+		rq->pgoff = 0;
+		rq->vm_flags |= VM_SHARED | VM_MAYSHARE;
+		return 0;
+	case MAP_PRIVATE:
+		rq->pgoff = rq->addr >> PAGE_SHIFT;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* Shared anonymous memory, and a shared mapping of /dev/zero, is a nameless tmpfs file. */
+static int make_shared_file(struct map_request *rq)
+{
+	struct file *file;
+	struct file_mmap fm;
+
+	if (rq->mapping || !(rq->vm_flags & VM_MAYSHARE))
+		return 0;
+	/* Its pages are charged as they come, but what could never be had is refused now. */
+	if (!(rq->vm_flags & VM_NORESERVE)) {
+		if (vm_commit_charge(rq->len >> PAGE_SHIFT))
+			return -ENOMEM;
+		vm_commit_uncharge(rq->len >> PAGE_SHIFT);
+	}
+	file = shmem_file_setup("dev/zero", rq->len);
+	if (IS_ERR(file))
+		return (int)PTR_ERR(file);
+	if (file_mmap_info(file, &fm)) {
+		file_put(file);
+		return -ENODEV;
+	}
+	rq->file = file;
+	rq->mapping = fm.mapping;
+	rq->pgoff = 0;
+	rq->new_file = true;
+	return 0;
+}
+
+/* A write seal on a memfd: no writable shared mapping any more, and none that may become one. */
+static int check_seals(struct map_request *rq)
+{
+	if (!rq->mapping || !rq->mapping->seal_write || !(rq->vm_flags & VM_SHARED))
+		return 0;
+	if (rq->vm_flags & VM_WRITE)
+		return -EPERM;
+	rq->vm_flags &= ~VM_MAYWRITE;
+	return 0;
+}
+
+/* Pages of the range that are mapped already and will be replaced. */
+static unsigned long count_mapped(struct mm *mm, unsigned long start, unsigned long end)
+{
+	unsigned long pages = 0;
+
+	for (struct vma *vma = vma_find(mm, start); vma && vma->start < end; vma = vma_next(vma))
+		pages += (min(end, vma->end) - max(start, vma->start)) >> PAGE_SHIFT;
+	return pages;
+}
+
+/* Makes the vma. What can fail after the old mappings are gone gives their place up, as in Linux. */
+static int map_region(struct mm *mm, struct map_request *rq)
+{
+	unsigned long pages = rq->len >> PAGE_SHIFT, end = rq->addr + rq->len, charged = 0;
+	struct vma_desc d = { .start = rq->addr, .end = end };
+	struct vma *vma;
+	int err;
+
+	if (!may_expand_vm(mm, rq->vm_flags, pages) &&
+	    !may_expand_vm(mm, rq->vm_flags, pages - count_mapped(mm, rq->addr, end)))
+		return -ENOMEM;
+	err = munmap_locked(mm, rq->addr, end);
+	if (err)
+		return err;
+	if (vm_is_accountable(rq->vm_flags)) {
+		err = vm_commit_charge(pages);
+		if (err)
+			return err;
+		charged = pages;
+		rq->vm_flags |= VM_ACCOUNT;
+	}
+	d.flags = rq->vm_flags;
+	d.file = rq->mapping ? rq->file : NULL;
+	d.mapping = rq->mapping;
+	d.pgoff = rq->pgoff;
+	if (!vma_merge_new(mm, &d)) {
+		vma = vma_alloc(mm, &d);
+		if (!vma) {
+			vm_commit_uncharge(charged);
+			return -ENOMEM;
+		}
+		vma_link(mm, vma);
+	}
+	vm_stat_account(mm, rq->vm_flags, (long)pages);
+	return 0;
+}
+
+/* All checks and the mapping itself. mmap_lock held for writing. The address, or -errno. */
+static long do_mmap(struct mm *mm, struct map_request *rq)
+{
+	unsigned long addr;
+	int err;
+
+	if ((unsigned long)mm->map_count > knob_max_map_count)
+		return -ENOMEM;
+	addr = get_unmapped_area(mm, rq->addr, rq->len, rq->map_flags);
+	if (IS_ERR_VALUE(addr))
+		return (long)addr;
+	rq->addr = addr;
+	if (rq->map_flags & MAP_FIXED_NOREPLACE) {
+		struct vma *vma = vma_find(mm, addr);
+
+		if (vma && vma->start < addr + rq->len)
+			return -EEXIST;
+	}
+	rq->vm_flags = prot_to_vm_flags(rq->prot) | mm->def_flags | VM_MAYREAD | VM_MAYWRITE |
+		       VM_MAYEXEC;
+	if (rq->map_flags & MAP_GROWSDOWN)
+		rq->vm_flags |= VM_GROWSDOWN;
+	if (rq->map_flags & MAP_LOCKED) {
+		if (caller_rlimit(LIMIT_MEMLOCK) == 0 && !caller_has_ipc_lock())
+			return -EPERM;
+		rq->vm_flags |= VM_LOCKED;
+	}
+	if ((rq->vm_flags & VM_LOCKED) && !may_lock_pages(mm, rq->len >> PAGE_SHIFT))
+		return -EAGAIN;
+	err = rq->file ? check_file(rq) : check_anonymous(rq);
+	if (err)
+		return err;
+	if ((rq->map_flags & MAP_NORESERVE) && knob_overcommit_memory != 2)
+		rq->vm_flags |= VM_NORESERVE;
+	if (rq->file && !rq->mapping && !(rq->vm_flags & VM_MAYSHARE))
+		rq->pgoff = addr >> PAGE_SHIFT;
+	err = make_shared_file(rq);
+	if (!err)
+		err = check_seals(rq);
+	if (!err)
+		err = map_region(mm, rq);
+	return err ? err : (long)addr;
+}
+
+long mm_mmap(struct mm *mm, unsigned long addr, unsigned long len, unsigned long prot,
+	     unsigned long flags, struct file *file, unsigned long pgoff)
+{
+	struct map_request rq = {
+		.addr = addr, .prot = prot, .map_flags = flags, .file = file, .pgoff = pgoff
+	};
+	bool populate;
+	long ret;
+
+	if (len == 0)
+		return -EINVAL;
+	rq.len = PAGE_ALIGN(len);
+	if (rq.len == 0)
+		return -ENOMEM;
+	if (pgoff + (rq.len >> PAGE_SHIFT) < pgoff)
+		return -EOVERFLOW;
+	if (flags & MAP_HUGETLB)
+		return -EINVAL;
+	if (mmap_write_lock_killable(mm))
+		return -EINTR;
+	ret = do_mmap(mm, &rq);
+	validate_mm(mm);
+	mmap_write_unlock(mm);
+	if (rq.new_file)
+		file_put(rq.file);
+	if (ret < 0)
+		return ret;
+	populate = (rq.vm_flags & VM_LOCKED) ||
+		   (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE;
+	if (populate)
+		(void)mm_populate(mm, (unsigned long)ret, (unsigned long)ret + rq.len, true);
+	return ret;
+}
+
+/*
+ * The long-gone system call, emulated as Linux does since 4.0: the pages of a shared file mapping are
+ * replaced by a new mapping of another part of the file.
+ */
+int mm_remap_file_pages(struct mm *mm, unsigned long addr, unsigned long size, unsigned long prot,
+			unsigned long pgoff, unsigned long flags)
+{
+	unsigned long start = addr & PAGE_MASK, vm_flags;
+	struct map_request rq;
+	struct vma *vma;
+	struct file *file;
+	long ret;
+
+	size = size & PAGE_MASK;
+	if (prot || start + size <= start || pgoff + (size >> PAGE_SHIFT) < pgoff)
+		return -EINVAL;
+	if (mmap_write_lock_killable(mm))
+		return -EINTR;
+	vma = vma_lookup(mm, start);
+	ret = -EINVAL;
+	if (!vma || !(vma->flags & VM_SHARED) || !vma->file)
+		goto out_unlock;
+	/* The range may cross vmas only while they are one mapping of one file. */
+	for (struct vma *v = vma; start + size > v->end;) {
+		struct vma *next = vma_next(v);
+
+		if (!next || next->start != v->end || next->file != vma->file ||
+		    next->flags != vma->flags)
+			goto out_unlock;
+		v = next;
+	}
+	vm_flags = vma->flags;
+	file = vma->file;
+	file_get(file);
+	rq = (struct map_request){
+		.addr = start,
+		.len = size,
+		.prot = (vm_flags & VM_READ ? PROT_READ : 0) |
+			(vm_flags & VM_WRITE ? PROT_WRITE : 0) |
+			(vm_flags & VM_EXEC ? PROT_EXEC : 0),
+		.map_flags = MAP_SHARED | MAP_FIXED | MAP_POPULATE | (flags & MAP_NONBLOCK) |
+			     (vm_flags & VM_LOCKED ? MAP_LOCKED : 0),
+		.file = file,
+		.pgoff = pgoff,
+	};
+	ret = do_mmap(mm, &rq);
+	validate_mm(mm);
+	mmap_write_unlock(mm);
+	if (ret >= 0 && !(flags & MAP_NONBLOCK))
+		(void)mm_populate(mm, start, start + size, true);
+	file_put(file);
+	return ret < 0 ? (int)ret : 0;
+out_unlock:
+	mmap_write_unlock(mm);
+	return (int)ret;
+}

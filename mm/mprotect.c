@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * mprotect: new rights for a range. The vmas change first; then the entries lose what they no longer
+ * may, and one flush follows. Rights that grow are granted by the next fault, except on shared pages
+ * where the entry itself can say it.
+ */
+#include "internal.h"
+
+/* How the entries of one vma change. */
+struct entry_change {
+	pte_t prot; /* rights without PTE_A: accessed and dirty stay as they are */
+	pte_t keep; /* PTE_W where the vma stays writable: what the write fault granted stays granted */
+};
+
+static inline pte_t changed_pte(pte_t e, const struct entry_change *c)
+{
+	return pte_modify(e, c->prot) | (e & c->keep);
+}
+
+/* Rewrites the present entries of one table. True when one changed, so that the TLB must forget. */
+static bool change_table(pte_t *pte, unsigned long va, unsigned long stop,
+			 const struct entry_change *c)
+{
+	spinlock_t *ptl = pte_lockptr(pte);
+	bool flush = false;
+
+	spin_lock(ptl);
+	for (; va < stop; va += PAGE_SIZE, pte++) {
+		pte_t e = pte_read(pte);
+
+		if (!pte_present(e) || changed_pte(e, c) == e)
+			continue;
+		/* Out and in again: the CPU may set A and D in between looking and writing. */
+		e = pte_get_and_clear(pte);
+		pte_set(pte, changed_pte(e, c));
+		flush = true;
+	}
+	spin_unlock(ptl);
+	return flush;
+}
+
+static void change_entries(struct vma *vma, unsigned long start, unsigned long end)
+{
+	const struct entry_change c = { vma->page_prot & ~PTE_A, vma->flags & VM_WRITE ? PTE_W : 0 };
+	struct mm *mm = vma->mm;
+	unsigned long va = start, stop;
+	bool flush = false;
+	pte_t *pte;
+
+	while ((pte = pgtable_next(&mm->pgt, &va, end, &stop))) {
+		flush |= change_table(pte, va, stop, &c);
+		va = stop;
+	}
+	if (flush)
+		tlb_flush_range(&mm->tlb, start, end, false);
+}
+
+/* One vma's part of the range. Returns the vma that covers it now, or ERR_PTR. */
+static struct vma *protect_vma(struct mm *mm, struct vma *vma, unsigned long start,
+			       unsigned long end, unsigned long rights)
+{
+	unsigned long old = vma->flags, new = (old & ~VM_ACCESS) | rights;
+	unsigned long pages = (end - start) >> PAGE_SHIFT, charged = 0;
+	struct vma *changed;
+
+	if (new == old)
+		return vma;
+	/* The MAY bits stand three above the rights they allow. */
+	if (rights & ~(old >> 4) & VM_ACCESS)
+		return ERR_PTR(-EACCES);
+	/* Private memory that becomes writable is promised from now on, and keeps its promise. */
+	if ((new & VM_WRITE) && !(old & (VM_ACCOUNT | VM_WRITE | VM_SHARED | VM_NORESERVE))) {
+		if (!may_expand_vm(mm, new, pages) && may_expand_vm(mm, old, pages))
+			return ERR_PTR(-ENOMEM);
+		if (vm_commit_charge(pages))
+			return ERR_PTR(-ENOMEM);
+		charged = pages;
+		new |= VM_ACCOUNT;
+	}
+	changed = vma_modify(mm, vma, start, end, new);
+	if (IS_ERR(changed)) {
+		vm_commit_uncharge(charged);
+		return changed;
+	}
+	vm_stat_account(mm, old, -(long)pages);
+	vm_stat_account(mm, new, (long)pages);
+	change_entries(changed, start, end);
+	return changed;
+}
+
+static int protect_range(struct mm *mm, unsigned long start, unsigned long end,
+			 unsigned long prot, unsigned long grows)
+{
+	unsigned long rights = prot & (PROT_READ | PROT_WRITE | PROT_EXEC);
+	struct vma *vma = vma_find(mm, start);
+
+	if (!vma)
+		return -ENOMEM;
+	if (grows & PROT_GROWSDOWN) {
+		if (vma->start >= end)
+			return -ENOMEM;
+		if (!(vma->flags & VM_GROWSDOWN))
+			return -EINVAL;
+		start = vma->start;
+	} else if (vma->start > start) {
+		return -ENOMEM;
+	}
+	while (start < end) {
+		unsigned long stop;
+
+		if (!vma || vma->start > start)
+			return -ENOMEM; /* a hole: what lies below has been changed */
+		stop = min(end, vma->end);
+		vma = protect_vma(mm, vma, start, stop, rights);
+		if (IS_ERR(vma))
+			return (int)PTR_ERR(vma);
+		start = stop;
+		if (start >= vma->end)
+			vma = vma_next(vma);
+	}
+	return 0;
+}
+
+int mm_mprotect(struct mm *mm, unsigned long addr, unsigned long len, unsigned long prot)
+{
+	unsigned long grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP), end;
+	int err;
+
+	prot &= ~grows;
+	if (grows == (PROT_GROWSDOWN | PROT_GROWSUP))
+		return -EINVAL;
+	if (!IS_ALIGNED(addr, PAGE_SIZE))
+		return -EINVAL;
+	if (len == 0)
+		return 0;
+	len = PAGE_ALIGN(len);
+	end = addr + len;
+	if (end <= addr)
+		return -ENOMEM;
+	if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM))
+		return -EINVAL;
+	/* x86 stacks grow down only. */
+	if (grows & PROT_GROWSUP)
+		return -EINVAL;
+	if (mmap_write_lock_killable(mm))
+		return -EINTR;
+	err = protect_range(mm, addr, end, prot, grows);
+	validate_mm(mm);
+	mmap_write_unlock(mm);
+	return err;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * munmap: cut the vmas at the edges, take those inside out of the index, then their pages and page
+ * tables. All that can fail (the cuts) happens before anything is removed.
+ *
+ * A large unmap gives the lock down to readers once the layout is settled: faults elsewhere go on
+ * while pages are freed.
+ */
+#include "internal.h"
+
+/* From here on the write lock is not kept while pages are freed. */
+#define DOWNGRADE_PAGES 512
+
+/* The vmas of one munmap, out of the index, in ascending order, linked through rb.right. */
+struct detached {
+	struct vma *first;
+	struct vma *prev, *next; /* neighbours that stay */
+	unsigned long pages;
+};
+
+static int cut_edges(struct mm *mm, struct vma *first, unsigned long start, unsigned long end)
+{
+	struct vma *last, *upper;
+
+	if (first->start < start) {
+		/* Linux refuses early when the middle of one vma at the limit would make two. */
+		if (end < first->end && (unsigned long)mm->map_count >= knob_max_map_count)
+			return -ENOMEM;
+		upper = vma_split(mm, first, start);
+		if (IS_ERR(upper))
+			return (int)PTR_ERR(upper);
+	}
+	last = vma_lookup(mm, end - 1);
+	if (last && last->end > end) {
+		upper = vma_split(mm, last, end);
+		if (IS_ERR(upper))
+			return (int)PTR_ERR(upper);
+	}
+	return 0;
+}
+
+static void account_removed(struct mm *mm, const struct vma *vma)
+{
+	vm_stat_account(mm, vma->flags, -(long)vma_pages(vma));
+	if (vma->flags & VM_ACCOUNT)
+		vm_commit_uncharge(vma_pages(vma));
+}
+
+static void detach_vmas(struct mm *mm, struct vma *vma, unsigned long end, struct detached *d)
+{
+	struct rb_node **tail = NULL;
+
+	d->first = NULL;
+	d->pages = 0;
+	d->prev = vma_prev(vma);
+	while (vma && vma->start < end) {
+		struct vma *next = vma_next(vma);
+
+		vma_erase(mm, vma);
+		vma_unlink_mapping(vma);
+		account_removed(mm, vma);
+		d->pages += vma_pages(vma);
+		vma->rb.right = NULL;
+		if (tail)
+			*tail = &vma->rb;
+		else
+			d->first = vma;
+		tail = &vma->rb.right;
+		vma = next;
+	}
+	d->next = vma;
+}
+
+static struct vma *detached_next(const struct vma *vma)
+{
+	return vma->rb.right ? rb_entry(vma->rb.right, struct vma, rb) : NULL;
+}
+
+/* mmap_lock held, reading is enough: nobody else can reach these vmas. */
+static void unmap_detached(struct mm *mm, const struct detached *d)
+{
+	struct unmap_batch b;
+	unsigned long start = d->first->start, end = start;
+
+	unmap_batch_init(&b, mm);
+	for (struct vma *vma = d->first; vma; vma = detached_next(vma)) {
+		unmap_vma_range(&b, vma, vma->start, vma->end);
+		end = vma->end;
+	}
+	unmap_free_tables(&b, start, end, d->prev, d->next);
+	unmap_batch_finish(&b);
+}
+
+static void free_detached(const struct detached *d)
+{
+	struct vma *vma = d->first;
+
+	while (vma) {
+		struct vma *next = detached_next(vma);
+
+		vma_free(vma);
+		vma = next;
+	}
+}
+
+/* The layout part. Returns 0 with d->first NULL when nothing was mapped. */
+static int munmap_prepare(struct mm *mm, unsigned long start, unsigned long end,
+			  struct detached *d)
+{
+	struct vma *first = vma_find(mm, start);
+	int err;
+
+	mmap_assert_write_locked(mm);
+	d->first = NULL;
+	if (!first || first->start >= end)
+		return 0;
+	err = cut_edges(mm, first, start, end);
+	if (err)
+		return err;
+	if (first->start < start)
+		first = vma_next(first);
+	detach_vmas(mm, first, end, d);
+	return 0;
+}
+
+int munmap_locked(struct mm *mm, unsigned long start, unsigned long end)
+{
+	struct detached d;
+	int err = munmap_prepare(mm, start, end, &d);
+
+	if (!err && d.first) {
+		unmap_detached(mm, &d);
+		free_detached(&d);
+	}
+	return err;
+}
+
+int mm_munmap(struct mm *mm, unsigned long addr, unsigned long len)
+{
+	struct detached d;
+	int err;
+
+	if (!IS_ALIGNED(addr, PAGE_SIZE) || addr > TASK_SIZE || len > TASK_SIZE - addr)
+		return -EINVAL;
+	len = PAGE_ALIGN(len);
+	if (len == 0)
+		return -EINVAL;
+	if (mmap_write_lock_killable(mm))
+		return -EINTR;
+	err = munmap_prepare(mm, addr, addr + len, &d);
+	if (err || !d.first) {
+		validate_mm(mm);
+		mmap_write_unlock(mm);
+		return err;
+	}
+	if (d.pages >= DOWNGRADE_PAGES) {
+		downgrade_write(&mm->mmap_lock);
+		unmap_detached(mm, &d);
+		validate_mm(mm);
+		mmap_read_unlock(mm);
+	} else {
+		unmap_detached(mm, &d);
+		validate_mm(mm);
+		mmap_write_unlock(mm);
+	}
+	free_detached(&d);
+	return 0;
+}

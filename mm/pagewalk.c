@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What /proc shows of page tables and pages: smaps totals, pagemap words, kpageflags and kpagecount.
+ */
+#include "internal.h"
+
+/* pss is added up in 2^-12 bytes, so that shares of a page are not lost to rounding. */
+#define PSS_SHIFT 12
+
+static void usage_add_page(struct vma_usage *u, struct folio *folio, pte_t e, bool locked)
+{
+	unsigned long mapcount = max((unsigned long)atomic_read(&folio->mapcount), 1UL);
+	unsigned long pss = (PAGE_SIZE << PSS_SHIFT) / mapcount;
+	bool dirty = pte_dirty(e) || folio_test(folio, PG_dirty);
+
+	u->rss += PAGE_SIZE;
+	u->pss += pss;
+	if (dirty)
+		u->pss_dirty += pss;
+	if (mapcount > 1)
+		*(dirty ? &u->shared_dirty : &u->shared_clean) += PAGE_SIZE;
+	else
+		*(dirty ? &u->private_dirty : &u->private_clean) += PAGE_SIZE;
+	if (pte_young(e) || folio_test(folio, PG_referenced))
+		u->referenced += PAGE_SIZE;
+	if (locked)
+		u->locked += pss;
+	switch (folio_rss_kind(folio)) {
+	case RSS_ANON:
+		u->anonymous += PAGE_SIZE;
+		u->pss_anon += pss;
+		break;
+	case RSS_SHMEM:
+		u->pss_shmem += pss;
+		break;
+	default:
+		u->pss_file += pss;
+		break;
+	}
+}
+
+void vma_usage(struct mm *mm, struct vma *vma, struct vma_usage *u)
+{
+	struct vma_usage sum = { 0 };
+	unsigned long va = vma->start, stop;
+	pte_t *pte;
+
+	mmap_assert_locked(mm);
+	while ((pte = pgtable_next(&mm->pgt, &va, vma->end, &stop))) {
+		spinlock_t *ptl = pte_lockptr(pte);
+
+		spin_lock(ptl);
+		for (; va < stop; va += PAGE_SIZE, pte++) {
+			pte_t e = pte_read(pte);
+
+			if (pte_present(e) && !pte_special(e))
+				usage_add_page(&sum, pfn_folio(pte_pfn(e)), e,
+					       vma->flags & VM_LOCKED);
+		}
+		spin_unlock(ptl);
+	}
+	u->rss += sum.rss;
+	u->pss += sum.pss >> PSS_SHIFT;
+	u->pss_dirty += sum.pss_dirty >> PSS_SHIFT;
+	u->shared_clean += sum.shared_clean;
+	u->shared_dirty += sum.shared_dirty;
+	u->private_clean += sum.private_clean;
+	u->private_dirty += sum.private_dirty;
+	u->referenced += sum.referenced;
+	u->anonymous += sum.anonymous;
+	u->swap += sum.swap;
+	u->locked += sum.locked >> PSS_SHIFT;
+	u->pss_anon += sum.pss_anon >> PSS_SHIFT;
+	u->pss_file += sum.pss_file >> PSS_SHIFT;
+	u->pss_shmem += sum.pss_shmem >> PSS_SHIFT;
+}
+
+/* Bits of a pagemap word: Linux's Documentation/admin-guide/mm/pagemap.rst. */
+#define PM_SOFT_DIRTY (1ULL << 55)
+#define PM_EXCLUSIVE (1ULL << 56)
+#define PM_FILE (1ULL << 61)
+#define PM_PRESENT (1ULL << 63)
+
+static u64 pagemap_word(pte_t e, bool show_pfn)
+{
+	u64 word = PM_PRESENT | PM_SOFT_DIRTY | (show_pfn ? pte_pfn(e) : 0);
+	struct folio *folio;
+
+	if (pte_special(e))
+		return word;
+	folio = pfn_folio(pte_pfn(e));
+	if (!folio_test(folio, PG_anon))
+		word |= PM_FILE;
+	if (atomic_read(&folio->mapcount) == 1)
+		word |= PM_EXCLUSIVE;
+	return word;
+}
+
+void mm_pagemap(struct mm *mm, unsigned long addr, unsigned long n, u64 *out, bool show_pfn)
+{
+	unsigned long va = addr, end = addr + (n << PAGE_SHIFT), stop;
+	pte_t *pte;
+
+	memset(out, 0, n * sizeof(*out));
+	mmap_read_lock(mm);
+	while ((pte = pgtable_next(&mm->pgt, &va, end, &stop))) {
+		spinlock_t *ptl = pte_lockptr(pte);
+
+		spin_lock(ptl);
+		for (; va < stop; va += PAGE_SIZE, pte++) {
+			pte_t e = pte_read(pte);
+
+			if (pte_present(e))
+				out[(va - addr) >> PAGE_SHIFT] = pagemap_word(e, show_pfn);
+		}
+		spin_unlock(ptl);
+	}
+	mmap_read_unlock(mm);
+}
+
+/* Bits of a kpageflags word: Linux's include/uapi/linux/kernel-page-flags.h. */
+enum {
+	KPF_LOCKED = 0,
+	KPF_REFERENCED = 2,
+	KPF_UPTODATE = 3,
+	KPF_DIRTY = 4,
+	KPF_LRU = 5,
+	KPF_ACTIVE = 6,
+	KPF_SLAB = 7,
+	KPF_WRITEBACK = 8,
+	KPF_BUDDY = 10,
+	KPF_MMAP = 11,
+	KPF_ANON = 12,
+	KPF_SWAPBACKED = 14,
+	KPF_UNEVICTABLE = 18,
+	KPF_ZERO_PAGE = 24,
+	KPF_PGTABLE = 26,
+	KPF_RESERVED = 32,
+	KPF_MLOCKED = 33,
+};
+
+static const struct {
+	u8 flag, kpf;
+} kpageflag_bits[] = {
+	{ PG_locked, KPF_LOCKED },	     { PG_referenced, KPF_REFERENCED },
+	{ PG_uptodate, KPF_UPTODATE },	     { PG_dirty, KPF_DIRTY },
+	{ PG_lru, KPF_LRU },		     { PG_active, KPF_ACTIVE },
+	{ PG_slab, KPF_SLAB },		     { PG_writeback, KPF_WRITEBACK },
+	{ PG_buddy, KPF_BUDDY },	     { PG_anon, KPF_ANON },
+	{ PG_swapbacked, KPF_SWAPBACKED },   { PG_unevictable, KPF_UNEVICTABLE },
+	{ PG_pgtable, KPF_PGTABLE },	     { PG_reserved, KPF_RESERVED },
+	{ PG_mlocked, KPF_MLOCKED },
+};
+
+/* Pages of user data: the only ones whose mapcount means something. */
+static bool page_is_user(unsigned long flags)
+{
+	return flags & ((1UL << PG_anon) | (1UL << PG_uptodate));
+}
+
+u64 page_kpageflags(unsigned long pfn)
+{
+	struct page *page = pfn_to_page(pfn);
+	unsigned long flags = READ_ONCE(page->flags);
+	u64 word = 0;
+
+	if (page == zero_page_frame)
+		return (1ULL << KPF_ZERO_PAGE) | (1ULL << KPF_RESERVED);
+	for (unsigned int i = 0; i < ARRAY_SIZE(kpageflag_bits); i++)
+		if (flags & (1UL << kpageflag_bits[i].flag))
+			word |= 1ULL << kpageflag_bits[i].kpf;
+	if (page_is_user(flags) && atomic_read(&page_folio(page)->mapcount) > 0)
+		word |= 1ULL << KPF_MMAP;
+	return word;
+}
+
+u64 page_kpagecount(unsigned long pfn)
+{
+	struct page *page = pfn_to_page(pfn);
+
+	if (!page_is_user(READ_ONCE(page->flags)))
+		return 0;
+	return (u64)atomic_read(&page_folio(page)->mapcount);
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Population: faulting in a range before it is touched, after the layout change that asked for it is
+ * complete and its write lock is gone (mailing-list thread of December 2012).
+ *
+ * The range is walked under the read lock in batches of knob populate.batch pages. Between batches the
+ * lock is dropped when a writer waits, and the vma is looked up again: it may be gone (skipped) or be
+ * another one (populated like any other). Linux keeps the lock through a whole anonymous populate; a
+ * waiting mmap() there waits for all of it.
+ */
+#include "internal.h"
+
+/* A vma is written to when its pages would become private copies anyway, else read; never a file dirtied. */
+static bool populate_writes(const struct vma *vma)
+{
+	return (vma->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
+}
+
+static int fault_errno(enum fault_result r)
+{
+	switch (r) {
+	case FAULT_OOM:
+		return -ENOMEM;
+	case FAULT_KILLED:
+		return -EINTR;
+	default:
+		return -EFAULT;
+	}
+}
+
+/* The page at f->addr, unless the entry already allows the access. 0 or -errno. */
+static inline int populate_page(struct mm *mm, struct fault_ctx *f)
+{
+	pte_t e = pte_read(f->pte);
+	enum fault_result r;
+
+	if (pte_present(e) && (!f->write || pte_write(e)))
+		return 0;
+	r = fault_once(mm, f);
+	if (unlikely(r != FAULT_DONE))
+		return fault_errno(r);
+	caller_count_fault(false);
+	return 0;
+}
+
+/* Populates from *addr to the end of the batch or of the vma; *addr is what was reached. */
+static int populate_batch(struct mm *mm, struct vma *vma, unsigned long *addr, unsigned long end,
+			  bool write)
+{
+	unsigned long stop = min(end, *addr + (knob_populate_batch << PAGE_SHIFT));
+	struct fault_ctx f = { .addr = *addr, .write = write, .vma = vma };
+	int err = 0;
+
+	if (park_interrupted(PARK_KILLABLE))
+		return -EINTR;
+	while (f.addr < stop) {
+		/* The entry is looked up once a table: mmap_lock keeps the table in place. */
+		if (!f.pte || IS_ALIGNED(f.addr, PMD_SIZE))
+			f.pte = pgtable_alloc(&mm->pgt, f.addr);
+		err = f.pte ? populate_page(mm, &f) : -ENOMEM;
+		if (err)
+			break;
+		f.addr += PAGE_SIZE;
+		f.pte++;
+	}
+	*addr = f.addr;
+	return err;
+}
+
+/* Lets a waiting writer or another task have its turn. */
+static void populate_yield(struct mm *mm)
+{
+	if (rwsem_is_contended(&mm->mmap_lock)) {
+		mmap_read_unlock(mm);
+		cond_resched();
+		mmap_read_lock(mm);
+	}
+}
+
+int mm_populate(struct mm *mm, unsigned long start, unsigned long end, bool ignore_errors)
+{
+	unsigned long addr = start;
+	int err = 0;
+
+	mmap_read_lock(mm);
+	while (addr < end) {
+		struct vma *vma = vma_find(mm, addr);
+
+		if (!vma || vma->start >= end)
+			break;
+		addr = max(addr, vma->start);
+		if (vma->flags & (VM_IO | VM_PFNMAP | VM_LOCKONFAULT)) {
+			addr = vma->end;
+			continue;
+		}
+		err = vma->flags & VM_ACCESS ? populate_batch(mm, vma, &addr, min(end, vma->end),
+							      populate_writes(vma))
+					     : -EFAULT;
+		if (err == -EINTR || (err && !ignore_errors))
+			break;
+		if (err)
+			addr = vma->end;
+		populate_yield(mm);
+	}
+	mmap_read_unlock(mm);
+	return err;
+}
+
+int populate_advice(struct mm *mm, unsigned long start, unsigned long end, bool write)
+{
+	unsigned long need = write ? VM_WRITE : VM_READ, addr = start;
+	int err = 0;
+
+	mmap_read_lock(mm);
+	while (addr < end && !err) {
+		struct vma *vma = vma_lookup(mm, addr);
+
+		if (!vma)
+			err = -ENOMEM;
+		else if ((vma->flags & (VM_IO | VM_PFNMAP)) || !(vma->flags & need))
+			err = -EINVAL;
+		else
+			err = populate_batch(mm, vma, &addr, min(end, vma->end), write);
+		if (!err)
+			populate_yield(mm);
+	}
+	mmap_read_unlock(mm);
+	return err;
+}
+
+/* A forced write is done once the page is the mm's own, though the entry stays read-only. */
+static bool is_own_copy(const struct vma *vma, pte_t e)
+{
+	struct folio *folio;
+
+	if ((vma->flags & VM_WRITE) || pte_special(e) || !pte_dirty(e))
+		return false;
+	folio = pfn_folio(pte_pfn(e));
+	return folio_test(folio, PG_anon) && atomic_read(&folio->mapcount) == 1;
+}
+
+struct page *mm_get_page(struct mm *mm, unsigned long addr, bool write, bool force)
+{
+	struct fault_ctx f = { .addr = addr & PAGE_MASK, .write = write, .force = force };
+	struct page *page = ERR_PTR(-EFAULT);
+	enum fault_result r = FAULT_DONE;
+
+	mmap_read_lock(mm);
+	while (r == FAULT_DONE) {
+		unsigned long need = write ? VM_WRITE : VM_READ;
+		spinlock_t *ptl;
+		pte_t *pte, e;
+
+		f.vma = vma_lookup(mm, f.addr);
+		if (!f.vma || (f.vma->flags & (VM_IO | VM_PFNMAP)))
+			break;
+		/* force reads and writes what the vma only might allow, but never through to a shared file. */
+		if (!(f.vma->flags & need) &&
+		    (!force || !(f.vma->flags & (need << 4)) || (write && vma_is_shared(f.vma))))
+			break;
+		pte = pgtable_find(&mm->pgt, f.addr);
+		if (pte) {
+			ptl = pte_lockptr(pte);
+			spin_lock(ptl);
+			e = pte_read(pte);
+			if (pte_present(e) && (!write || pte_write(e) || is_own_copy(f.vma, e))) {
+				page = pfn_to_page(pte_pfn(e));
+				if (!pte_special(e))
+					folio_get(page_folio(page));
+			}
+			spin_unlock(ptl);
+			if (!IS_ERR(page))
+				break;
+		}
+		f.pte = NULL;
+		r = fault_once(mm, &f);
+		if (r == FAULT_OOM)
+			page = ERR_PTR(-ENOMEM);
+	}
+	mmap_read_unlock(mm);
+	return page;
+}
+
+void mm_put_page(struct page *page)
+{
+	if (page != zero_page_frame)
+		folio_put(page_folio(page));
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Counters: kept per CPU so that counting never shares a cache line, summed when someone asks.
+ */
+#include <mm/page_alloc.h>
+#include <mm/stats.h>
+
+struct cpu_stats cpu_stats[MAX_CPUS];
+
+static const char *const stat_names[NR_STATS] = {
+#define STAT(id, name, text) [id] = name,
+#include <mm/stats.def>
+#undef STAT
+};
+
+unsigned long stat_read(enum stat_item i)
+{
+	long sum = 0;
+
+	if (i == PGALLOC)
+		return pages_ever_allocated();
+	if (i == PGFREE)
+		return pages_ever_freed();
+	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
+		sum += __atomic_load_n(&cpu_stats[cpu].v[i], __ATOMIC_RELAXED);
+	/* A gauge goes up on one CPU and down on another: read in between, the sum may dip below zero. */
+	return sum > 0 ? (unsigned long)sum : 0;
+}
+
+const char *stat_name(enum stat_item i)
+{
+	return stat_names[i];
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Files that get shorter and files that get holes: pages leave every address space that maps them, then
+ * the page cache.
+ *
+ * The order against a concurrent fault: the size is set first, so that new faults beyond it stop;
+ * entries are removed; then each folio is locked, unmapped once more if a fault that had already looked
+ * at the size slipped in, and taken out of the cache. The caller holds the inode's lock, so two
+ * truncations do not meet.
+ */
+#include "internal.h"
+
+/* Folios handled between two looks at the scheduler. */
+#define TRUNCATE_BATCH 64
+
+/*
+ * Unmaps page offsets [first, last] of the file from every vma. Beyond the end of a file private copies go too;
+ * over a hole they stay, as in Linux.
+ */
+static void unmap_mapping_range(struct mapping *m, unsigned long first, unsigned long last,
+				bool keep_private)
+{
+	struct vma *vma;
+
+	down_read(&m->i_mmap_lock);
+	list_for_each_entry(vma, &m->i_mmap, i_mmap_node) {
+		unsigned long vma_last = vma->pgoff + vma_pages(vma) - 1;
+		unsigned long from = max(first, vma->pgoff), to = min(last, vma_last);
+		struct unmap_batch b;
+
+		if (from > to)
+			continue;
+		unmap_batch_init(&b, vma->mm);
+		b.keep_private = keep_private;
+		unmap_vma_range(&b, vma, vma->start + ((from - vma->pgoff) << PAGE_SHIFT),
+				vma->start + ((to - vma->pgoff + 1) << PAGE_SHIFT));
+		unmap_batch_finish(&b);
+	}
+	up_read(&m->i_mmap_lock);
+}
+
+/* Takes one locked folio, no longer mapped, out of the cache, and the cache's reference with it. */
+static void remove_folio(struct mapping *m, struct folio *folio)
+{
+	spin_lock(&m->lock);
+	xa_erase(&m->folios, folio->index);
+	folio->mapping = NULL;
+	spin_unlock(&m->lock);
+	if (m->quota)
+		atomic_dec(&m->quota->used);
+	stat_add(NR_FILE_PAGES, -1);
+	if (m->flags & MAPPING_SHMEM)
+		stat_add(NR_SHMEM, -1);
+	folio_clear(folio, PG_dirty);
+	folio_put(folio);
+}
+
+static struct folio *next_folio(struct mapping *m, unsigned long *index, unsigned long last)
+{
+	struct folio *folio;
+
+	spin_lock(&m->lock);
+	folio = xa_find(&m->folios, index, last);
+	if (folio)
+		folio_get(folio);
+	spin_unlock(&m->lock);
+	return folio;
+}
+
+/* Drops the cache's pages [first, last]. */
+static void remove_range(struct mapping *m, unsigned long first, unsigned long last)
+{
+	unsigned int batch = 0;
+	struct folio *folio;
+
+	for (unsigned long i = first; (folio = next_folio(m, &i, last)); i++) {
+		folio_lock(folio);
+		if (folio->mapping == m) {
+			if (unlikely(atomic_read(&folio->mapcount) > 0))
+				unmap_mapping_range(m, i, i, true);
+			remove_folio(m, folio);
+		}
+		folio_unlock(folio);
+		folio_put(folio);
+		if (++batch % TRUNCATE_BATCH == 0)
+			cond_resched();
+		if (i == last)
+			break;
+	}
+}
+
+/* Zeroes bytes [from, to) of one cached page; an absent page is a hole already. */
+static void zero_part(struct mapping *m, unsigned long index, unsigned long from, unsigned long to)
+{
+	struct folio *folio = filemap_get_folio(m, index);
+
+	if (!folio)
+		return;
+	folio_lock(folio);
+	if (folio->mapping == m) {
+		memset((char *)folio_address(folio) + from, 0, to - from);
+		folio_mark_dirty(folio);
+	}
+	folio_unlock(folio);
+	folio_put(folio);
+}
+
+void filemap_truncate(struct mapping *m, u64 newsize)
+{
+	u64 oldsize = m->size;
+	unsigned long first = (newsize + PAGE_SIZE - 1) >> PAGE_SHIFT;
+
+	WRITE_ONCE(m->size, newsize);
+	if (newsize >= oldsize)
+		return;
+	unmap_mapping_range(m, first, ~0UL >> PAGE_SHIFT, false);
+	if (newsize & ~PAGE_MASK)
+		zero_part(m, newsize >> PAGE_SHIFT, newsize & ~PAGE_MASK, PAGE_SIZE);
+	remove_range(m, first, ~0UL >> PAGE_SHIFT);
+}
+
+void filemap_punch_hole(struct mapping *m, u64 start, u64 end)
+{
+	unsigned long first = (start + PAGE_SIZE - 1) >> PAGE_SHIFT, after = end >> PAGE_SHIFT;
+
+	if (first > after) { /* inside one page */
+		zero_part(m, start >> PAGE_SHIFT, start & ~PAGE_MASK, end & ~PAGE_MASK);
+		return;
+	}
+	if (start & ~PAGE_MASK)
+		zero_part(m, start >> PAGE_SHIFT, start & ~PAGE_MASK, PAGE_SIZE);
+	if (end & ~PAGE_MASK)
+		zero_part(m, after, 0, end & ~PAGE_MASK);
+	if (first == after)
+		return;
+	unmap_mapping_range(m, first, after - 1, true);
+	remove_range(m, first, after - 1);
+}
+
+void mapping_destroy(struct mapping *m)
+{
+	ASSERT(list_empty(&m->i_mmap));
+	remove_range(m, 0, ~0UL >> PAGE_SHIFT);
+	xa_destroy(&m->folios);
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Taking pages out of an address space. The order is the point: entries are cleared, the TLBs that
+ * may hold them are flushed, and only then are the frames and the page-table pages freed. The batch
+ * object carries what waits for the flush, so that one flush serves many pages.
+ *
+ * Locking: the page-table lock while entries of one table are cleared; nothing is freed and no TLB is
+ * flushed under it.
+ */
+#include "internal.h"
+
+#define BATCH_ORDER 3
+#define BATCH_LARGE ((PAGE_SIZE << BATCH_ORDER) / sizeof(struct folio *))
+
+void unmap_batch_init(struct unmap_batch *b, struct mm *mm)
+{
+	b->mm = mm;
+	b->start = ~0UL;
+	b->end = 0;
+	b->tables_freed = false;
+	b->keep_private = false;
+	b->nr = 0;
+	b->capacity = UNMAP_BATCH_INLINE;
+	b->folios = b->inline_folios;
+	b->block = NULL;
+	b->tables = NULL;
+}
+
+static void free_tables(struct unmap_batch *b)
+{
+	while (b->tables) {
+		struct page *table = b->tables;
+
+		b->tables = table->pt_next;
+		pgtable_free_page(table);
+	}
+	b->tables_freed = false;
+}
+
+void unmap_batch_flush(struct unmap_batch *b)
+{
+	if (b->start < b->end)
+		tlb_flush_range(&b->mm->tlb, b->start, b->end, b->tables_freed);
+	b->start = ~0UL;
+	b->end = 0;
+	folios_put(b->folios, b->nr);
+	b->nr = 0;
+	free_tables(b);
+}
+
+void unmap_batch_finish(struct unmap_batch *b)
+{
+	unmap_batch_flush(b);
+	if (b->block)
+		free_pages(b->block, BATCH_ORDER);
+}
+
+/* The inline array is full: a large unmap gets a larger one when memory allows, otherwise it flushes. */
+static void batch_make_room(struct unmap_batch *b)
+{
+	struct page *block = b->block ? NULL : alloc_pages(GFP_ATOMIC, BATCH_ORDER);
+
+	if (!block) {
+		unmap_batch_flush(b);
+		return;
+	}
+	b->block = block;
+	b->folios = page_address(block);
+	b->capacity = BATCH_LARGE;
+	memcpy(b->folios, b->inline_folios, sizeof(b->inline_folios));
+}
+
+/* What one table's worth of zapping adds up, applied once. */
+struct zap_counts {
+	long rss[NR_RSS];
+	long anon_unmapped, file_unmapped;
+};
+
+static void apply_counts(struct mm *mm, const struct zap_counts *c)
+{
+	for (unsigned int i = 0; i < NR_RSS; i++)
+		if (c->rss[i])
+			atomic_sub(&mm->rss[i], c->rss[i]);
+	if (c->anon_unmapped)
+		stat_add(NR_ANON_PAGES, -c->anon_unmapped);
+	if (c->file_unmapped)
+		stat_add(NR_FILE_MAPPED, -c->file_unmapped);
+}
+
+/* Undoes one present entry; its reference moves to the batch. */
+static inline void zap_folio(struct unmap_batch *b, struct folio *folio, pte_t e,
+			     struct zap_counts *c)
+{
+	bool last = atomic_dec_and_test(&folio->mapcount);
+
+	if (folio->flags & (1UL << PG_anon)) {
+		c->rss[RSS_ANON]++;
+		c->anon_unmapped += last;
+	} else {
+		c->rss[folio_rss_kind(folio)]++;
+		c->file_unmapped += last;
+		if (pte_dirty(e))
+			folio_mark_dirty(folio);
+		if (pte_young(e) && !folio_test(folio, PG_referenced))
+			folio_set(folio, PG_referenced);
+	}
+	b->folios[b->nr++] = folio;
+}
+
+static bool maps_private_copy(pte_t e)
+{
+	return !pte_special(e) && folio_test(pfn_folio(pte_pfn(e)), PG_anon);
+}
+
+/* Clears the entries of [va, stop), all in one table; returns where it stopped for want of room. */
+static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long va,
+			       unsigned long stop)
+{
+	struct zap_counts counts = { 0 };
+	spinlock_t *ptl = pte_lockptr(pte);
+	unsigned long first = ~0UL, last = 0;
+
+	spin_lock(ptl);
+	for (; va < stop; va += PAGE_SIZE, pte++) {
+		pte_t e = pte_read(pte);
+
+		if (pte_none(e) || (unlikely(b->keep_private) && maps_private_copy(e)))
+			continue;
+		if (unlikely(b->nr == b->capacity))
+			break;
+		e = pte_get_and_clear(pte);
+		if (first == ~0UL)
+			first = va;
+		last = va + PAGE_SIZE;
+		if (likely(!pte_special(e)))
+			zap_folio(b, pfn_folio(pte_pfn(e)), e, &counts);
+	}
+	spin_unlock(ptl);
+	apply_counts(b->mm, &counts);
+	b->start = min(b->start, first);
+	b->end = max(b->end, last);
+	return va;
+}
+
+void unmap_vma_range(struct unmap_batch *b, struct vma *vma, unsigned long start,
+		     unsigned long end)
+{
+	struct mm *mm = vma->mm;
+	unsigned long stop;
+	pte_t *pte;
+
+	ASSERT(rwsem_is_locked(&mm->mmap_lock) ||
+	       (vma->mapping && rwsem_is_locked(&vma->mapping->i_mmap_lock)));
+	if (mm_rss(mm) > mm->hiwater_rss)
+		mm->hiwater_rss = mm_rss(mm);
+	while ((pte = pgtable_next(&mm->pgt, &start, end, &stop))) {
+		start = zap_table(b, pte, start, stop);
+		if (start < stop)
+			batch_make_room(b);
+	}
+}
+
+void zap_range(struct vma *vma, unsigned long start, unsigned long end)
+{
+	struct unmap_batch b;
+
+	unmap_batch_init(&b, vma->mm);
+	unmap_vma_range(&b, vma, start, end);
+	unmap_batch_finish(&b);
+}
+
+static void release_table(void *arg, struct page *table)
+{
+	struct unmap_batch *b = arg;
+
+	table->pt_next = b->tables;
+	b->tables = table;
+	b->tables_freed = true;
+}
+
+void unmap_free_tables(struct unmap_batch *b, unsigned long start, unsigned long end,
+		       const struct vma *prev, const struct vma *next)
+{
+	unsigned long floor = prev ? prev->end : 0;
+	unsigned long ceiling = next ? next->start : TASK_SIZE + PAGE_SIZE;
+
+	pgtable_free_range(&b->mm->pgt, start, end, floor, ceiling, release_table, b);
+	if (b->tables_freed) {
+		b->start = min(b->start, start);
+		b->end = max(b->end, end);
+	}
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Every invariant of an address space, checked from its own data. In debug builds this runs after each
+ * operation that changes the layout; the host fuzzer runs it after every step.
+ */
+#include "internal.h"
+
+#define CHECK(cond, vma)                                                                     \
+	do {                                                                                 \
+		if (unlikely(!(cond)))                                                       \
+			panic("BUG: validate: %s (vma %lx-%lx flags %lx) at %s:%d", #cond,   \
+			      (vma)->start, (vma)->end, (vma)->flags, __FILE__, __LINE__);   \
+	} while (0)
+
+/* What the vmas and page tables add up to, to be compared with the mm's own totals. */
+struct totals {
+	int vmas;
+	unsigned long total, data, stack, exec, locked;
+	long rss[NR_RSS];
+};
+
+static void check_vma(const struct vma *vma, const struct vma *prev)
+{
+	unsigned long gap_start = prev ? prev->end : 0, top = vma_start_gap(vma);
+
+	CHECK(vma->start < vma->end && vma->end <= TASK_SIZE, vma);
+	CHECK(IS_ALIGNED(vma->start | vma->end, PAGE_SIZE), vma);
+	CHECK(!prev || prev->end <= vma->start, vma);
+	CHECK(vma->gap == (top > gap_start ? top - gap_start : 0), vma);
+	CHECK(!(vma->flags & VM_LOCKONFAULT) || (vma->flags & VM_LOCKED), vma);
+	CHECK(vma->page_prot == vm_page_prot(vma->flags), vma);
+	CHECK(!vma->mapping || vma->file, vma);
+}
+
+/* Returns the largest gap of the subtree. */
+static unsigned long check_max_gap(const struct rb_node *n)
+{
+	const struct vma *vma;
+	unsigned long best;
+
+	if (!n)
+		return 0;
+	vma = rb_entry(n, struct vma, rb);
+	best = max(vma->gap, max(check_max_gap(n->left), check_max_gap(n->right)));
+	CHECK(vma->max_gap == best, vma);
+	return best;
+}
+
+static void check_entry(const struct vma *vma, unsigned long va, pte_t e, struct totals *t)
+{
+	const struct folio *folio;
+
+	CHECK(pte_present(e), vma);
+	CHECK(!pte_write(e) || (vma->flags & VM_WRITE), vma);
+	CHECK(!(e & PTE_P) || (vma->flags & VM_ACCESS), vma);
+	if (pte_special(e)) {
+		CHECK(pte_pfn(e) == page_to_pfn(zero_page_frame) && !pte_write(e), vma);
+		return;
+	}
+	folio = pfn_folio(pte_pfn(e));
+	CHECK(atomic_read(&folio->mapcount) > 0, vma);
+	CHECK(atomic_read(&folio->refcount) >= atomic_read(&folio->mapcount), vma);
+	t->rss[folio_rss_kind(folio)]++;
+	if (folio_test(folio, PG_anon)) {
+		CHECK(!vma_is_shared(vma) && vma->has_anon, vma);
+		CHECK(!pte_write(e) || atomic_read(&folio->mapcount) == 1, vma);
+	} else {
+		/* Truncation may be about to take the page: then it has no mapping any more. */
+		CHECK(!folio->mapping || folio->mapping == vma->mapping, vma);
+		CHECK(!folio->mapping || folio->index == vma_index(vma, va), vma);
+		CHECK(!pte_write(e) || vma_is_shared(vma), vma);
+	}
+}
+
+static void check_entries(struct mm *mm, const struct vma *vma, unsigned long from,
+			  struct totals *t)
+{
+	unsigned long va = from, stop;
+	pte_t *pte;
+
+	/* Nothing may be mapped between the previous vma and this one. */
+	while ((pte = pgtable_next(&mm->pgt, &va, vma->end, &stop))) {
+		spinlock_t *ptl = pte_lockptr(pte);
+
+		spin_lock(ptl);
+		for (; va < stop; va += PAGE_SIZE, pte++) {
+			pte_t e = pte_read(pte);
+
+			if (pte_none(e))
+				continue;
+			CHECK(va >= vma->start, vma);
+			check_entry(vma, va, e, t);
+		}
+		spin_unlock(ptl);
+	}
+}
+
+static void add_totals(const struct vma *vma, struct totals *t)
+{
+	unsigned long pages = vma_pages(vma), f = vma->flags;
+
+	t->vmas++;
+	t->total += pages;
+	if ((f & (VM_EXEC | VM_WRITE | VM_GROWSDOWN)) == VM_EXEC)
+		t->exec += pages;
+	else if (f & VM_GROWSDOWN)
+		t->stack += pages;
+	else if ((f & (VM_WRITE | VM_SHARED)) == VM_WRITE)
+		t->data += pages;
+	if (f & VM_LOCKED)
+		t->locked += pages;
+}
+
+void mm_validate(struct mm *mm)
+{
+	struct totals t = { 0 };
+	struct vma *vma, *prev = NULL;
+
+	mmap_assert_locked(mm);
+	check_max_gap(mm->vmas.node);
+	for_each_vma(mm, vma) {
+		check_vma(vma, prev);
+		add_totals(vma, &t);
+		check_entries(mm, vma, prev ? prev->end : 0, &t);
+		prev = vma;
+	}
+	BUG_ON(t.vmas != mm->map_count);
+	BUG_ON(t.total != mm->total_vm);
+	BUG_ON(t.data != mm->data_vm);
+	BUG_ON(t.stack != mm->stack_vm);
+	BUG_ON(t.exec != mm->exec_vm);
+	BUG_ON(t.locked != mm->locked_vm);
+	/* Truncation takes pages without mmap_lock: what it has not yet counted off may differ. */
+	for (unsigned int i = 0; i < NR_RSS; i++)
+		BUG_ON(t.rss[i] > atomic_read(&mm->rss[i]));
+}
+
+#ifdef CONFIG_DEBUG
+/* Vmas and pages checked for one change, on the average. */
+#define VALIDATE_WORK 256
+
+void validate_mm(struct mm *mm)
+{
+	static atomic_long_t changes;
+	unsigned long work = (unsigned long)mm->map_count + mm_rss(mm);
+
+	if (!knob_debug_validate)
+		return;
+	if ((unsigned long)atomic_add_return(&changes, 1) % (work / VALIDATE_WORK + 1) == 0)
+		mm_validate(mm);
+}
+#endif

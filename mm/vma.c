@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Making, splitting and merging vmas.
+ *
+ * Two neighbours are one vma when everything about them agrees: flags, file, and page offsets that
+ * continue. A change to part of a vma is one of these, P the previous vma, V the changed one, N the
+ * next; lower case is the changed part:
+ *
+ *   PPPPvvvvNNNN   P and N both fit   PPPPPPPPPPPP   V and N go
+ *   PPPPvvvvVVVV   P fits             PPPPPPPPVVVV   P grows, V shrinks
+ *   VVVVvvvvNNNN   N fits             VVVVNNNNNNNN   V shrinks, N grows
+ *   VVVVvvvvVVVV   neither            VVVVvvvvVVVV   split twice
+ *
+ * Anonymous vmas take their page offset from their first address, so that areas mapped side by side
+ * merge; once a page is there (has_anon) the offset stays through mremap, and decides.
+ *
+ * Locking: mmap_lock held for writing throughout. Boundaries of a file vma change under its mapping's
+ * i_mmap_lock too, because truncate reads them under that lock alone.
+ */
+#include "internal.h"
+
+static struct kmem_cache *vma_cache;
+
+void vma_cache_init(void)
+{
+	vma_cache = kmem_cache_create("vm_area_struct", sizeof(struct vma), 0);
+}
+
+pte_t vm_page_prot(unsigned long flags)
+{
+	pte_t prot = PTE_U | PTE_A;
+
+	if (!(flags & VM_ACCESS))
+		return PTE_PROTNONE;
+	prot |= PTE_P;
+	if ((flags & VM_WRITE) && (flags & VM_SHARED))
+		prot |= PTE_W;
+	if (!(flags & VM_EXEC))
+		prot |= PTE_NX;
+	return prot;
+}
+
+struct vma *vma_alloc(struct mm *mm, const struct vma_desc *d)
+{
+	struct vma *vma;
+
+	if (fail_point(FAIL_VMA_ALLOC))
+		return NULL;
+	vma = kmem_cache_alloc(vma_cache, GFP_KERNEL);
+	if (!vma)
+		return NULL;
+	vma->start = d->start;
+	vma->end = d->end;
+	vma->flags = d->flags;
+	vma->page_prot = vm_page_prot(d->flags);
+	vma->pgoff = d->pgoff;
+	vma->mm = mm;
+	vma->file = d->file;
+	vma->mapping = d->mapping;
+	vma->has_anon = false;
+	if (vma->file)
+		file_get(vma->file);
+	return vma;
+}
+
+void vma_free(struct vma *vma)
+{
+	if (vma->file)
+		file_put(vma->file);
+	kmem_cache_free(vma_cache, vma);
+}
+
+static void mapping_lock(struct mapping *m)
+{
+	if (m)
+		down_write(&m->i_mmap_lock);
+}
+
+static void mapping_unlock(struct mapping *m)
+{
+	if (m)
+		up_write(&m->i_mmap_lock);
+}
+
+/* A shared vma that is or may become writable keeps memfd's write seal away. i_mmap_lock held. */
+static void mapping_add_vma(struct vma *vma)
+{
+	if (!vma->mapping)
+		return;
+	list_add_tail(&vma->i_mmap_node, &vma->mapping->i_mmap);
+	if ((vma->flags & VM_SHARED) && (vma->flags & VM_MAYWRITE))
+		vma->mapping->nr_writable++;
+}
+
+static void mapping_del_vma(struct vma *vma)
+{
+	if (!vma->mapping)
+		return;
+	list_del(&vma->i_mmap_node);
+	if ((vma->flags & VM_SHARED) && (vma->flags & VM_MAYWRITE))
+		vma->mapping->nr_writable--;
+}
+
+void vma_link(struct mm *mm, struct vma *vma)
+{
+	mapping_lock(vma->mapping);
+	mapping_add_vma(vma);
+	mapping_unlock(vma->mapping);
+	vma_insert(mm, vma);
+}
+
+void vma_unlink_mapping(struct vma *vma)
+{
+	mapping_lock(vma->mapping);
+	mapping_del_vma(vma);
+	mapping_unlock(vma->mapping);
+}
+
+static void set_range(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end)
+{
+	vma->pgoff += (long)(start - vma->start) >> PAGE_SHIFT;
+	vma->start = start;
+	vma->end = end;
+	vma_resized(mm, vma);
+}
+
+void vma_set_range(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end)
+{
+	mapping_lock(vma->mapping);
+	set_range(mm, vma, start, end);
+	mapping_unlock(vma->mapping);
+}
+
+static unsigned long desc_pages(const struct vma_desc *d)
+{
+	return (d->end - d->start) >> PAGE_SHIFT;
+}
+
+/* prev may be extended upwards over d. */
+static bool can_append(const struct vma *prev, const struct vma_desc *d)
+{
+	return prev && prev->end == d->start && prev->flags == d->flags &&
+	       prev->file == d->file && prev->mapping == d->mapping &&
+	       prev->pgoff + vma_pages(prev) == d->pgoff;
+}
+
+/* next may be extended downwards over d. */
+static bool can_prepend(const struct vma *next, const struct vma_desc *d)
+{
+	return next && next->start == d->end && next->flags == d->flags &&
+	       next->file == d->file && next->mapping == d->mapping &&
+	       d->pgoff + desc_pages(d) == next->pgoff;
+}
+
+/* Takes a vma whose range another one covers now out of everything. i_mmap_lock held. */
+static void absorb(struct mm *mm, struct vma *into, struct vma *gone)
+{
+	if (gone->has_anon)
+		into->has_anon = true;
+	mapping_del_vma(gone);
+	vma_erase(mm, gone);
+}
+
+struct vma *vma_below(struct mm *mm, unsigned long addr)
+{
+	struct vma *next = vma_find(mm, addr);
+	struct rb_node *last;
+
+	if (next)
+		return vma_prev(next);
+	last = rb_last(&mm->vmas);
+	return last ? rb_entry(last, struct vma, rb) : NULL;
+}
+
+struct vma *vma_merge_new(struct mm *mm, const struct vma_desc *d)
+{
+	struct vma *next = vma_find(mm, d->start), *prev = vma_below(mm, d->start);
+	bool append = can_append(prev, d), prepend = can_prepend(next, d);
+	struct vma *gone = NULL;
+
+	if (!append && !prepend)
+		return NULL;
+
+	stat_inc(VMA_MERGE);
+	mapping_lock(d->mapping);
+	if (append && prepend) {
+		unsigned long end = next->end;
+
+		gone = next;
+		absorb(mm, prev, next);
+		set_range(mm, prev, prev->start, end);
+	} else if (append) {
+		set_range(mm, prev, prev->start, d->end);
+	} else {
+		set_range(mm, next, d->start, next->end);
+	}
+	mapping_unlock(d->mapping);
+	if (gone)
+		vma_free(gone);
+	return append ? prev : next;
+}
+
+struct vma *vma_split(struct mm *mm, struct vma *vma, unsigned long addr)
+{
+	struct vma_desc upper = { addr,	     vma->end,	   vma->flags, vma->file,
+				  vma->mapping, vma_index(vma, addr) };
+	struct vma *new;
+
+	ASSERT(vma->start < addr && addr < vma->end);
+	new = vma_alloc(mm, &upper);
+	if (!new)
+		return ERR_PTR(-ENOMEM);
+	new->has_anon = vma->has_anon;
+	stat_inc(VMA_SPLIT);
+	mapping_lock(vma->mapping);
+	set_range(mm, vma, vma->start, addr);
+	mapping_add_vma(new);
+	vma_insert(mm, new);
+	mapping_unlock(vma->mapping);
+	return new;
+}
+
+static void set_flags(struct vma *vma, unsigned long flags)
+{
+	vma->flags = flags;
+	vma->page_prot = vm_page_prot(flags);
+}
+
+/* The changed part joins prev, next or both. NULL: neither fits. */
+static struct vma *modify_by_merging(struct mm *mm, struct vma *vma, const struct vma_desc *d)
+{
+	bool whole = d->start == vma->start && d->end == vma->end;
+	struct vma *prev = d->start == vma->start ? vma_prev(vma) : NULL;
+	struct vma *next = d->end == vma->end ? vma_next(vma) : NULL;
+	struct vma *into, *gone_next = NULL;
+
+	if (!can_append(prev, d))
+		prev = NULL;
+	if (!can_prepend(next, d))
+		next = NULL;
+	if (!prev && !next)
+		return NULL;
+
+	stat_inc(VMA_MERGE);
+	into = prev ? prev : next;
+	mapping_lock(d->mapping);
+	if (vma->has_anon)
+		into->has_anon = true;
+	if (whole)
+		absorb(mm, into, vma);
+	else if (prev)
+		set_range(mm, vma, d->end, vma->end);
+	else
+		set_range(mm, vma, vma->start, d->start);
+	if (prev && next) {
+		unsigned long end = next->end;
+
+		gone_next = next;
+		absorb(mm, prev, next);
+		set_range(mm, prev, prev->start, end);
+	} else if (prev) {
+		set_range(mm, prev, prev->start, d->end);
+	} else {
+		set_range(mm, next, d->start, next->end);
+	}
+	mapping_unlock(d->mapping);
+	if (whole)
+		vma_free(vma);
+	if (gone_next)
+		vma_free(gone_next);
+	return into;
+}
+
+/* munmap may go over the limit for a moment, since it ends with fewer vmas; others may not. */
+static struct vma *split_within_limit(struct mm *mm, struct vma *vma, unsigned long addr)
+{
+	if ((unsigned long)mm->map_count >= knob_max_map_count)
+		return ERR_PTR(-ENOMEM);
+	return vma_split(mm, vma, addr);
+}
+
+struct vma *vma_modify(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end,
+		       unsigned long flags)
+{
+	struct vma_desc d = { start, end, flags, vma->file, vma->mapping, vma_index(vma, start) };
+	struct vma *merged, *upper;
+
+	ASSERT(vma->start <= start && start < end && end <= vma->end);
+	merged = modify_by_merging(mm, vma, &d);
+	if (merged)
+		return merged;
+	if (start != vma->start) {
+		upper = split_within_limit(mm, vma, start);
+		if (IS_ERR(upper))
+			return upper;
+		vma = upper;
+	}
+	if (end != vma->end) {
+		upper = split_within_limit(mm, vma, end);
+		if (IS_ERR(upper))
+			return upper;
+	}
+	set_flags(vma, flags);
+	return vma;
+}
