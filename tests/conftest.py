@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: MIT
+"""How pytest sees the tests: each program of tests/user is run natively on Linux first, then on Faultline in
+machines of several sizes, and each of its KTAP lines is a result of its own.
+
+The build directory comes in the environment variable O; `make test` and `make quick` build before they call.
+"""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(HERE)
+sys.path.insert(0, HERE)
+import guest
+import ktap
+
+BUILD = os.environ.get("O", os.path.join(TOP, "build"))
+INIT = os.path.join(BUILD, "user", "init")
+LINUX_KERNEL = os.path.join(BUILD, "linux", "vmlinuz")
+
+# Where a program of tests/user runs: name -> (machine, one boot a program?). None: this Linux, natively.
+FULL = {
+    "linux": None,
+    "128M": ({"mem": "128M"}, True),
+    "1G-debug": ({"mem": "1G", "debug": True}, False),
+    "8G": ({"mem": "8G"}, False),
+}
+QUICK = {"linux": None, "1G": ({"mem": "1G"}, False)}
+
+
+def pytest_addoption(parser):
+    parser.addoption("--quick", action="store_true", help="one boot for all user tests, no comparison with Linux")
+    parser.addoption("--no-linux", action="store_true", help="leave out what runs under the distribution's kernel")
+
+
+def places(config):
+    return QUICK if config.getoption("--quick") else FULL
+
+
+def kernel_path(debug=False):
+    return os.path.join(BUILD, "debug" if debug else "", "kernel.elf")
+
+
+# ---- tests/user ----
+
+
+def pytest_collect_file(file_path, parent):
+    if file_path.suffix == ".c" and file_path.parent == parent.config.rootpath / "user":
+        return UserFile.from_parent(parent, path=file_path)
+    return None
+
+
+class UserFile(pytest.File):
+    def collect(self):
+        for place in places(self.config):
+            yield UserItem.from_parent(self, name=place)
+
+
+class UserFailure(Exception):
+    """The program as a whole went wrong: no complete report, a leak, a dead machine."""
+
+
+class UserItem(pytest.Item):
+    cases = ()  # the KTAP lines of the run
+
+    @property
+    def program(self):
+        return os.path.join(BUILD, "tests", "user", self.path.stem)
+
+    def repeat_line(self):
+        program = os.path.relpath(self.program, TOP)
+        if self.name == "linux":
+            return program
+        machine = dict(places(self.config)[self.name][0])
+        debug = "--debug " if machine.pop("debug", False) else ""
+        return f"./run {debug}{''.join(f'--{k} {v} ' for k, v in machine.items())}-- {program}"
+
+    def obtain(self):
+        """(status, output, trouble)"""
+        if self.name == "linux":
+            return run_natively(self.program)
+        machine, own_boot = places(self.config)[self.name]
+        if own_boot:
+            batch = start_batch(machine, [self.program])
+        else:
+            batch = self.session.stash[BATCHES].get(self.name)
+            if batch is None:
+                programs = [i.program for i in self.session.items if isinstance(i, UserItem) and i.name == self.name]
+                batch = self.session.stash[BATCHES][self.name] = start_batch(machine, programs)
+        result = batch.result(self.program)
+        if own_boot:
+            batch.join()
+        trouble = result.trouble
+        if result.status == 124:
+            trouble = f"no end after {guest.JOB_SECONDS} s"
+        elif not trouble and result.leak():
+            trouble = "leak: " + result.leak()
+        return result.status, result.output.decode(errors="replace"), trouble
+
+    def runtest(self):
+        status, output, trouble = self.obtain()
+        report = ktap.parse(output)
+        self.cases = report.cases
+        trouble = trouble or report.problem(status)
+        if trouble:
+            raise UserFailure(f"{trouble}\n--- output (status {status})\n{output}")
+
+    def report_case(self, case):
+        detail = None
+        if case.outcome == "failed":
+            detail = "\n".join([f"not ok {case.number} {case.name}", *case.notes, f"to repeat: {self.repeat_line()}"])
+        elif case.outcome == "skipped":
+            detail = (str(self.path), 0, "; ".join(case.notes) or "skipped")
+        self.ihook.pytest_runtest_logreport(report=pytest.TestReport(
+            nodeid=f"{self.nodeid}::{case.name}", location=self.location, keywords={}, outcome=case.outcome,
+            longrepr=detail, when="call"))  # fmt: skip
+
+    def repr_failure(self, excinfo, style=None):
+        if isinstance(excinfo.value, UserFailure):
+            return f"{excinfo.value}\nto repeat: {self.repeat_line()}"
+        return super().repr_failure(excinfo)
+
+    def reportinfo(self):
+        return self.path, 0, f"{self.path.stem} [{self.name}]"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item):
+    """After the program's own report, one for each of its tests."""
+    yield
+    if isinstance(item, UserItem):
+        for case in item.cases:
+            item.report_case(case)
+
+
+BATCHES = pytest.StashKey()
+
+
+def pytest_sessionstart(session):
+    session.stash[BATCHES] = {}
+
+
+def pytest_collection_modifyitems(items):
+    """Place by place, so that a batch is done before the next begins; Linux, the referee, first."""
+    users = [i for i in items if isinstance(i, UserItem)]
+    others = [i for i in items if not isinstance(i, UserItem)]
+    if users:
+        order = list(places(users[0].config))
+        users.sort(key=lambda i: order.index(i.name))
+    items[:] = others + users
+
+
+def start_batch(machine, programs):
+    machine = dict(machine)
+    batch = guest.Batch(INIT, programs, kernel=kernel_path(machine.pop("debug", False)), **machine)
+    batch.start()
+    return batch
+
+
+def run_natively(program):
+    try:
+        done = subprocess.run([program], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=guest.JOB_SECONDS, cwd="/", env=guest.ENVIRONMENT)  # fmt: skip
+    except subprocess.TimeoutExpired as e:
+        return 124, (e.stdout or b"").decode(errors="replace"), f"no end after {guest.JOB_SECONDS} s"
+    status = done.returncode if done.returncode >= 0 else 128 - done.returncode
+    return status, done.stdout.decode(errors="replace"), ""
+
+
+# ---- fixtures for the end-to-end tests ----
+
+
+@pytest.fixture(params=["linux", "faultline"])
+def kernel(request):
+    """Tests that take it run on both, so that Linux checks the test."""
+    if request.param == "linux":
+        if request.config.getoption("--quick") or request.config.getoption("--no-linux"):
+            pytest.skip("without the comparison with Linux")
+        if not os.path.exists(LINUX_KERNEL):
+            pytest.skip("the distribution's kernel could not be downloaded")
+    return request.param
+
+
+@pytest.fixture
+def run(kernel):
+    """run(*arguments, stdin=bytes | file) calls ./run on that kernel."""
+
+    def call(*args, stdin=None, timeout=120):
+        given = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin or subprocess.DEVNULL}
+        return subprocess.run(run_argv(kernel, *args), capture_output=True, timeout=timeout, **given)
+
+    return call
+
+
+def run_argv(kernel, *args):
+    return [os.path.join(TOP, "run"), "--no-build", "--build-dir", BUILD, "--kernel", kernel, *map(str, args)]
+
+
+@pytest.fixture
+def compile_program(tmp_path):
+    """compile_program(source, *flags) -> path of a static musl program."""
+
+    def build(source, *flags, name="prog"):
+        path = tmp_path / name
+        (tmp_path / f"{name}.c").write_text(source)
+        subprocess.run(["musl-gcc", "-O2", "-static", *flags, "-o", path, f"{path}.c"], check=True)
+        return path
+
+    return build
+
+
+# ---- the last line ----
+
+
+def pytest_unconfigure(config):
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or config.getoption("collectonly"):
+        return
+    count = {kind: len(reporter.stats.get(kind, [])) for kind in ("passed", "failed", "error", "skipped")}
+    line = f"{count['passed']} passed, {count['failed'] + count['error']} failed"
+    print(line + (f", {count['skipped']} skipped" if count["skipped"] else ""), flush=True)

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT
+"""Runs test programs in a guest, one boot for a list of them, and keeps the leak oracle's books.
+
+A machine that dies takes only the program that ran with it: the rest goes on in the next machine.
+"""
+
+import os
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(TOP, "tools"))
+import mkinitramfs
+import vm
+
+JOB_SECONDS = 120  # the guest ends a program after this long
+STALL_SECONDS = JOB_SECONDS + 60  # the host ends a machine that says nothing for this long
+ENVIRONMENT = {"PATH": mkinitramfs.GUEST_PATH, "HOME": "/root"}
+
+
+@dataclass
+class JobResult:
+    name: str
+    status: int | None = None  # None: the machine ended first
+    output: bytearray = field(default_factory=bytearray)
+    trouble: str = ""  # what the machine said when it ended
+    memory: dict = field(default_factory=dict)  # "before"/"after" -> (free KiB, slab objects)
+    caches: dict = field(default_factory=dict)  # "before"/"after" -> {cache: objects}
+    done: threading.Event = field(default_factory=threading.Event)
+
+    def leak(self):
+        """What the kernel did not get back, as text; empty when all is there, or nothing was counted."""
+        before, after = self.memory.get("before"), self.memory.get("after")
+        if not before or not after or before == after:
+            return ""
+        changed = [
+            f"{name} {old} -> {self.caches['after'].get(name, 0)}"
+            for name, old in self.caches.get("before", {}).items()
+            if old != self.caches["after"].get(name, 0)
+        ]
+        return (f"free memory {before[0]} KiB before, {after[0]} KiB after; slab objects {before[1]} before, "
+                f"{after[1]} after {'(' + ', '.join(changed) + ')' if changed else ''}")  # fmt: skip
+
+
+class BatchSession(vm.Session):
+    """Feeds the control line of one machine into the results."""
+
+    def __init__(self, config, results):
+        super().__init__(config)
+        self.results = results
+        self.index = -1  # of the job that runs, or whose memory is being counted
+        self.current = None
+        self.books = ({}, {})
+        self.heard = time.monotonic()
+
+    def _loop(self, deadline):
+        self.watch = threading.Thread(target=self._watch, daemon=True)
+        self.watch.start()
+        super()._loop(deadline)
+
+    def _watch(self):
+        while self.machine.process.poll() is None:
+            if time.monotonic() - self.heard > STALL_SECONDS:
+                self.result.timed_out = True
+                self.machine.kill()
+            time.sleep(0.5)
+
+    def _receive(self, sock):
+        self.heard = time.monotonic()
+        return super()._receive(sock)
+
+    def on_output(self, stream, data):
+        if self.current:
+            self.current.output += data
+
+    def on_line(self, line):
+        word, _, rest = line.partition(" ")
+        if word == "begin":
+            self.index += 1
+            self.current = self.results[self.index]
+            self.current.memory, self.current.caches = self.books
+        elif word == "end" and self.current:
+            self.current.status = int(rest)
+        elif word == "slab":
+            when, cache, objects = rest.split(" ")
+            if when == "before":
+                self._next_books()
+            self._books()[1].setdefault(when, {})[cache] = int(objects)
+        elif word == "mem":
+            when, free, objects = rest.split(" ")
+            if when == "before":
+                self._next_books()
+            self._books()[0][when] = (int(free), int(objects))
+            if when == "after" and self.current:
+                self.current.done.set()
+
+    def _next_books(self):
+        """The first "before" line opens the next job's books."""
+        if self.current and "after" in self.current.memory:
+            self.books = ({}, {})
+            self.current = None
+
+    def _books(self):
+        return (self.current.memory, self.current.caches) if self.current else self.books
+
+
+def warm_up():
+    """A job whose result nobody looks at: what a first program leaves behind for good is no leak."""
+    return JobResult("warm-up"), ["busybox", "true"], "/bin/busybox"
+
+
+def boot(init, jobs, **config):
+    """Boots one machine for [(result, argv, guest path, host path)]; returns how many jobs have ended."""
+    archive = mkinitramfs.base_archive(init)
+    warm, argv, path = warm_up()
+    text = mkinitramfs.job_strings(warm.name, argv, path=path, env=ENVIRONMENT, cwd="/")
+    for result, host in jobs:
+        path = "/usr/bin/" + os.path.basename(host)
+        archive.program(path, host)
+        text += mkinitramfs.job_strings(result.name, [path], path=path, env=ENVIRONMENT, cwd="/", timeout=JOB_SECONDS)
+    archive.text(mkinitramfs.JOBS_FILE, text)
+    with tempfile.NamedTemporaryFile(prefix="faultline-", suffix=".cpio") as initrd:
+        initrd.write(archive.bytes())
+        initrd.flush()
+        session = BatchSession(vm.Config(initrd=initrd.name, **config), [warm] + [result for result, _ in jobs])
+        outcome = session.run()
+    ended = sum(result.done.is_set() for result, _ in jobs)
+    if ended < len(jobs):
+        result = jobs[ended][0]
+        what = "panicked" if outcome.panicked else "said nothing for too long" if outcome.timed_out else "stopped"
+        result.trouble = f"the machine {what} (QEMU status {outcome.qemu})\n{outcome.complaint}\n"
+        result.trouble += outcome.log.decode(errors="replace")
+        result.done.set()
+        ended += 1
+    return ended
+
+
+def run_batch(init, jobs, **config):
+    """All jobs, in as few machines as it takes."""
+    while jobs:
+        jobs = jobs[boot(init, jobs, **config) :]
+
+
+class Batch(threading.Thread):
+    """run_batch() in the background, so that results can be reported as they come."""
+
+    def __init__(self, init, programs, **config):
+        super().__init__(daemon=True)
+        self.results = {host: JobResult(os.path.basename(host)) for host in programs}
+        self.init, self.config, self.error = init, config, None
+
+    def run(self):
+        try:
+            run_batch(self.init, [(result, host) for host, result in self.results.items()], **self.config)
+        except BaseException as e:  # whoever waits must hear of it
+            self.error = e
+        for result in self.results.values():
+            if not result.done.is_set():
+                result.trouble = f"the batch ended early: {self.error}"
+                result.done.set()
+
+    def result(self, host):
+        self.results[host].done.wait()
+        return self.results[host]

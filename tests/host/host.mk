@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+#
+# The host tests: lib/ and mm/ built for this machine against tests/host/include, with the simulated
+# machine of tests/host/sim. Included by the top Makefile; also runs by itself:
+#
+#   make -f tests/host/host.mk host-units          every unit test, with gcc and with clang
+#   make -f tests/host/host.mk host-fuzz FUZZ_SECONDS=60 [FUZZ="mm_ops elf"]
+
+O ?= build
+V ?= 0
+FUZZ_SECONDS ?= 60
+HOST_CCS ?= gcc clang
+
+HOST_DIR := tests/host
+HOST_OUT := $(O)/host
+HOST_INC := -I$(HOST_DIR)/include -I$(HOST_DIR)/sim -Iinclude -Iarch/x86_64/include
+HOST_CFLAGS := -std=gnu11 -O1 -g -pthread -fno-omit-frame-pointer -fno-strict-aliasing -DCONFIG_DEBUG \
+	-fsanitize=address,undefined -fno-sanitize-recover=all \
+	-Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wvla
+# No handler of its own for aborts: a panic should end the test at once, with the sanitizer's backtrace.
+HOST_ENV := ASAN_OPTIONS=detect_leaks=1:handle_abort=1:abort_on_error=0:allow_user_poisoning=1 UBSAN_OPTIONS=print_stacktrace=1
+
+# Names that libc has too: ours are compiled under others, and tested under those.
+HOST_LIBC := memcpy memmove memset memcmp memchr strlen strnlen strcmp strncmp strchr strrchr strstr \
+	snprintf vsnprintf
+HOST_RENAME := $(foreach f,$(HOST_LIBC),-D$(f)=fl_$(f))
+
+HOST_SRC := $(sort $(wildcard lib/*.c mm/*.c)) arch/x86_64/mm/pgtable.c kernel/sync/rwsem.c \
+	$(sort $(wildcard $(HOST_DIR)/sim/*.c))
+HOST_UNITS := $(patsubst $(HOST_DIR)/unit/%.c,%,$(sort $(wildcard $(HOST_DIR)/unit/t_*.c)))
+HOST_FUZZERS := $(patsubst $(HOST_DIR)/fuzz/fuzz_%.c,%,$(sort $(wildcard $(HOST_DIR)/fuzz/fuzz_*.c)))
+FUZZ ?= $(HOST_FUZZERS)
+
+# What a fuzzer or a unit test needs besides libmm.
+HOST_EXTRA_multiboot := arch/x86_64/boot/multiboot2.c arch/x86_64/boot/ranges.c
+HOST_EXTRA_pvh := arch/x86_64/boot/pvh.c arch/x86_64/boot/ranges.c
+HOST_EXTRA_elf := kernel/elf.c
+HOST_EXTRA_cpio := fs/initramfs.c
+
+hostq := $(if $(filter 1,$(V)),,@)
+hostsay = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$1' '$2')
+
+.PHONY: host-units host-fuzz host-build
+host-build: $(foreach cc,$(HOST_CCS),$(HOST_UNITS:%=$(HOST_OUT)/$(cc)/%))
+
+host-units: host-build
+	@$(HOST_DIR)/run-units $(foreach cc,$(HOST_CCS),$(HOST_UNITS:%=$(HOST_OUT)/$(cc)/%))
+
+host-fuzz: $(FUZZ:%=$(HOST_OUT)/fuzz/fuzz_%)
+	@$(HOST_DIR)/run-fuzz $(FUZZ_SECONDS) $(HOST_OUT)/fuzz $^
+
+$(HOST_OUT)/%/obj/lib/string.o: HOST_EXTRA_CFLAGS := $(HOST_RENAME) -fno-builtin
+$(HOST_OUT)/%/obj/lib/printf.o: HOST_EXTRA_CFLAGS := $(HOST_RENAME) -fno-builtin
+$(HOST_OUT)/%/t_string: HOST_EXTRA_CFLAGS := -fno-builtin
+$(HOST_OUT)/%/t_printf: HOST_EXTRA_CFLAGS := -fno-builtin
+
+# $1: directory, $2: compiler, $3: more flags
+define host_variant
+$(HOST_OUT)/$1/obj/%.o: %.c $(HOST_DIR)/host.mk
+	$$(call hostsay,HOSTCC,$1 $$<)
+	@mkdir -p $$(@D)
+	$$(hostq)$2 $(HOST_CFLAGS) $3 $$(HOST_EXTRA_CFLAGS) $(HOST_INC) -I. -MMD -MP -c $$< -o $$@
+
+$(HOST_OUT)/$1/libmm.a: $(HOST_SRC:%.c=$(HOST_OUT)/$1/obj/%.o)
+	$$(hostq)rm -f $$@; ar rcsD $$@ $$^
+endef
+
+$(foreach cc,$(HOST_CCS),$(eval $(call host_variant,$(cc),$(cc),)))
+$(eval $(call host_variant,fuzz,clang,-fsanitize=fuzzer-no-link))
+
+# $1: compiler
+define host_units
+$(HOST_OUT)/$1/t_%: $(HOST_OUT)/$1/obj/$(HOST_DIR)/unit/t_%.o $(HOST_OUT)/$1/libmm.a
+	$$(call hostsay,HOSTLD,$$@)
+	$$(hostq)$1 $(HOST_CFLAGS) -o $$@ $$^ -lcmocka
+endef
+$(foreach cc,$(HOST_CCS),$(eval $(call host_units,$(cc))))
+
+define host_fuzzer
+$(HOST_OUT)/fuzz/fuzz_$1: $(HOST_OUT)/fuzz/obj/$(HOST_DIR)/fuzz/fuzz_$1.o $(HOST_EXTRA_$1:%.c=$(HOST_OUT)/fuzz/obj/%.o) $(HOST_OUT)/fuzz/libmm.a
+	$$(call hostsay,HOSTLD,$$@)
+	$$(hostq)clang $(HOST_CFLAGS) -fsanitize=fuzzer -o $$@ $$^
+endef
+$(foreach f,$(HOST_FUZZERS),$(eval $(call host_fuzzer,$(f))))
+
+.SECONDARY:
+-include $(shell find $(HOST_OUT) -name '*.d' 2>/dev/null)

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The seam on the host: RAM is an arena at a fixed address, struct pages are an array beside it.
+ */
+#ifndef ARCH_PAGE_H
+#define ARCH_PAGE_H
+
+#include <arch/page_types.h>
+#include <kern/string.h>
+
+#define SIM_RAM_BASE 0x200000000000UL
+#define SIM_MEM_MAP_BASE 0x210000000000UL
+
+#define mem_map ((struct page *)SIM_MEM_MAP_BASE)
+
+/* sim_phys.c: under AddressSanitizer an access to free memory is a report. */
+void mem_freed(const void *p, size_t n);
+void mem_allocated(const void *p, size_t n);
+
+static inline void *phys_to_virt(phys_t pa)
+{
+	return (void *)(SIM_RAM_BASE + pa);
+}
+
+static inline phys_t virt_to_phys(const void *va)
+{
+	return (unsigned long)va - SIM_RAM_BASE;
+}
+
+static inline void zero_page(void *page)
+{
+	memset(page, 0, PAGE_SIZE);
+}
+
+static inline void copy_page(void *dst, const void *src)
+{
+	memcpy(dst, src, PAGE_SIZE);
+}
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The machine that mm/ runs on in the host tests: memory, an MMU, one caller, files.
+ */
+#ifndef SIM_H
+#define SIM_H
+
+#include "../../../mm/internal.h"
+
+/* ---- sim_phys.c ---- */
+
+/* Boots: frames frames of RAM (the first stays reserved), allocators, mm_init(). Once a process. */
+void sim_boot(unsigned long frames);
+/* True when p lies in RAM that the allocators gave out. Without a sanitizer always true. */
+bool sim_mem_usable(const void *p, size_t n);
+
+/* What must be equal before and after a test. Caches and per-CPU lists are given back first. */
+struct sim_resources {
+	unsigned long free_pages, slab_objects, committed, page_tables;
+};
+struct sim_resources sim_resources(void);
+/* True, and a message for each, when something differs. */
+bool sim_leaks(const struct sim_resources *before);
+
+/* ---- sim_mmu.c ---- */
+
+/* One access of the program in mm, byte by byte as far as it gets, faults and all. FAULT_DONE, or the first failure. */
+enum fault_result sim_read(struct mm *mm, unsigned long va, void *buf, size_t n);
+enum fault_result sim_write(struct mm *mm, unsigned long va, const void *buf, size_t n);
+enum fault_result sim_exec(struct mm *mm, unsigned long va);
+/* The common case: one byte. */
+enum fault_result sim_touch(struct mm *mm, unsigned long va, enum fault_access access);
+/* The byte at va, which must be readable. */
+u8 sim_peek(struct mm *mm, unsigned long va);
+void sim_poke(struct mm *mm, unsigned long va, u8 value);
+/* Panics when the TLB knows something of mm that its page tables no longer say. */
+void sim_tlb_check(struct mm *mm);
+/* The entry for va; 0 when there is no table. */
+pte_t sim_pte(struct mm *mm, unsigned long va);
+/* Leaves the address space (the CPU loads another) and drops the user. */
+void sim_mm_put(struct mm *mm);
+/* Entries the TLB holds for mm. */
+unsigned long sim_tlb_entries(struct mm *mm);
+
+/* ---- sim_caller.c ---- */
+
+extern struct sim_caller {
+	unsigned long rlimit[4]; /* by enum caller_limit */
+	bool ipc_lock, rawio, sys_admin;
+	bool fatal_signal;	 /* park_interrupted() says yes */
+	unsigned long faults;
+} sim_caller;
+
+struct file;
+/* A tmpfs-like file, size bytes, readable; one reference. NULL when out of memory. */
+struct file *sim_file(u64 size, bool writable);
+/* A file whose pages are read from a device that fails when told to. */
+struct file *sim_disk_file(u64 size, bool writable, bool fail);
+struct mapping *sim_file_mapping(struct file *f);
+/* A file that cannot be mapped. */
+struct file *sim_pipe(void);
+/* /dev/zero. */
+struct file *sim_dev_zero(void);
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The caller, and its files: what kernel/sys_mm.c and fs/ answer on the machine.
+ */
+#include "sim.h"
+#include "sim_host.h"
+
+struct sim_caller sim_caller = {
+	.rlimit = { ~0UL, ~0UL, 8UL << 20, 64UL << 10 },
+};
+
+unsigned long caller_rlimit(enum caller_limit which)
+{
+	return sim_caller.rlimit[which];
+}
+
+bool caller_has_ipc_lock(void)
+{
+	return sim_caller.ipc_lock;
+}
+
+bool caller_has_rawio(void)
+{
+	return sim_caller.rawio;
+}
+
+bool caller_has_sys_admin(void)
+{
+	return sim_caller.sys_admin;
+}
+
+u64 caller_random(void)
+{
+	static u64 state = 1;
+
+	/* Knuth's multiplier; every run sees the same numbers. */
+	state = state * 6364136223846793005UL + 1442695040888963407UL;
+	return state ^ (state >> 29);
+}
+
+void caller_count_fault(bool major)
+{
+	(void)major;
+	sim_caller.faults++;
+}
+
+/* ---- files ---- */
+
+struct file {
+	refcount_t refs;
+	bool mappable, readable, writable, device;
+	bool fail; /* reading from the device fails */
+	struct mapping mapping;
+};
+
+static int read_from_disk(struct mapping *m, struct folio *folio)
+{
+	struct file *f = container_of(m, struct file, mapping);
+
+	if (f->fail)
+		return -EIO;
+	/* A page's bytes are its number from 1, and zero beyond the end of the file. */
+	for (unsigned long i = 0; i < PAGE_SIZE; i++)
+		((u8 *)folio_address(folio))[i] = folio->index * PAGE_SIZE + i < m->size ? (u8)(folio->index + 1) : 0;
+	return 0;
+}
+
+static const struct mapping_ops disk_ops = { .read_folio = read_from_disk };
+
+static struct file *new_file(u64 size, bool writable, const struct mapping_ops *ops)
+{
+	struct file *f = kzalloc(sizeof(*f), GFP_KERNEL);
+
+	if (!f)
+		return NULL;
+	refcount_set(&f->refs, 1);
+	f->mappable = true;
+	f->readable = true;
+	f->writable = writable;
+	mapping_init(&f->mapping, ops ? 0 : MAPPING_SHMEM, ops, NULL);
+	f->mapping.size = size;
+	return f;
+}
+
+struct file *sim_file(u64 size, bool writable)
+{
+	return new_file(size, writable, NULL);
+}
+
+struct file *sim_disk_file(u64 size, bool writable, bool fail)
+{
+	struct file *f = new_file(size, writable, &disk_ops);
+
+	if (f)
+		f->fail = fail;
+	return f;
+}
+
+struct file *sim_pipe(void)
+{
+	struct file *f = new_file(0, true, NULL);
+
+	if (f)
+		f->mappable = false;
+	return f;
+}
+
+struct file *sim_dev_zero(void)
+{
+	struct file *f = new_file(0, true, NULL);
+
+	if (f)
+		f->device = true;
+	return f;
+}
+
+struct mapping *sim_file_mapping(struct file *f)
+{
+	return &f->mapping;
+}
+
+void file_get(struct file *f)
+{
+	refcount_inc(&f->refs);
+}
+
+void file_put(struct file *f)
+{
+	if (!refcount_dec_and_test(&f->refs))
+		return;
+	mapping_destroy(&f->mapping);
+	kfree(f);
+}
+
+int file_mmap_info(struct file *f, struct file_mmap *out)
+{
+	if (!f->mappable)
+		return -ENODEV;
+	out->mapping = f->device ? NULL : &f->mapping;
+	out->readable = f->readable;
+	out->writable = f->writable;
+	return 0;
+}
+
+struct file *shmem_file_setup(const char *name, u64 size)
+{
+	struct file *f = sim_file(size, true);
+
+	(void)name;
+	return f ? f : ERR_PTR(-ENOMEM);
+}
+
+int file_punch_hole(struct file *f, u64 offset, u64 len)
+{
+	filemap_punch_hole(&f->mapping, offset, offset + len);
+	return 0;
+}

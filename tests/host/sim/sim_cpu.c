@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The CPU's own state, and what the kernel's printk.c and panic.c do on the machine.
+ */
+#include <arch/cpu.h>
+#include <arch/irq.h>
+#include <kern/assert.h>
+#include <kern/printk.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+__thread struct cpu sim_cpu;
+__thread irqflags_t sim_irqflags = RFLAGS_IF;
+
+void printk(enum loglevel level, const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "<%d>", (int)level);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+void panic(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("panic: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	abort();
+}

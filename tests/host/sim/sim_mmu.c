@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The MMU: walks the real page tables through a TLB that remembers.
+ *
+ * 1. Each address space is taken to be loaded on a CPU of its own at all times, so nothing but a flush
+ *    makes the TLB forget: neither room nor a context switch. A forgotten flush therefore shows, either as
+ *    an access through the stale entry or in sim_tlb_check(), which compares every entry with the tables.
+ *
+ * 2. As in the real machine there are two kinds of memory: translations of pages, and the paging-structure
+ *    cache (Intel SDM vol. 3A, 4.10.3), here the pointers to last-level tables. Flushing a page drops its
+ *    translation and its table pointer; flushing a range drops the table pointers only if the caller says that
+ *    tables are freed, or when the range is large enough to drop everything.
+ *
+ * 3. Accessed and dirty bits are set as the CPU does it: A when an entry is loaded, D at the first write through
+ *    an entry that was loaded without it. A cached dirty entry never looks at the table again.
+ */
+#include "sim.h"
+#include "sim_host.h"
+
+#define HASH_BITS 10
+
+struct entry {
+	struct entry *next;
+	phys_t root;
+	unsigned long key; /* va >> PAGE_SHIFT, or va >> PMD_SHIFT */
+	pte_t pte;	   /* as loaded; for a table pointer: the upper entry */
+};
+
+static struct entry *pages[1 << HASH_BITS], *tables[1 << HASH_BITS];
+static unsigned long nr_pages_cached;
+static phys_t loaded_root; /* whose program made the latest access */
+
+static unsigned int hash(phys_t root, unsigned long key)
+{
+	return (unsigned int)(((root >> PAGE_SHIFT) * 31 + key) * 0x9e3779b97f4a7c15UL >> (64 - HASH_BITS));
+}
+
+static struct entry **find(struct entry **cache, phys_t root, unsigned long key)
+{
+	struct entry **e = &cache[hash(root, key)];
+
+	while (*e && ((*e)->root != root || (*e)->key != key))
+		e = &(*e)->next;
+	return e;
+}
+
+static struct entry *load(struct entry **cache, phys_t root, unsigned long key, pte_t pte)
+{
+	struct entry **at = find(cache, root, key);
+
+	if (!*at) {
+		*at = host_alloc(sizeof(struct entry));
+		(*at)->root = root;
+		(*at)->key = key;
+		nr_pages_cached += cache == pages;
+	}
+	(*at)->pte = pte;
+	return *at;
+}
+
+static void drop(struct entry **cache, struct entry **at)
+{
+	struct entry *e = *at;
+
+	if (!e)
+		return;
+	*at = e->next;
+	nr_pages_cached -= cache == pages;
+	host_free(e);
+}
+
+/* All entries of root with start <= key < end. */
+static void drop_range(struct entry **cache, phys_t root, unsigned long start, unsigned long end)
+{
+	for (unsigned int i = 0; i < 1U << HASH_BITS; i++)
+		for (struct entry **e = &cache[i]; *e;) {
+			if ((*e)->root == root && start <= (*e)->key && (*e)->key < end)
+				drop(cache, e);
+			else
+				e = &(*e)->next;
+		}
+}
+
+/* ---- the seam: arch/tlb.h ---- */
+
+void tlb_context_init(struct tlb_context *ctx, phys_t root)
+{
+	ctx->cpus = 1;
+	ctx->root = root;
+	/* Whoever had this root before must have left it. */
+	for (unsigned int i = 0; i < 1U << HASH_BITS; i++)
+		for (struct entry *e = pages[i]; e; e = e->next)
+			BUG_ON(e->root == root);
+	drop_range(tables, root, 0, ~0UL);
+}
+
+void tlb_flush_page(struct tlb_context *ctx, unsigned long va)
+{
+	stat_inc(TLB_FLUSH_PAGE);
+	drop(pages, find(pages, ctx->root, va >> PAGE_SHIFT));
+	drop(tables, find(tables, ctx->root, va >> PMD_SHIFT));
+}
+
+void tlb_flush_range(struct tlb_context *ctx, unsigned long start, unsigned long end,
+		     bool tables_freed)
+{
+	unsigned long nr = (end - start) >> PAGE_SHIFT;
+
+	BUG_ON(!IS_ALIGNED(start, PAGE_SIZE) || !IS_ALIGNED(end, PAGE_SIZE) || start >= end);
+	if (nr > knob_tlb_full_flush_pages) {
+		stat_inc(TLB_FLUSH_ALL);
+		drop_range(pages, ctx->root, 0, ~0UL);
+		drop_range(tables, ctx->root, 0, ~0UL);
+		return;
+	}
+	stat_inc(TLB_FLUSH_RANGE);
+	for (unsigned long va = start; va < end; va += PAGE_SIZE)
+		drop(pages, find(pages, ctx->root, va >> PAGE_SHIFT));
+	if (tables_freed)
+		drop_range(tables, ctx->root, 0, ~0UL);
+}
+
+void tlb_flush_local_page(unsigned long va)
+{
+	drop(pages, find(pages, loaded_root, va >> PAGE_SHIFT));
+	drop(tables, find(tables, loaded_root, va >> PMD_SHIFT));
+}
+
+/* ---- the walk ---- */
+
+static pte_t *check_table(pte_t upper)
+{
+	phys_t pa = upper & PTE_ADDR_MASK;
+
+	if (!(pfn_to_page(pa >> PAGE_SHIFT)->flags & (1UL << PG_pgtable)))
+		panic("MMU: walk through frame %lx, which is no page table",
+		      (unsigned long)(pa >> PAGE_SHIFT));
+	return phys_to_virt(pa);
+}
+
+/* The upper entry that points to the last-level table of va, from the tables alone; 0 when there is none. */
+static pte_t walk_upper(phys_t root, unsigned long va)
+{
+	pte_t e = root | PTE_P;
+
+	for (unsigned int shift = PGD_SHIFT; shift > PAGE_SHIFT; shift -= 9) {
+		pte_t *entry = &check_table(e)[(va >> shift) & (PTRS_PER_TABLE - 1)];
+
+		e = __atomic_load_n(entry, __ATOMIC_RELAXED);
+		if (!(e & PTE_P))
+			return 0;
+		if (!(e & PTE_A))
+			__atomic_or_fetch(entry, PTE_A, __ATOMIC_RELAXED);
+		if ((e & (PTE_W | PTE_U)) != (PTE_W | PTE_U) || (e & (PTE_NX | PTE_PS)))
+			panic("MMU: upper entry %lx at level %u of %lx", e, shift, va);
+	}
+	return e;
+}
+
+/* The last-level entry, through the cache of table pointers. */
+static pte_t *walk(phys_t root, unsigned long va)
+{
+	struct entry *t = *find(tables, root, va >> PMD_SHIFT);
+
+	if (!t) {
+		pte_t upper = walk_upper(root, va);
+
+		if (!upper)
+			return NULL;
+		t = load(tables, root, va >> PMD_SHIFT, upper);
+	}
+	return &check_table(t->pte)[(va >> PAGE_SHIFT) & (PTRS_PER_TABLE - 1)];
+}
+
+static bool allows(pte_t e, enum fault_access access)
+{
+	if (!(e & PTE_P) || !(e & PTE_U))
+		return false;
+	if (access == FAULT_WRITE)
+		return e & PTE_W;
+	return access != FAULT_EXEC || !(e & PTE_NX);
+}
+
+/* The translation for one access, or NULL and what the CPU would report. */
+static struct entry *translate(phys_t root, unsigned long va, enum fault_access access, bool *present)
+{
+	struct entry **at = find(pages, root, va >> PAGE_SHIFT);
+	pte_t *pte, e;
+
+	*present = false;
+	if (*at) {
+		if (allows((*at)->pte, access) && (access != FAULT_WRITE || ((*at)->pte & PTE_D)))
+			return *at;
+		/* A fault through a cached entry drops it; a first write looks at the table again. */
+		drop(pages, at);
+	}
+	pte = walk(root, va);
+	if (!pte)
+		return NULL;
+	e = __atomic_load_n(pte, __ATOMIC_RELAXED);
+	*present = e & PTE_P;
+	if (!allows(e, access))
+		return NULL;
+	e = __atomic_or_fetch(pte, access == FAULT_WRITE ? PTE_A | PTE_D : PTE_A, __ATOMIC_RELAXED);
+	return load(pages, root, va >> PAGE_SHIFT, e);
+}
+
+/* Panics when the cached translation promises what the tables no longer do. */
+static void check_entry(const struct entry *t)
+{
+	unsigned long va = t->key << PAGE_SHIFT;
+	pte_t upper = walk_upper(t->root, va), e = 0;
+
+	if (upper)
+		e = check_table(upper)[(va >> PAGE_SHIFT) & (PTRS_PER_TABLE - 1)];
+	if (!(e & PTE_P) || pte_pfn(e) != pte_pfn(t->pte) || (t->pte & ~e & (PTE_W | PTE_D | PTE_U)) ||
+	    (e & ~t->pte & PTE_NX))
+		panic("TLB: stale entry for %lx: cached %lx, page table %lx", va, t->pte, e);
+}
+
+/* One access inside one page. The address to use, or NULL and the fault's result. */
+static void *access_page(struct mm *mm, unsigned long va, enum fault_access access,
+			 enum fault_result *r)
+{
+	phys_t root = virt_to_phys(mm->pgt.root);
+
+	for (unsigned int tries = 0; tries < 8; tries++) {
+		struct fault_info info = { .addr = va, .access = access, .user = true };
+		struct entry *t;
+
+		loaded_root = root;
+		t = va < TASK_SIZE ? translate(root, va, access, &info.present) : NULL;
+		if (t) {
+			check_entry(t);
+			*r = FAULT_DONE;
+			return (char *)phys_to_virt(t->pte & PTE_ADDR_MASK) + (va & ~PAGE_MASK);
+		}
+		*r = mm_handle_fault(mm, &info);
+		if (*r != FAULT_DONE)
+			return NULL;
+	}
+	panic("MMU: access %d at %lx faults for ever", (int)access, va);
+}
+
+enum fault_result sim_read(struct mm *mm, unsigned long va, void *buf, size_t n)
+{
+	while (n) {
+		size_t part = min(n, PAGE_SIZE - (va & ~PAGE_MASK));
+		enum fault_result r;
+		void *p = access_page(mm, va, FAULT_READ, &r);
+
+		if (!p)
+			return r;
+		memcpy(buf, p, part);
+		va += part;
+		buf = (char *)buf + part;
+		n -= part;
+	}
+	return FAULT_DONE;
+}
+
+enum fault_result sim_write(struct mm *mm, unsigned long va, const void *buf, size_t n)
+{
+	while (n) {
+		size_t part = min(n, PAGE_SIZE - (va & ~PAGE_MASK));
+		enum fault_result r;
+		void *p = access_page(mm, va, FAULT_WRITE, &r);
+
+		if (!p)
+			return r;
+		memcpy(p, buf, part);
+		va += part;
+		buf = (const char *)buf + part;
+		n -= part;
+	}
+	return FAULT_DONE;
+}
+
+enum fault_result sim_exec(struct mm *mm, unsigned long va)
+{
+	enum fault_result r;
+
+	(void)access_page(mm, va, FAULT_EXEC, &r);
+	return r;
+}
+
+enum fault_result sim_touch(struct mm *mm, unsigned long va, enum fault_access access)
+{
+	u8 byte;
+	enum fault_result r;
+
+	if (access == FAULT_EXEC)
+		return sim_exec(mm, va);
+	if (access == FAULT_READ)
+		return sim_read(mm, va, &byte, 1);
+	/* A store of what is there: the page's contents stay. */
+	{
+		u8 *p = access_page(mm, va, FAULT_WRITE, &r);
+
+		if (p)
+			*(volatile u8 *)p = *(volatile u8 *)p;
+	}
+	return r;
+}
+
+u8 sim_peek(struct mm *mm, unsigned long va)
+{
+	u8 byte = 0;
+
+	BUG_ON(sim_read(mm, va, &byte, 1) != FAULT_DONE);
+	return byte;
+}
+
+void sim_poke(struct mm *mm, unsigned long va, u8 value)
+{
+	BUG_ON(sim_write(mm, va, &value, 1) != FAULT_DONE);
+}
+
+void sim_tlb_check(struct mm *mm)
+{
+	phys_t root = virt_to_phys(mm->pgt.root);
+
+	for (unsigned int i = 0; i < 1U << HASH_BITS; i++) {
+		for (struct entry *e = pages[i]; e; e = e->next)
+			if (e->root == root)
+				check_entry(e);
+		for (struct entry *e = tables[i]; e; e = e->next)
+			if (e->root == root &&
+			    (walk_upper(root, e->key << PMD_SHIFT) ^ e->pte) & PTE_ADDR_MASK)
+				panic("TLB: stale table pointer for %lx", e->key << PMD_SHIFT);
+	}
+}
+
+pte_t sim_pte(struct mm *mm, unsigned long va)
+{
+	pte_t *pte = pgtable_find(&mm->pgt, va);
+
+	return pte ? pte_read(pte) : 0;
+}
+
+unsigned long sim_tlb_entries(struct mm *mm)
+{
+	phys_t root = virt_to_phys(mm->pgt.root);
+	unsigned long n = 0;
+
+	for (unsigned int i = 0; i < 1U << HASH_BITS; i++)
+		for (struct entry *e = pages[i]; e; e = e->next)
+			n += e->root == root;
+	return n;
+}
+
+void sim_mm_put(struct mm *mm)
+{
+	phys_t root = virt_to_phys(mm->pgt.root);
+
+	sim_tlb_check(mm);
+	drop_range(pages, root, 0, ~0UL);
+	drop_range(tables, root, 0, ~0UL);
+	mm->tlb.cpus = 0;
+	mm_put(mm);
+}

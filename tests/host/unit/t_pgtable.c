@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Page tables as memory: finding, adding, iterating, freeing, and running out of memory on the way.
+ */
+#include "t.h"
+
+static struct pgtable pt;
+static unsigned int released;
+
+static void release(void *arg, struct page *table)
+{
+	assert_ptr_equal(arg, &pt);
+	assert_true(table->flags & (1UL << PG_pgtable));
+	released++;
+	pgtable_free_page(table);
+}
+
+static void free_range(unsigned long start, unsigned long end, unsigned long floor, unsigned long ceiling)
+{
+	released = 0;
+	pgtable_free_range(&pt, start, end, floor, ceiling, release, &pt);
+}
+
+static void free_all(void)
+{
+	free_range(0, TASK_SIZE, 0, TASK_SIZE + PAGE_SIZE);
+	pgtable_destroy(&pt);
+}
+
+static void test_find_and_alloc(void **state)
+{
+	static const unsigned long vas[] = { 0, PAGE_SIZE, PMD_SIZE, PUD_SIZE, PGD_SIZE, 5 * PGD_SIZE + 3 * PUD_SIZE,
+					     TASK_SIZE - PAGE_SIZE };
+
+	(void)state;
+	assert_int_equal(pgtable_init(&pt), 0);
+	for (unsigned int i = 0; i < ARRAY_SIZE(vas); i++) {
+		pte_t *pte = pgtable_alloc(&pt, vas[i]);
+
+		assert_non_null(pte);
+		assert_ptr_equal(pgtable_alloc(&pt, vas[i]), pte);
+		assert_ptr_equal(pgtable_find(&pt, vas[i]), pte);
+		assert_true(pte_none(*pte));
+		pte_set(pte, pte_make(i + 1, PTE_P));
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(vas); i++)
+		assert_int_equal(pte_pfn(pte_read(pgtable_find(&pt, vas[i]))), i + 1);
+	/* Three levels below the root for the first, then only what differs. */
+	assert_int_equal(atomic_read(&pt.nr_tables), 3 + 0 + 1 + 2 + 3 + 3 + 3);
+	assert_null(pgtable_find(&pt, 2 * PMD_SIZE));
+	assert_null(pgtable_find(&pt, 2 * PUD_SIZE));
+	assert_null(pgtable_find(&pt, 2 * PGD_SIZE));
+	free_all();
+}
+
+static void test_next(void **state)
+{
+	unsigned long va = 0, stop;
+
+	(void)state;
+	assert_int_equal(pgtable_init(&pt), 0);
+	assert_null(pgtable_next(&pt, &va, TASK_SIZE, &stop));
+	assert_non_null(pgtable_alloc(&pt, PMD_SIZE + 5 * PAGE_SIZE));
+	assert_non_null(pgtable_alloc(&pt, PGD_SIZE + 7 * PUD_SIZE));
+
+	va = 0;
+	assert_ptr_equal(pgtable_next(&pt, &va, TASK_SIZE, &stop), pgtable_find(&pt, PMD_SIZE));
+	assert_int_equal(va, PMD_SIZE);
+	assert_int_equal(stop, 2 * PMD_SIZE);
+	va = stop;
+	assert_non_null(pgtable_next(&pt, &va, TASK_SIZE, &stop));
+	assert_int_equal(va, PGD_SIZE + 7 * PUD_SIZE);
+	va = stop;
+	assert_null(pgtable_next(&pt, &va, TASK_SIZE, &stop));
+
+	/* Inside a table: starts and stops where the range does. */
+	va = PMD_SIZE + 3 * PAGE_SIZE;
+	assert_ptr_equal(pgtable_next(&pt, &va, PMD_SIZE + 9 * PAGE_SIZE, &stop),
+			 pgtable_find(&pt, PMD_SIZE + 3 * PAGE_SIZE));
+	assert_int_equal(stop, PMD_SIZE + 9 * PAGE_SIZE);
+	va = 0;
+	assert_null(pgtable_next(&pt, &va, PMD_SIZE, &stop));
+	va = TASK_SIZE;
+	assert_null(pgtable_next(&pt, &va, TASK_SIZE, &stop));
+	free_all();
+}
+
+static void test_lockptr(void **state)
+{
+	pte_t *a, *b;
+
+	(void)state;
+	assert_int_equal(pgtable_init(&pt), 0);
+	a = pgtable_alloc(&pt, 0);
+	b = pgtable_alloc(&pt, PMD_SIZE);
+	assert_ptr_equal(pte_lockptr(a), pte_lockptr(a + 511));
+	assert_ptr_not_equal(pte_lockptr(a), pte_lockptr(b));
+	free_all();
+}
+
+/* A table goes only when no neighbour uses it. */
+static void test_free_range_bounds(void **state)
+{
+	const unsigned long at = 4 * PUD_SIZE + 4 * PMD_SIZE;
+
+	(void)state;
+	assert_int_equal(pgtable_init(&pt), 0);
+	assert_non_null(pgtable_alloc(&pt, at));
+	free_range(at, at + PAGE_SIZE, at - PAGE_SIZE + PAGE_SIZE, at + PAGE_SIZE);
+	assert_int_equal(released, 0);
+	free_range(at, at + PAGE_SIZE, at, at + PMD_SIZE - PAGE_SIZE);
+	assert_int_equal(released, 0);
+	free_range(at, at + PAGE_SIZE, at, at + PMD_SIZE);
+	assert_int_equal(released, 1);
+	assert_null(pgtable_find(&pt, at));
+
+	assert_non_null(pgtable_alloc(&pt, at));
+	free_range(at, at + PAGE_SIZE, 4 * PUD_SIZE, 5 * PUD_SIZE);
+	assert_int_equal(released, 2);
+	assert_non_null(pgtable_alloc(&pt, at));
+	free_range(at, at + PAGE_SIZE, 0, PGD_SIZE - PAGE_SIZE);
+	assert_int_equal(released, 2);
+	assert_non_null(pgtable_alloc(&pt, at));
+	free_range(at, at + PAGE_SIZE, 0, PGD_SIZE);
+	assert_int_equal(released, 3);
+	assert_int_equal(atomic_read(&pt.nr_tables), 0);
+	free_all();
+}
+
+static void test_out_of_memory(void **state)
+{
+	(void)state;
+	fail_at(FAIL_PAGETABLE, 1);
+	assert_int_equal(pgtable_init(&pt), -ENOMEM);
+	assert_int_equal(pgtable_init(&pt), 0);
+	for (unsigned long nth = 1; nth <= 3; nth++) {
+		fail_at(FAIL_PAGETABLE, nth);
+		assert_null(pgtable_alloc(&pt, nth * PGD_SIZE));
+	}
+	fail_at(FAIL_ALLOC_PAGES, 1);
+	assert_null(pgtable_alloc(&pt, 9 * PGD_SIZE));
+	free_all();
+}
+
+static void test_entry_bits(void **state)
+{
+	pte_t e = pte_make(0x12345, PTE_P | PTE_W | PTE_U | PTE_A | PTE_D | PTE_NX);
+
+	(void)state;
+	assert_int_equal(pte_pfn(e), 0x12345);
+	assert_true(pte_present(e) && pte_write(e) && pte_dirty(e) && pte_young(e) && !pte_special(e));
+	e = pte_modify(e, PTE_PROTNONE);
+	assert_true(pte_present(e) && !pte_write(e) && !(e & PTE_P));
+	assert_true(pte_dirty(e) && pte_young(e));
+	assert_int_equal(pte_pfn(e), 0x12345);
+	assert_true(pte_none(0) && !pte_present(0));
+	e = PTE_W | PTE_D;
+	pte_clear_bits(&e, PTE_W);
+	assert_int_equal(e, PTE_D);
+	assert_int_equal(pte_get_and_clear(&e), PTE_D);
+	assert_int_equal(e, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_find_and_alloc), T(test_next),	      T(test_lockptr),
+		T(test_free_range_bounds), T(test_out_of_memory), T(test_entry_bits),
+	};
+
+	sim_boot(T_FRAMES);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

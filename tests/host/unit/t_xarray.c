@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The sparse array against a flat one: stores, loads, erasures and searches at indices of every height.
+ */
+#include "t.h"
+#include <kern/xarray.h>
+
+static struct xarray xa;
+static spinlock_t lock;
+static int things[512];
+
+static int store(unsigned long index, void *entry)
+{
+	int err = xa_reserve(&xa, &lock, index);
+
+	if (err)
+		return err;
+	spin_lock(&lock);
+	err = xa_store(&xa, index, entry);
+	spin_unlock(&lock);
+	return err;
+}
+
+static void test_empty(void **state)
+{
+	unsigned long i = 0;
+
+	(void)state;
+	xa_init(&xa);
+	assert_null(xa_load(&xa, 0));
+	assert_null(xa_load(&xa, ~0UL));
+	assert_null(xa_erase(&xa, 7));
+	assert_null(xa_find(&xa, &i, ~0UL));
+	xa_destroy(&xa);
+}
+
+static void test_store_without_reserve(void **state)
+{
+	(void)state;
+	xa_init(&xa);
+	assert_int_equal(xa_store(&xa, 3, things), -EAGAIN);
+	assert_int_equal(store(3, things), 0);
+	assert_int_equal(xa_store(&xa, 4, things), 0);
+	assert_int_equal(xa_store(&xa, 64, things), -EAGAIN);
+	assert_ptr_equal(xa_erase(&xa, 3), things);
+	assert_ptr_equal(xa_erase(&xa, 4), things);
+	assert_null(xa.root);
+}
+
+/* Indices where levels begin and end. */
+static const unsigned long edges[] = {
+	0, 1, 62, 63, 64, 65, 4095, 4096, 262143, 262144, 1UL << 24, (1UL << 30) - 1, 1UL << 36,
+	1UL << 52, 1UL << 60, (1UL << 60) + 63, ~0UL - 64, ~0UL - 1, ~0UL,
+};
+
+static void test_edges(void **state)
+{
+	unsigned long i = 0;
+	unsigned int n = 0;
+
+	(void)state;
+	xa_init(&xa);
+	for (unsigned int e = ARRAY_SIZE(edges); e-- > 0;)
+		assert_int_equal(store(edges[e], &things[e]), 0);
+	assert_int_equal(xa.count, ARRAY_SIZE(edges));
+	for (unsigned int e = 0; e < ARRAY_SIZE(edges); e++)
+		assert_ptr_equal(xa_load(&xa, edges[e]), &things[e]);
+	for (void *entry; (entry = xa_find(&xa, &i, ~0UL)); n++) {
+		assert_int_equal(i, edges[n]);
+		assert_ptr_equal(entry, &things[n]);
+		if (i++ == ~0UL) {
+			n++;
+			break;
+		}
+	}
+	assert_int_equal(n, ARRAY_SIZE(edges));
+	i = 66;
+	assert_null(xa_find(&xa, &i, 4094));
+	assert_int_equal(i, 66);
+	for (unsigned int e = 0; e < ARRAY_SIZE(edges); e++)
+		assert_ptr_equal(xa_erase(&xa, edges[e]), &things[e]);
+	assert_null(xa.root);
+	assert_int_equal(xa.height, 0);
+}
+
+static void test_random(void **state)
+{
+	static void *flat[100000];
+	const unsigned long bases[] = { 0, 1UL << 20, ~0UL - ARRAY_SIZE(flat) + 1 };
+
+	(void)state;
+	for (unsigned int b = 0; b < ARRAY_SIZE(bases); b++) {
+		unsigned long count = 0;
+
+		memset(flat, 0, sizeof(flat));
+		xa_init(&xa);
+		for (unsigned int step = 0; step < 20000; step++) {
+			unsigned long at = t_below(step % 2 ? ARRAY_SIZE(flat) : 300);
+			void *entry = &things[t_below(ARRAY_SIZE(things))];
+			unsigned long found, expect;
+
+			switch (t_below(4)) {
+			case 0:
+				assert_int_equal(store(bases[b] + at, entry), 0);
+				count += !flat[at];
+				flat[at] = entry;
+				break;
+			case 1:
+				assert_ptr_equal(xa_erase(&xa, bases[b] + at), flat[at]);
+				count -= flat[at] != NULL;
+				flat[at] = NULL;
+				break;
+			case 2:
+				assert_ptr_equal(xa_load(&xa, bases[b] + at), flat[at]);
+				break;
+			default:
+				for (expect = at; expect < ARRAY_SIZE(flat) && !flat[expect];)
+					expect++;
+				found = bases[b] + at;
+				entry = xa_find(&xa, &found, bases[b] + ARRAY_SIZE(flat) - 1);
+				assert_ptr_equal(entry, expect < ARRAY_SIZE(flat) ? flat[expect] : NULL);
+				assert_int_equal(found - bases[b], entry ? expect : at);
+			}
+			assert_int_equal(xa.count, count);
+		}
+		xa_destroy(&xa);
+	}
+}
+
+/* Out of memory at each node in turn: the array is as before, and no node leaks. */
+static void test_failures(void **state)
+{
+	(void)state;
+	for (unsigned int full = 0; full < 2; full++) {
+		for (unsigned int e = 0; e < ARRAY_SIZE(edges); e++) {
+			unsigned long nth = 0;
+			int err;
+
+			xa_init(&xa);
+			if (full)
+				assert_int_equal(store(5, things), 0);
+			do {
+				unsigned long before = slab_objects_in_use();
+
+				fail_at(FAIL_XARRAY, ++nth);
+				err = store(edges[e], &things[e]);
+				fail_at(FAIL_XARRAY, 0);
+				if (err) {
+					assert_int_equal(err, -ENOMEM);
+					assert_null(xa_load(&xa, edges[e]));
+					assert_int_equal(slab_objects_in_use(), before);
+				}
+				assert_true(nth < 30);
+			} while (err);
+			assert_ptr_equal(xa_load(&xa, edges[e]), &things[e]);
+			xa_destroy(&xa);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_empty), T(test_store_without_reserve), T(test_edges), T(test_random), T(test_failures),
+	};
+
+	sim_boot(T_FRAMES);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

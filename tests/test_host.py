@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+"""The host tests of tests/host: lib/ and mm/ on a simulated machine, built by `make host-build`."""
+
+import glob
+import os
+import re
+import subprocess
+
+import pytest
+from conftest import BUILD, TOP
+
+PROGRAMS = sorted(glob.glob(os.path.join(BUILD, "host", "*", "t_*[!.d]")))
+ENVIRONMENT = {
+    **os.environ,
+    "ASAN_OPTIONS": "detect_leaks=1:handle_abort=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+}
+
+
+def test_host_programs_are_built():
+    sources = glob.glob(os.path.join(TOP, "tests", "host", "unit", "t_*.c"))
+    built = {os.path.basename(p) for p in PROGRAMS}
+    assert {os.path.basename(s)[:-2] for s in sources} <= built
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: os.path.relpath(p, os.path.join(BUILD, "host")))
+def test_host_unit(program):
+    done = subprocess.run([program], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=300, env=ENVIRONMENT)  # fmt: skip
+    output = done.stdout.decode(errors="replace")
+    seed = re.search(r"^SEED=\d+", output, re.M)
+    assert done.returncode == 0, f"{output}\nto repeat: {seed[0] + ' ' if seed else ''}{program}"
+    assert "[       OK ]" in output
