@@ -132,13 +132,13 @@ SYSCALL_DEFINE4(sendfile, int, out_fd, int, in_fd, u64 __user *, offset, size_t,
 static bool same_file_overlap(const struct file *in, const u64 __user *in_at, const struct file *out,
 			      const u64 __user *out_at, size_t n)
 {
-	u64 a = in->pos, b = out->pos;
+	u64 a = in->pos, b = out->pos, size = inode_size(in->inode);
 
 	if (in->inode != out->inode)
 		return false;
 	if (offset_from_user(&a, in_at) || offset_from_user(&b, out_at))
 		return false; /* copy_files() reports it */
-	n = min(n, MAX_RW_COUNT);
+	n = a < size ? min(n, size - a) : 0;
 	return a < b ? b - a < n : a - b < n;
 }
 
@@ -149,7 +149,7 @@ static ssize_t do_copy_range(struct file *in, u64 __user *in_at, struct file *ou
 		return -EISDIR;
 	if (!S_ISREG(in->inode->mode) || !S_ISREG(out->inode->mode))
 		return -EINVAL;
-	if (out->flags & O_APPEND)
+	if (!(in->mode & FMODE_READ) || !(out->mode & FMODE_WRITE) || (out->flags & O_APPEND))
 		return -EBADF;
 	if (!in->inode->has_mapping || !out->inode->has_mapping)
 		return -EXDEV;

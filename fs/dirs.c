@@ -84,6 +84,8 @@ static int create_last(struct walk *w, u32 mode, u64 rdev, const char *symlink, 
 		err = may_create(w, S_ISDIR(mode));
 	if (err)
 		return err;
+	if ((S_ISCHR(mode) || S_ISBLK(mode)) && !cred_has_cap(CAP_MKNOD))
+		return -EPERM;
 	dir = w->at->inode;
 	if (!dir->ops->new_inode)
 		return -EPERM;
@@ -164,8 +166,6 @@ static long do_mknod(int dirfd, const char __user *path, u32 mode, u32 dev)
 		break;
 	case S_IFCHR:
 	case S_IFBLK:
-		if (!cred_has_cap(CAP_MKNOD))
-			return -EPERM;
 		break;
 	case S_IFREG:
 	case S_IFIFO:
@@ -440,13 +440,18 @@ SYSCALL_DEFINE3(unlinkat, int, dirfd, const char __user *, path, int, flags)
 
 /* ---- rename ---- */
 
-/* Both ends of a rename, found under one hold of dcache_lock; what must be dropped after it. */
+struct rename_end {
+	struct dentry *dir; /* a reference */
+	const char *name;
+	size_t len;
+	u32 hash;
+	enum last_type type;
+	bool slash;
+};
+
+/* A rename's two ends, its new names, and what must be dropped when dcache_lock is free again. */
 struct rename {
-	struct dentry *old_dir, *new_dir; /* references */
-	const char *old_name, *new_name;
-	size_t old_len, new_len;
-	u32 old_hash, new_hash;
-	bool old_slash, new_slash;
+	struct rename_end old, new;
 	unsigned int flags;
 	struct dentry_name to;	    /* the new name, to be given to the old entry */
 	struct dentry_name from;    /* RENAME_EXCHANGE: the other way */
@@ -474,27 +479,29 @@ static int may_rename(const struct rename *r, struct dentry *old, struct dentry 
 	bool exchange = r->flags & RENAME_EXCHANGE;
 	int err;
 
-	if (dentry_is_below(r->new_dir, old))
+	if (exchange && r->new.slash && !is_dir(victim))
+		return -ENOTDIR;
+	if (!is_dir(old) && (r->old.slash || (!exchange && r->new.slash)))
+		return -ENOTDIR;
+	if (dentry_is_below(r->new.dir, old))
 		return -EINVAL;
-	if (victim && dentry_is_below(r->old_dir, victim))
+	if (victim && dentry_is_below(r->old.dir, victim))
 		return exchange ? -EINVAL : -ENOTEMPTY;
-	if (!is_dir(old) && (r->old_slash || (!exchange && r->new_slash)))
-		return -ENOTDIR;
-	if (exchange && r->new_slash && !is_dir(victim))
-		return -ENOTDIR;
-	err = may_delete(r->old_dir, old);
+	if (old == victim)
+		return 0;
+	err = may_delete(r->old.dir, old);
 	if (!err)
-		err = victim ? may_delete(r->new_dir, victim) : may_change(r->new_dir);
+		err = victim ? may_delete(r->new.dir, victim) : may_change(r->new.dir);
 	if (err)
 		return err;
 	if (old->covered_by || (victim && victim->covered_by))
 		return -EBUSY;
-	if (r->new_dir->unlinked)
+	if (r->new.dir->unlinked)
 		return -ENOENT;
 	/* A directory's ".." is rewritten when it changes its parent. */
-	if (r->old_dir != r->new_dir && is_dir(old))
+	if (r->old.dir != r->new.dir && is_dir(old))
 		err = inode_permission(old->inode, MAY_WRITE);
-	if (!err && r->old_dir != r->new_dir && exchange && is_dir(victim))
+	if (!err && r->old.dir != r->new.dir && exchange && is_dir(victim))
 		err = inode_permission(victim->inode, MAY_WRITE);
 	if (!err && victim && !exchange)
 		err = may_replace(old, victim);
@@ -523,10 +530,10 @@ static void exchange_entries(struct rename *r, struct dentry *old, struct dentry
 
 	/* Names must be free when they are taken: the first goes aside under one no path can have. */
 	(void)dentry_name_init(&aside, "/", 1);
-	move_entry(r, other, r->new_dir, &aside);
-	move_entry(r, old, r->new_dir, &r->to);
+	move_entry(r, other, r->new.dir, &aside);
+	move_entry(r, old, r->new.dir, &r->to);
 	/* What the last dentry_move() left in `to` and `aside` are the old texts, freed by the caller. */
-	move_entry(r, other, r->old_dir, &r->from);
+	move_entry(r, other, r->old.dir, &r->from);
 	dentry_name_free(&aside);
 }
 
@@ -536,10 +543,10 @@ static int rename_locked(struct rename *r)
 	struct dentry *old, *victim;
 	int err;
 
-	old = dentry_find(r->old_dir, r->old_name, r->old_len, r->old_hash);
+	old = dentry_find(r->old.dir, r->old.name, r->old.len, r->old.hash);
 	if (!old)
 		return -ENOENT;
-	victim = dentry_find(r->new_dir, r->new_name, r->new_len, r->new_hash);
+	victim = dentry_find(r->new.dir, r->new.name, r->new.len, r->new.hash);
 	if (victim && (r->flags & RENAME_NOREPLACE))
 		return -EEXIST;
 	if (!victim && (r->flags & RENAME_EXCHANGE))
@@ -556,16 +563,15 @@ static int rename_locked(struct rename *r)
 			drop_name(victim);
 			r->drop[r->ndrop++] = victim;
 		}
-		move_entry(r, old, r->new_dir, &r->to);
+		move_entry(r, old, r->new.dir, &r->to);
 	}
-	inode_modified(r->old_dir->inode);
-	inode_modified(r->new_dir->inode);
+	inode_modified(r->old.dir->inode);
+	inode_modified(r->new.dir->inode);
 	return 0;
 }
 
 /* Walks to one end: the directory, with a reference, and the last name, which lies in path's own text. */
-static int rename_end(int dirfd, const char *path, struct dentry **dir, const char **name, size_t *len,
-		      u32 *hash, bool *slash)
+static int rename_end(int dirfd, const char *path, struct rename_end *end)
 {
 	struct walk w;
 	int err;
@@ -576,37 +582,37 @@ static int rename_end(int dirfd, const char *path, struct dentry **dir, const ch
 	if (err)
 		return err;
 	err = walk_to_last(&w);
-	if (!err && w.type != LAST_NORM)
-		err = -EBUSY;
 	if (!err && !S_ISDIR(w.at->inode->mode))
 		err = -ENOTDIR;
-	if (!err && w.at->inode->ops->lookup) {
-		struct dentry *d = walk_child(&w);
-
-		err = IS_ERR(d) ? (int)PTR_ERR(d) : -EPERM;
-	}
 	if (!err) {
-		*dir = w.at;
-		*name = w.name;
-		*len = w.len;
-		*hash = w.hash;
-		*slash = w.slash;
+		end->dir = w.at;
+		end->name = w.name;
+		end->len = w.len;
+		end->hash = w.hash;
+		end->type = w.type;
+		end->slash = w.slash;
 		dentry_get(w.at);
 	}
 	walk_end(&w);
 	return err;
 }
 
-static int do_rename_names(struct rename *r)
+static int rename_ends(struct rename *r)
 {
 	int err;
 
-	if (r->old_dir->mount != r->new_dir->mount)
+	if (r->old.dir->mount != r->new.dir->mount)
 		return -EXDEV;
-	err = dentry_name_init(&r->to, r->new_name, r->new_len);
+	if (r->old.type != LAST_NORM)
+		return -EBUSY;
+	if (r->new.type != LAST_NORM)
+		return r->flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
+	if (!dir_has_dentries(r->old.dir->inode) || !dir_has_dentries(r->new.dir->inode))
+		return -EPERM;
+	err = dentry_name_init(&r->to, r->new.name, r->new.len);
 	if (err)
 		return err;
-	err = dentry_name_init(&r->from, r->old_name, r->old_len);
+	err = dentry_name_init(&r->from, r->old.name, r->old.len);
 	if (!err) {
 		spin_lock(&dcache_lock);
 		err = rename_locked(r);
@@ -624,17 +630,15 @@ static int do_rename_paths(int old_fd, const char *old, int new_fd, const char *
 	struct rename r = { .flags = flags };
 	int err;
 
-	err = rename_end(old_fd, old, &r.old_dir, &r.old_name, &r.old_len, &r.old_hash, &r.old_slash);
+	err = rename_end(old_fd, old, &r.old);
 	if (err)
 		return err;
-	err = rename_end(new_fd, new, &r.new_dir, &r.new_name, &r.new_len, &r.new_hash, &r.new_slash);
+	err = rename_end(new_fd, new, &r.new);
 	if (!err) {
-		err = do_rename_names(&r);
-		dentry_put(r.new_dir);
-	} else if (err == -EBUSY && (flags & RENAME_NOREPLACE)) {
-		err = -EEXIST;
+		err = rename_ends(&r);
+		dentry_put(r.new.dir);
 	}
-	dentry_put(r.old_dir);
+	dentry_put(r.old.dir);
 	return err;
 }
 
@@ -648,10 +652,10 @@ static long do_rename(int old_fd, const char __user *uold, int new_fd, const cha
 		return -EINVAL;
 	if ((flags & RENAME_NOREPLACE) && (flags & RENAME_EXCHANGE))
 		return -EINVAL;
-	old = path_get_user(uold, false);
+	old = path_get_user(uold, true);
 	if (IS_ERR(old))
 		return PTR_ERR(old);
-	new = path_get_user(unew, false);
+	new = path_get_user(unew, true);
 	if (IS_ERR(new)) {
 		err = (int)PTR_ERR(new);
 	} else {

@@ -96,7 +96,6 @@ SYSCALL_DEFINE3(fcntl, int, fd, unsigned int, cmd, unsigned long, arg)
 
 static long do_ioctl(int fd, struct file *f, unsigned int cmd, unsigned long arg)
 {
-	u64 left;
 	u32 on;
 
 	switch (cmd) {
@@ -112,9 +111,8 @@ static long do_ioctl(int fd, struct file *f, unsigned int cmd, unsigned long arg
 	case FIONREAD:
 		if (!S_ISREG(f->inode->mode))
 			break;
-		left = inode_size(f->inode);
-		left = left > f->pos ? left - f->pos : 0;
-		return put_user_u32((u32)left, (void __user *)arg);
+		/* Negative behind the end, and cut to an int, as in Linux. */
+		return put_user_u32((u32)(inode_size(f->inode) - f->pos), (void __user *)arg);
 	case FIOQSIZE:
 		if (!S_ISREG(f->inode->mode) && !S_ISDIR(f->inode->mode))
 			break;

@@ -111,12 +111,12 @@ static int open_last(struct walk *w, unsigned int flags, u32 mode, struct dentry
 	struct dentry *d;
 	int err;
 
+	if ((flags & O_CREAT) && w->slash)
+		return -EISDIR;
 	d = walk_child(w);
 	if (IS_ERR(d)) {
 		if (PTR_ERR(d) != -ENOENT || !(flags & O_CREAT))
 			return (int)PTR_ERR(d);
-		if (w->slash)
-			return -EISDIR;
 		*created = true;
 		err = create_file(w, mode, out);
 		if (err != -EEXIST)
@@ -141,7 +141,7 @@ static int open_last(struct walk *w, unsigned int flags, u32 mode, struct dentry
 		walk_enter(w, d);
 		d = w->at;
 	}
-	if ((flags & O_CREAT) && (w->slash || S_ISDIR(d->inode->mode)))
+	if ((flags & O_CREAT) && S_ISDIR(d->inode->mode))
 		return -EISDIR;
 	if (w->slash && !S_ISDIR(d->inode->mode))
 		return -ENOTDIR;

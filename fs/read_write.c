@@ -311,6 +311,9 @@ static s64 plain_seek(struct file *f, s64 off, int whence)
 	u64 size = inode_size(f->inode);
 	s64 base;
 
+	/* Positions in a directory of dentries are names, not bytes: there is no end to count from. */
+	if (whence > SEEK_CUR && dir_has_dentries(f->inode))
+		return -EINVAL;
 	switch (whence) {
 	case SEEK_SET:
 		base = 0;
@@ -330,9 +333,7 @@ static s64 plain_seek(struct file *f, s64 off, int whence)
 	default:
 		return -EINVAL;
 	}
-	if (__builtin_add_overflow(base, off, &off))
-		return -EOVERFLOW;
-	if (off < 0)
+	if (__builtin_add_overflow(base, off, &off) || off < 0)
 		return -EINVAL;
 	f->pos = (u64)off;
 	return off;

@@ -205,7 +205,7 @@ static ssize_t tmpfs_read(struct file *f, char __user *buf, size_t n, u64 *ppos)
 	size_t done = 0;
 
 	if (unlikely(pos >= size))
-		return 0;
+		return n > MAX_FILE_SIZE - pos ? -EINVAL : 0;
 	n = min(n, size - pos);
 	while (n) {
 		size_t len = min(n, PAGE_SIZE - (pos & (PAGE_SIZE - 1))), left;
@@ -236,7 +236,7 @@ static ssize_t tmpfs_read(struct file *f, char __user *buf, size_t n, u64 *ppos)
 
 /* Where written bytes come from. */
 struct source {
-	const char __user *user; /* NULL: kernel memory */
+	const char __user *user; /* when kernel is NULL; a program may pass any address, 0 too */
 	const char *kernel;
 };
 
@@ -244,7 +244,7 @@ static size_t source_copy(void *dst, struct source *s, size_t n)
 {
 	size_t left = 0;
 
-	if (s->user) {
+	if (likely(!s->kernel)) {
 		left = copy_from_user(dst, s->user, n);
 		s->user += n - left;
 	} else {
@@ -361,6 +361,8 @@ static int begin_write(struct file *f, u64 *pos, size_t *n)
 {
 	if (f->flags & O_APPEND)
 		*pos = f->inode->mapping.size;
+	if (unlikely(*n > MAX_FILE_SIZE - *pos))
+		return -EINVAL;
 	return write_limit(*pos, n);
 }
 
@@ -381,11 +383,13 @@ static ssize_t tmpfs_write(struct file *f, const char __user *buf, size_t n, u64
 
 static ssize_t tmpfs_writev(struct file *f, const struct iovec *iov, unsigned int nr, u64 *pos)
 {
-	ssize_t done = 0, ret = 0;
-	size_t room = MAX_RW_COUNT;
+	ssize_t done = 0, ret;
+	size_t room = 0;
 
+	for (unsigned int i = 0; i < nr; i++)
+		room += iov[i].iov_len;
 	mutex_lock(&f->inode->lock);
-	ret = begin_write(f, pos, &room);
+	ret = room ? begin_write(f, pos, &room) : 0;
 	for (unsigned int i = 0; i < nr && !ret && room; i++) {
 		struct source s = { .user = iov[i].iov_base };
 		size_t want = min(iov[i].iov_len, room);
@@ -490,32 +494,41 @@ static int tmpfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 	return err;
 }
 
+/*
+ * Is there data at *index? Pages that were only allocated or only read are holes. When there is no page at all and
+ * data is looked for, *index moves to just before the next page.
+ */
+static bool has_data(struct mapping *m, unsigned long *index, unsigned long last, bool skip)
+{
+	struct folio *folio;
+	bool data = false;
+
+	spin_lock(&m->lock);
+	if (skip) {
+		folio = xa_find(&m->folios, index, last);
+		if (!folio)
+			*index = last;
+	} else {
+		folio = xa_load(&m->folios, *index);
+	}
+	if (folio)
+		data = folio_test(folio, PG_dirty);
+	spin_unlock(&m->lock);
+	return data;
+}
+
 /* The first offset >= off that is data (or a hole, as if one began at the end of the file). */
 static u64 find_extent(struct mapping *m, u64 off, bool data)
 {
 	unsigned long index = (unsigned long)(off >> PAGE_SHIFT), first = index;
 	unsigned long last = (unsigned long)((m->size - 1) >> PAGE_SHIFT);
-	struct folio *folio;
-	u64 found;
 
-	if (data) {
-		spin_lock(&m->lock);
-		folio = xa_find(&m->folios, &index, last);
-		spin_unlock(&m->lock);
-		if (!folio)
-			return m->size;
-	} else {
-		while (index <= last) {
-			folio = filemap_get_folio(m, index);
-			if (!folio)
-				break;
-			folio_put(folio);
-			index++;
-			cond_resched();
-		}
+	for (; index <= last; index++) {
+		if (has_data(m, &index, last, data) == data)
+			break;
+		cond_resched();
 	}
-	found = index == first ? off : (u64)index << PAGE_SHIFT;
-	return min(found, m->size);
+	return index == first ? off : min((u64)index << PAGE_SHIFT, m->size);
 }
 
 static s64 tmpfs_llseek(struct file *f, s64 off, int whence)
@@ -546,9 +559,7 @@ static s64 tmpfs_llseek(struct file *f, s64 off, int whence)
 			return off;
 		break;
 	}
-	if (__builtin_add_overflow(base, off, &off))
-		return -EOVERFLOW;
-	if (off < 0)
+	if (__builtin_add_overflow(base, off, &off) || off < 0)
 		return -EINVAL;
 	f->pos = (u64)off;
 	return off;

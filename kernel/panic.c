@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The end: says on the console what is broken, shows registers and a backtrace, and stops the machine with
- * a status that ./run recognises. It trusts nothing: no locks, no allocation, no log; a panic inside a panic
- * stops at once.
+ * The end: says on the console what is broken, shows registers and a backtrace, and stops the
+ * machine with a status that ./run recognises. It trusts nothing: no locks, no allocation, no log;
+ * a panic inside a panic stops at once.
  */
 #include <arch/irq.h>
 #include <arch/setup.h>

@@ -214,6 +214,16 @@ static long no_restart(struct restart_block *rb __maybe_unused)
 	return -EINTR;
 }
 
+/* What the handler or SS_AUTODISARM changed goes back. Refused while running on it: not an error. */
+static void restore_altstack(const struct sigaltstack *saved, unsigned long rsp)
+{
+	const struct sigaltstack *now = &current->altstack;
+
+	if (saved->ss_size != now->ss_size || saved->ss_sp != now->ss_sp ||
+	    ((saved->ss_flags ^ now->ss_flags) & SS_AUTODISARM))
+		(void)do_sigaltstack(saved, NULL, rsp);
+}
+
 SYSCALL_DEFINE0(rt_sigreturn)
 {
 	struct trap_frame *tf = task_trap_frame(&current->thread);
@@ -229,8 +239,7 @@ SYSCALL_DEFINE0(rt_sigreturn)
 	task_set_work(current, TASK_WORK_FULL_RESTORE);
 	if (fpu_restore_user((const void __user *)uc.uc_mcontext.fpstate))
 		goto bad;
-	/* Refused while running on it, which is no error. */
-	(void)do_sigaltstack(&uc.uc_stack, NULL, tf->rsp);
+	restore_altstack(&uc.uc_stack, tf->rsp);
 	return (long)tf->rax;
 
 bad:

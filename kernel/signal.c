@@ -89,6 +89,15 @@ static int sigpending_take(struct sigpending *p, u64 blocked, struct siginfo *in
 		ready &= SIG_SYNC_MASK;
 	sig = __builtin_ctzl(ready) + 1;
 
+	/* The usual one is alone, in the slot. */
+	if (likely(p->nr_queued == 1 && p->slot_used && sigqueue_info(&p->slot)->si_signo == sig)) {
+		__builtin_memcpy(info, p->slot.info, SIGINFO_USED);
+		p->mask &= ~sigmask(sig);
+		p->nr_queued = 0;
+		p->slot_used = false;
+		INIT_LIST_HEAD(&p->queue);
+		return sig;
+	}
 	list_for_each_entry(q, &p->queue, node) {
 		if (sigqueue_info(q)->si_signo != sig)
 			continue;
@@ -147,7 +156,7 @@ void signal_recalc(struct task *t)
 /*
  * The thread looks for signals before it next runs user code. A caller in process context is awake.
  */
-static void signal_wake(struct task *t)
+static inline void signal_wake(struct task *t)
 {
 	if (!(READ_ONCE(t->work) & TASK_WORK_SIGNAL))
 		task_set_work(t, TASK_WORK_SIGNAL);
@@ -155,7 +164,7 @@ static void signal_wake(struct task *t)
 		unpark(t);
 }
 
-static bool wants_signal(const struct task *t, int sig)
+static inline bool wants_signal(const struct task *t, int sig)
 {
 	if ((effective_blocked(t) & sigmask(sig)) || t->exiting)
 		return false;
@@ -346,7 +355,7 @@ static int enqueue(struct sigpending *pending, int sig, const struct siginfo *in
 	} else if (sig >= SIGRTMIN && info && info->si_code != SI_USER) {
 		return -EAGAIN;
 	}
-	pending->mask |= sigmask(sig);
+	__atomic_or_fetch(&pending->mask, sigmask(sig), __ATOMIC_SEQ_CST); /* see set_blocked() */
 	return 0;
 }
 
@@ -475,12 +484,23 @@ void set_blocked_locked(u64 mask)
 
 void set_blocked(u64 mask)
 {
-	struct process *p = current->process;
+	struct task *self = current;
+	struct process *p = self->process;
 	irqflags_t flags;
 
 	mask &= ~SIG_KERNEL_ONLY_MASK;
-	if (mask == current->blocked)
+	if (mask == self->blocked)
 		return;
+	if (!(mask & ~self->blocked)) {
+		/*
+		 * Only unblocking: without a pending signal there is nothing to tell. The exchange here
+		 * and the one in enqueue() are full barriers: either we see the signal, or its sender
+		 * sees the new mask.
+		 */
+		__atomic_exchange_n(&self->blocked, mask, __ATOMIC_SEQ_CST);
+		if (!((READ_ONCE(self->pending.mask) | READ_ONCE(p->pending.mask)) & ~mask))
+			return;
+	}
 	flags = spin_lock_irqsave(&p->siglock);
 	set_blocked_locked(mask);
 	spin_unlock_irqrestore(&p->siglock, flags);

@@ -34,11 +34,15 @@ static int may_signal(const struct task *t, int sig)
 
 static void sender_info(struct siginfo *info, int sig, int code)
 {
-	__builtin_memset(info, 0, SIGINFO_USED);
 	info->si_signo = sig;
+	info->si_errno = 0;
 	info->si_code = code;
+	info->si_pad = 0;
 	info->si_pid = current->process->pid;
 	info->si_uid = current->cred.uid;
+	info->si_value.sival_ptr = 0;
+	info->si_utime = 0; /* the rest of SIGINFO_USED */
+	info->si_stime = 0;
 }
 
 /* Signal 0 only asks. tasklist_lock held. 0, -EINVAL, -EPERM or -EAGAIN. */

@@ -207,6 +207,27 @@ static void *find_slot(const struct xa_node *node, unsigned int level, unsigned 
 	return NULL;
 }
 
+unsigned int xa_gather(const struct xarray *xa, unsigned long first, unsigned long last, void **out)
+{
+	unsigned int n = 0;
+
+	while (first <= last) {
+		const struct xa_node *leaf = find_leaf(xa, first);
+		unsigned long leaf_last = min(first | (XA_SLOTS - 1), last);
+
+		for (unsigned long i = first; leaf && i <= leaf_last; i++) {
+			void *entry = leaf->slots[slot_of(i, 0)];
+
+			if (entry)
+				out[n++] = entry;
+		}
+		if (leaf_last == last)
+			break;
+		first = leaf_last + 1;
+	}
+	return n;
+}
+
 void *xa_find(const struct xarray *xa, unsigned long *index, unsigned long last)
 {
 	unsigned long i = *index;

@@ -103,7 +103,9 @@ static inline enum fault_result fault_install(struct mm *mm, struct fault_ctx *f
 
 	if (unlikely(pte_read(f->pte) != f->old))
 		return FAULT_RETRY;
-	if (unlikely(!pte_none(f->old)))
+	if (likely(pte_none(f->old)))
+		(*pte_used(f->pte))++;
+	else
 		replace_old_folio(mm, f);
 	if (likely(folio)) {
 		if (likely(f->new_anon)) {
@@ -210,5 +212,7 @@ enum fault_result mm_handle_fault(struct mm *mm, const struct fault_info *info)
 			r = fault_grow_stack(mm, f.addr) == FAULT_DONE ? FAULT_RETRY : FAULT_MAPERR;
 	} while (unlikely(r == FAULT_RETRY));
 	mmap_read_unlock(mm);
+	if (likely(r == FAULT_DONE))
+		caller_count_fault(false);
 	return r;
 }

@@ -15,6 +15,7 @@ void mapping_init(struct mapping *m, unsigned int flags, const struct mapping_op
 	m->flags = flags;
 	m->size = 0;
 	m->ops = ops;
+	m->committed = 0;
 	m->nr_writable = 0;
 	m->seal_write = false;
 	rwsem_init(&m->i_mmap_lock);
@@ -231,15 +232,20 @@ enum fault_result filemap_get_fault_folio(struct mm *mm, struct fault_ctx *f)
 	return FAULT_DONE;
 }
 
-/* The pages of [index, last] that are cached, unlocked and still in the file; locked on return. */
-static unsigned int lock_cached(struct mapping *m, unsigned long index, unsigned long last,
+#define FAULT_AROUND_MAX 16
+
+/* The pages of [first, last] that are cached, up to date and not busy: locked, with a reference. */
+static unsigned int lock_cached(struct mapping *m, unsigned long first, unsigned long last,
 				struct folio **folios)
 {
-	unsigned int n = 0;
-	struct folio *folio;
+	void *found[FAULT_AROUND_MAX];
+	unsigned int n = 0, cached;
 
 	spin_lock(&m->lock);
-	for (; index <= last && (folio = xa_find(&m->folios, &index, last)); index++) {
+	cached = xa_gather(&m->folios, first, last, found);
+	for (unsigned int i = 0; i < cached; i++) {
+		struct folio *folio = found[i];
+
 		if (!folio_test(folio, PG_uptodate) || !folio_trylock(folio))
 			continue;
 		folio_get(folio);
@@ -248,8 +254,6 @@ static unsigned int lock_cached(struct mapping *m, unsigned long index, unsigned
 	spin_unlock(&m->lock);
 	return n;
 }
-
-#define FAULT_AROUND_MAX 16
 
 void filemap_fault_around(struct mm *mm, struct fault_ctx *f)
 {
@@ -286,6 +290,7 @@ void filemap_fault_around(struct mm *mm, struct fault_ctx *f)
 									: vma->page_prot & ~PTE_A));
 		folio_unlock(folio);
 	}
+	*pte_used(f->pte) += mapped;
 	spin_unlock(ptl);
 	for (unsigned int i = 0; i < n; i++) {
 		if (!folios[i])

@@ -127,9 +127,15 @@ void unmap_vma_range(struct unmap_batch *b, struct vma *vma, unsigned long start
 		     unsigned long end);
 /* unmap_batch_init, unmap_vma_range, unmap_batch_finish. */
 void zap_range(struct vma *vma, unsigned long start, unsigned long end);
-/* Unlinks the page tables of [start, end) that no vma outside needs. prev and next: the neighbours left. */
+/*
+ * Unlinks the page tables of [start, end) that lie inside [floor, ceiling): between the end of the vma that
+ * stays below and the start of the next one above. One call a vma, so that the address space between vmas is
+ * not walked.
+ */
 void unmap_free_tables(struct unmap_batch *b, unsigned long start, unsigned long end,
-		       const struct vma *prev, const struct vma *next);
+		       unsigned long floor, unsigned long ceiling);
+/* The ceiling when no vma is above. */
+#define TABLES_CEILING (TASK_SIZE + PAGE_SIZE)
 
 /* Where a mapping of len bytes goes: addr itself when MAP_FIXED or when the hint fits. The address or -errno. mmap_lock held for writing. */
 unsigned long get_unmapped_area(struct mm *mm, unsigned long addr, unsigned long len,

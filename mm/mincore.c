@@ -22,6 +22,21 @@ static void mincore_absent(struct vma *vma, unsigned long start, unsigned long e
 	spin_unlock(&vma->mapping->lock);
 }
 
+/* The pages of one table: what has an entry is in memory; for the rest of a file the cache decides. */
+static void mincore_table(struct vma *vma, const pte_t *pte, unsigned long va, unsigned long stop,
+			  unsigned char *vec)
+{
+	unsigned long n = (stop - va) >> PAGE_SHIFT;
+
+	for (unsigned long i = 0; i < n; i++)
+		vec[i] = !pte_none(pte_read(&pte[i]));
+	if (vma_is_anonymous(vma))
+		return;
+	for (unsigned long i = 0; i < n; i++)
+		if (!vec[i])
+			mincore_absent(vma, va + (i << PAGE_SHIFT), va + ((i + 1) << PAGE_SHIFT), &vec[i]);
+}
+
 static void mincore_vma(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end,
 			unsigned char *vec)
 {
@@ -37,14 +52,8 @@ static void mincore_vma(struct mm *mm, struct vma *vma, unsigned long start, uns
 		}
 		if (!pte)
 			return;
-		for (; va < stop; va += PAGE_SIZE, pte++, vec++) {
-			if (!pte_none(pte_read(pte)))
-				*vec = 1;
-			else if (vma_is_anonymous(vma))
-				*vec = 0;
-			else
-				mincore_absent(vma, va, va + PAGE_SIZE, vec);
-		}
+		mincore_table(vma, pte, va, stop, vec);
+		vec += (stop - va) >> PAGE_SHIFT;
 		start = stop;
 	}
 }

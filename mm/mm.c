@@ -66,20 +66,23 @@ struct mm *mm_create(bool aslr)
 	return mm;
 }
 
-/* Everything goes: one batch for all vmas, then all tables. */
+/* Everything goes: one batch for all vmas, then their tables. */
 static void unmap_all(struct mm *mm)
 {
-	struct vma *vma, *last = NULL, *first = vma_first(mm);
 	struct unmap_batch b;
+	struct vma *vma;
 
 	unmap_batch_init(&b, mm);
 	for_each_vma(mm, vma) {
 		vma_unlink_mapping(vma);
 		unmap_vma_range(&b, vma, vma->start, vma->end);
-		last = vma;
 	}
-	if (first)
-		unmap_free_tables(&b, first->start, last->end, NULL, NULL);
+	for_each_vma(mm, vma) {
+		struct vma *next = vma_next(vma);
+
+		unmap_free_tables(&b, vma->start, vma->end, 0,
+				  next ? next->start : TABLES_CEILING);
+	}
 	unmap_batch_finish(&b);
 }
 

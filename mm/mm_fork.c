@@ -15,16 +15,19 @@ static bool copy_table(struct mm *mm, pte_t *src, pte_t *dst, unsigned long n, b
 {
 	spinlock_t *src_ptl = pte_lockptr(src), *dst_ptl = pte_lockptr(dst);
 	long rss[NR_RSS] = { 0 };
+	u32 copied = 0, left;
 	bool lost_write = false;
 
 	spin_lock(src_ptl);
 	spin_lock(dst_ptl);
-	for (unsigned long i = 0; i < n; i++) {
+	left = *pte_used(src);
+	for (unsigned long i = 0; i < n && copied < left; i++) {
 		pte_t e = pte_read(&src[i]);
 		struct folio *folio;
 
 		if (!pte_present(e))
 			continue;
+		copied++;
 		if (unlikely(pte_special(e))) {
 			pte_set(&dst[i], e);
 			continue;
@@ -40,6 +43,7 @@ static bool copy_table(struct mm *mm, pte_t *src, pte_t *dst, unsigned long n, b
 		rss[folio_rss_kind(folio)]++;
 		pte_set(&dst[i], e & ~PTE_A);
 	}
+	*pte_used(dst) += copied;
 	spin_unlock(dst_ptl);
 	spin_unlock(src_ptl);
 	for (unsigned int i = 0; i < NR_RSS; i++)

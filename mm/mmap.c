@@ -78,6 +78,14 @@ unsigned long get_unmapped_area(struct mm *mm, unsigned long addr, unsigned long
 	return addr ? addr : (unsigned long)-ENOMEM;
 }
 
+/* No byte of the mapping may lie beyond the largest file offset, 2^63 - 1. */
+static bool file_range_ok(const struct map_request *rq)
+{
+	unsigned long room = ~0UL >> 1;
+
+	return rq->len <= room && rq->pgoff <= (room - rq->len) >> PAGE_SHIFT;
+}
+
 /* What the file's mode allows. Fills vm_flags and mapping. */
 static int check_file(struct map_request *rq)
 {
@@ -92,6 +100,8 @@ static int check_file(struct map_request *rq)
 	err = file_mmap_info(rq->file, &fm);
 	if (err && err != -ENODEV)
 		return err;
+	if (!file_range_ok(rq))
+		return -EOVERFLOW;
 	if (!err && type != MAP_PRIVATE && (rq->prot & PROT_WRITE) && !fm.writable)
 		return -EACCES;
 	if (!err && !fm.readable)
@@ -129,24 +139,26 @@ static int check_anonymous(struct map_request *rq)
 /* Shared anonymous memory, and a shared mapping of /dev/zero, is a nameless tmpfs file. */
 static int make_shared_file(struct map_request *rq)
 {
+	unsigned long pages = rq->len >> PAGE_SHIFT;
 	struct file *file;
 	struct file_mmap fm;
 
 	if (rq->mapping || !(rq->vm_flags & VM_MAYSHARE))
 		return 0;
-	/* Its pages are charged as they come, but what could never be had is refused now. */
-	if (!(rq->vm_flags & VM_NORESERVE)) {
-		if (vm_commit_charge(rq->len >> PAGE_SHIFT))
-			return -ENOMEM;
-		vm_commit_uncharge(rq->len >> PAGE_SHIFT);
-	}
+	if (!(rq->vm_flags & VM_NORESERVE) && vm_commit_charge(pages))
+		return -ENOMEM;
 	file = shmem_file_setup("dev/zero", rq->len);
-	if (IS_ERR(file))
-		return (int)PTR_ERR(file);
-	if (file_mmap_info(file, &fm)) {
+	if (IS_ERR(file) || file_mmap_info(file, &fm)) {
+		if (!(rq->vm_flags & VM_NORESERVE))
+			vm_commit_uncharge(pages);
+		if (IS_ERR(file))
+			return (int)PTR_ERR(file);
 		file_put(file);
 		return -ENODEV;
 	}
+	/* The promise lasts as long as the object: mapping_destroy() takes it back. */
+	if (!(rq->vm_flags & VM_NORESERVE))
+		fm.mapping->committed = pages;
 	rq->file = file;
 	rq->mapping = fm.mapping;
 	rq->pgoff = 0;

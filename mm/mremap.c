@@ -88,13 +88,17 @@ static void unlock_two(spinlock_t *a, spinlock_t *b)
 static void move_entries(pte_t *from, pte_t *to, unsigned long n)
 {
 	spinlock_t *from_ptl = pte_lockptr(from), *to_ptl = pte_lockptr(to);
+	u32 moved = 0;
 
 	lock_two(from_ptl, to_ptl);
 	for (unsigned long i = 0; i < n; i++) {
 		if (pte_none(pte_read(&from[i])))
 			continue;
 		pte_set(&to[i], pte_get_and_clear(&from[i]));
+		moved++;
 	}
+	*pte_used(from) -= moved;
+	*pte_used(to) += moved;
 	unlock_two(from_ptl, to_ptl);
 }
 
@@ -187,13 +191,13 @@ static long move_vma(struct mm *mm, struct vma *vma, const struct remap_request 
 		charged = pages;
 	}
 	if (alloc_new_tables(mm, rq->addr, rq->new_addr, rq->old_len) || !copy_vma(mm, vma, rq)) {
+		struct vma *prev = vma_below(mm, rq->new_addr);
 		struct vma *next = vma_find(mm, rq->new_addr);
 		struct unmap_batch b;
 
-		/* The vma below the new place decides which of the unused tables may go. */
 		unmap_batch_init(&b, mm);
-		unmap_free_tables(&b, rq->new_addr, rq->new_addr + rq->new_len,
-				  vma_below(mm, rq->new_addr), next);
+		unmap_free_tables(&b, rq->new_addr, rq->new_addr + rq->new_len, prev ? prev->end : 0,
+				  next ? next->start : TABLES_CEILING);
 		unmap_batch_finish(&b);
 		vm_commit_uncharge(charged);
 		return -ENOMEM;

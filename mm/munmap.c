@@ -79,15 +79,19 @@ static struct vma *detached_next(const struct vma *vma)
 /* mmap_lock held, reading is enough: nobody else can reach these vmas. */
 static void unmap_detached(struct mm *mm, const struct detached *d)
 {
+	unsigned long floor = d->prev ? d->prev->end : 0;
+	unsigned long top = d->next ? d->next->start : TABLES_CEILING;
 	struct unmap_batch b;
-	unsigned long start = d->first->start, end = start;
+	struct vma *vma;
 
 	unmap_batch_init(&b, mm);
-	for (struct vma *vma = d->first; vma; vma = detached_next(vma)) {
+	for (vma = d->first; vma; vma = detached_next(vma))
 		unmap_vma_range(&b, vma, vma->start, vma->end);
-		end = vma->end;
+	for (vma = d->first; vma; vma = detached_next(vma)) {
+		struct vma *next = detached_next(vma);
+
+		unmap_free_tables(&b, vma->start, vma->end, floor, next ? next->start : top);
 	}
-	unmap_free_tables(&b, start, end, d->prev, d->next);
 	unmap_batch_finish(&b);
 }
 

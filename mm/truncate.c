@@ -142,4 +142,5 @@ void mapping_destroy(struct mapping *m)
 	ASSERT(list_empty(&m->i_mmap));
 	remove_range(m, 0, ~0UL >> PAGE_SHIFT);
 	xa_destroy(&m->folios);
+	vm_commit_uncharge(m->committed);
 }

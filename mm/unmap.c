@@ -119,9 +119,12 @@ static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long 
 	struct zap_counts counts = { 0 };
 	spinlock_t *ptl = pte_lockptr(pte);
 	unsigned long first = ~0UL, last = 0;
+	u32 *used = pte_used(pte), left;
 
+	if (READ_ONCE(*used) == 0)
+		return stop;
 	spin_lock(ptl);
-	for (; va < stop; va += PAGE_SIZE, pte++) {
+	for (left = *used; left && va < stop; va += PAGE_SIZE, pte++) {
 		pte_t e = pte_read(pte);
 
 		if (pte_none(e) || (unlikely(b->keep_private) && maps_private_copy(e)))
@@ -129,12 +132,16 @@ static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long 
 		if (unlikely(b->nr == b->capacity))
 			break;
 		e = pte_get_and_clear(pte);
+		left--;
 		if (first == ~0UL)
 			first = va;
 		last = va + PAGE_SIZE;
 		if (likely(!pte_special(e)))
 			zap_folio(b, pfn_folio(pte_pfn(e)), e, &counts);
 	}
+	if (left == 0)
+		va = stop;
+	*used = left;
 	spin_unlock(ptl);
 	apply_counts(b->mm, &counts);
 	b->start = min(b->start, first);
@@ -179,14 +186,15 @@ static void release_table(void *arg, struct page *table)
 }
 
 void unmap_free_tables(struct unmap_batch *b, unsigned long start, unsigned long end,
-		       const struct vma *prev, const struct vma *next)
+		       unsigned long floor, unsigned long ceiling)
 {
-	unsigned long floor = prev ? prev->end : 0;
-	unsigned long ceiling = next ? next->start : TASK_SIZE + PAGE_SIZE;
+	bool before = b->tables_freed;
 
+	b->tables_freed = false;
 	pgtable_free_range(&b->mm->pgt, start, end, floor, ceiling, release_table, b);
 	if (b->tables_freed) {
 		b->start = min(b->start, start);
 		b->end = max(b->end, end);
 	}
+	b->tables_freed |= before;
 }

@@ -95,6 +95,25 @@ static void check_entries(struct mm *mm, const struct vma *vma, unsigned long fr
 	}
 }
 
+/* Every last-level table knows how many of its entries are used. */
+static void check_used(struct mm *mm)
+{
+	unsigned long va = 0, stop;
+	pte_t *pte;
+
+	while ((pte = pgtable_next(&mm->pgt, &va, TASK_SIZE, &stop))) {
+		spinlock_t *ptl = pte_lockptr(pte);
+		u32 used = 0;
+
+		spin_lock(ptl);
+		for (unsigned int i = 0; i < (stop - va) >> PAGE_SHIFT; i++)
+			used += !pte_none(pte_read(&pte[i]));
+		BUG_ON(used != *pte_used(pte));
+		spin_unlock(ptl);
+		va = stop;
+	}
+}
+
 static void add_totals(const struct vma *vma, struct totals *t)
 {
 	unsigned long pages = vma_pages(vma), f = vma->flags;
@@ -124,6 +143,7 @@ void mm_validate(struct mm *mm)
 		check_entries(mm, vma, prev ? prev->end : 0, &t);
 		prev = vma;
 	}
+	check_used(mm);
 	BUG_ON(t.vmas != mm->map_count);
 	BUG_ON(t.total != mm->total_vm);
 	BUG_ON(t.data != mm->data_vm);

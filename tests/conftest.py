@@ -96,8 +96,8 @@ class UserItem(pytest.Item):
         trouble = result.trouble
         if result.status == 124:
             trouble = f"no end after {guest.JOB_SECONDS} s"
-        elif not trouble and result.leak():
-            trouble = "leak: " + result.leak()
+        elif not trouble:
+            trouble = result.leak()
         return result.status, result.output.decode(errors="replace"), trouble
 
     def runtest(self):

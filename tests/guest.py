@@ -32,16 +32,18 @@ class JobResult:
     done: threading.Event = field(default_factory=threading.Event)
 
     def leak(self):
-        """What the kernel did not get back, as text; empty when all is there, or nothing was counted."""
+        """What the kernel did not get back, as text; empty when all is there."""
         before, after = self.memory.get("before"), self.memory.get("after")
-        if not before or not after or before == after:
+        if not before or not after or min(before) <= 0:
+            return f"the leak oracle has no figures: {self.memory}"
+        if before == after:
             return ""
         changed = [
             f"{name} {old} -> {self.caches['after'].get(name, 0)}"
             for name, old in self.caches.get("before", {}).items()
             if old != self.caches["after"].get(name, 0)
         ]
-        return (f"free memory {before[0]} KiB before, {after[0]} KiB after; slab objects {before[1]} before, "
+        return (f"leak: free memory {before[0]} KiB before, {after[0]} KiB after; slab objects {before[1]} before, "
                 f"{after[1]} after {'(' + ', '.join(changed) + ')' if changed else ''}")  # fmt: skip
 
 
@@ -140,6 +142,11 @@ def boot(init, jobs, **config):
 
 def run_batch(init, jobs, **config):
     """All jobs, in as few machines as it takes."""
+    for result, host in jobs:
+        if not os.path.exists(host):
+            result.trouble = f"{host} was not built"
+            result.done.set()
+    jobs = [job for job in jobs if not job[0].done.is_set()]
     while jobs:
         jobs = jobs[boot(init, jobs, **config) :]
 

@@ -31,7 +31,7 @@ struct proc_entry {
 	/* The whole text at once. 0 or -errno. */
 	int (*show)(struct seq *s);
 	const struct seq_source *source;
-	/* What was written from position 0, as a string without the final newline. 0 or -errno. */
+	/* What was written from position 0, as a string. 0 or -errno. */
 	int (*write)(const struct proc_node *node, char *text);
 	/* Directories: their entries, the last one without a name. */
 	const struct proc_entry *children;

@@ -315,7 +315,7 @@ static ssize_t text_write(struct file *f, const char __user *buf, size_t n, u64 
 	int ret;
 
 	if (!node->entry->write)
-		return -EIO;
+		return node->task ? -EINVAL : -EIO;
 	if (!n || *pos)
 		return (ssize_t)n;
 	if (n >= PAGE_SIZE)
@@ -328,8 +328,6 @@ static ssize_t text_write(struct file *f, const char __user *buf, size_t n, u64 
 		return -EFAULT;
 	}
 	text[n] = 0;
-	if (text[n - 1] == '\n')
-		text[n - 1] = 0;
 	ret = node->entry->write(node, text);
 	kfree(text);
 	if (ret)

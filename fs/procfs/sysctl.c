@@ -3,6 +3,7 @@
  * /proc/sys: knobs that can be changed at run time, and constants that programs ask for. As in Linux the
  * permission bits bind root too.
  */
+#include <arch/pgtable.h>
 #include <arch/thread.h>
 #include <fs/procfs/internal.h>
 #include <kern/err.h>
@@ -116,6 +117,7 @@ static int drop_caches_write(const struct proc_node *node __maybe_unused, char *
 		return -EINVAL;
 	if (what & 2) {
 		kstack_drain();
+		pgtable_drain();
 		(void)slab_shrink();
 	}
 	if (what & 3)
@@ -172,7 +174,10 @@ static int uts_name_show(struct seq *s)
 static int uts_name_write(const struct proc_node *node, char *text)
 {
 	char *name = (char *)node->entry->data;
+	char *end = strchr(text, '\n');
 
+	if (end)
+		*end = 0;
 	spin_lock(&utsname_lock);
 	(void)strscpy(name, text, __NEW_UTS_LEN + 1);
 	spin_unlock(&utsname_lock);

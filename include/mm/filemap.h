@@ -41,6 +41,7 @@ struct mapping {
 	unsigned int flags;	 /* [I] */
 	u64 size;		 /* i_size in bytes; written under the inode's lock, read with READ_ONCE */
 	const struct mapping_ops *ops; /* [I] may be NULL */
+	unsigned long committed; /* [I] pages promised for a shared anonymous object */
 	unsigned long nr_writable; /* [R] shared vmas that are or may become writable */
 	bool seal_write;	 /* [R] F_SEAL_WRITE or F_SEAL_FUTURE_WRITE: no new writable shared vma */
 	struct rwsem i_mmap_lock; /* held for writing to add or remove a vma, for reading to walk */

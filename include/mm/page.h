@@ -49,6 +49,7 @@ struct page {
 		};
 		struct { /* PG_pgtable */
 			u32 ptl;	      /* the spinlock_t of this table's entries */
+			u32 pt_used;	      /* [ptl] last level: entries that are not none */
 			struct page *pt_next; /* chain of tables waiting for a TLB flush */
 		};
 		unsigned long words[7];

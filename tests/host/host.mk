@@ -35,7 +35,7 @@ FUZZ ?= $(HOST_FUZZERS)
 HOST_EXTRA_multiboot := arch/x86_64/boot/multiboot2.c arch/x86_64/boot/ranges.c
 HOST_EXTRA_pvh := arch/x86_64/boot/pvh.c arch/x86_64/boot/ranges.c
 HOST_EXTRA_elf := kernel/elf.c
-HOST_EXTRA_cpio := fs/initramfs.c
+HOST_EXTRA_cpio := fs/cpio.c
 
 hostq := $(if $(filter 1,$(V)),,@)
 hostsay = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$1' '$2')

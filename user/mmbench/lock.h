@@ -100,14 +100,9 @@ static void bench_mlock_small(void)
 	munmap(p, 1000 * PAGE);
 }
 
-/* Where no page table exists yet, so that there is nothing to walk. */
-#define VIRGIN ((void *)0x100000000000)
-
 static void bench_onfault(void)
 {
-	char *p = mmap(VIRGIN, LOCK_LARGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0);
-
-	MUST(p == VIRGIN);
+	char *p = map(LOCK_LARGE, RW, ANON);
 
 	samples_begin();
 	for (int i = 0; i < 50; i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The same operations in an address space with many mappings: one-page areas with one-page holes.
+ * The same operations in an address space with many mappings: one-page areas side by side, kept apart by
+ * their permissions, or with one-page holes between them.
  */
 #ifndef USER_MMBENCH_VMA_H
 #define USER_MMBENCH_VMA_H
@@ -9,19 +10,21 @@
 
 static char *vma_base;
 
-/* `count` one-page areas, a one-page hole after each. */
-static void areas_make(int count)
+/* `count` one-page areas, every `stride` pages; those with odd numbers are writable. */
+static void areas_make(int count, int stride)
 {
-	vma_base = map(2UL * count * PAGE, PROT_NONE, ANON | MAP_NORESERVE);
-	MUST(!munmap(vma_base, 2UL * count * PAGE));
-	for (int i = 0; i < count; i++)
-		MUST(mmap(vma_base + 2UL * i * PAGE, PAGE, RW, ANON | MAP_FIXED | MAP_NORESERVE, -1,
-			  0) != MAP_FAILED);
+	size_t len = (size_t)count * stride * PAGE;
+
+	vma_base = map(len, PROT_NONE, ANON | MAP_NORESERVE);
+	MUST(!munmap(vma_base, len));
+	for (size_t i = 0; i < (size_t)count; i++)
+		MUST(mmap(vma_base + i * stride * PAGE, PAGE, i & 1 ? RW : PROT_READ,
+			  ANON | MAP_FIXED | MAP_NORESERVE, -1, 0) != MAP_FAILED);
 }
 
-static void areas_remove(int count)
+static void areas_remove(int count, int stride)
 {
-	munmap(vma_base, 2UL * count * PAGE);
+	munmap(vma_base, (size_t)count * stride * PAGE);
 }
 
 static unsigned int random_state = 1;
@@ -32,65 +35,77 @@ static unsigned int random_below(unsigned int n)
 	return (random_state >> 8) % n;
 }
 
+/* A writable one. */
+static char *random_area(int count)
+{
+	return vma_base + (random_below(count) | 1) * PAGE;
+}
+
 static void bench_vma_few(void)
 {
+	char *p;
+
 	samples_begin();
 	for (int round = 0; round < 50; round++) {
-		areas_make(10);
-		for (int i = 0; i < 10; i++)
-			TIME(*(volatile char *)(vma_base + 2 * i * PAGE) = 1);
-		areas_remove(10);
+		areas_make(10, 1);
+		for (int i = 1; i < 10; i += 2)
+			TIME(*(volatile char *)(vma_base + i * PAGE) = 1);
+		areas_remove(10, 1);
 	}
 	report("vma.00010_fault", 1);
-	areas_make(10);
+	areas_make(10, 1);
 	samples_begin();
 	for (int i = 0; i < 500; i++) {
-		char *p;
-
 		TIME(p = (char *)CALL(mmap, NULL, PAGE, RW, ANON, -1, 0));
 		munmap(p, PAGE);
 	}
 	report("vma.00010_mmap_1page", 1);
-	areas_remove(10);
+	areas_remove(10, 1);
 }
 
 #define MANY 50000
+#define MORE 200
+
+/* Maps MORE areas of `pages` pages that do not merge; unmaps them, as a second case if that has a name. */
+static void bench_more_areas(int pages, const char *map_name, const char *unmap_name)
+{
+	char *p[MORE];
+
+	samples_begin();
+	for (int i = 0; i < MORE; i++)
+		TIME(p[i] = (char *)CALL(mmap, NULL, pages * PAGE, i & 1 ? RW : PROT_READ, ANON, -1, 0));
+	report(map_name, 1);
+	samples_begin();
+	for (int i = 0; i < MORE; i++)
+		TIME(CALL(munmap, p[i], pages * PAGE));
+	if (unmap_name)
+		report(unmap_name, 1);
+}
 
 static void bench_vma_many(void)
 {
-	char *p[200];
-
-	areas_make(MANY);
+	areas_make(MANY, 1);
 	samples_begin();
 	for (int i = 0; i < 500; i++) {
-		char *at = vma_base + 2UL * random_below(MANY) * PAGE;
+		volatile char *at = random_area(MANY);
 
-		TIME(*(volatile char *)at = 1);
+		TIME(*at = 1);
 	}
 	report("vma.50000_fault", 1);
+	bench_more_areas(1, "vma.50000_mmap_1page", "vma.50000_munmap_1page");
 	samples_begin();
-	for (int i = 0; i < 200; i++)
-		TIME(p[i] = (char *)CALL(mmap, NULL, PAGE, RW, ANON, -1, 0));
-	report("vma.50000_mmap_1page", 1);
-	samples_begin();
-	for (int i = 0; i < 200; i++)
-		TIME(CALL(munmap, p[i], PAGE));
-	report("vma.50000_munmap_1page", 1);
-	samples_begin();
-	for (int i = 0; i < 200; i++) {
-		char *at = vma_base + 2UL * random_below(MANY) * PAGE;
+	for (int i = 0; i < MORE; i++) {
+		char *at = random_area(MANY);
 
-		TIME(CALL(mprotect, at, PAGE, PROT_READ));
+		TIME(CALL(mprotect, at, PAGE, PROT_NONE));
 		mprotect(at, PAGE, RW);
 	}
 	report("vma.50000_mprotect", 1);
-	samples_begin();
-	for (int i = 0; i < 200; i++)
-		TIME(p[i] = (char *)CALL(mmap, NULL, 2 * PAGE, RW, ANON, -1, 0));
-	report("vma.50000_holes_mmap_2page", 1);
-	for (int i = 0; i < 200; i++)
-		munmap(p[i], 2 * PAGE);
-	areas_remove(MANY);
+	areas_remove(MANY, 1);
+
+	areas_make(MANY, 2);
+	bench_more_areas(2, "vma.50000_holes_mmap_2page", NULL);
+	areas_remove(MANY, 2);
 }
 
 #endif

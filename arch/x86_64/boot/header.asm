@@ -1,8 +1,9 @@
 ; SPDX-License-Identifier: MIT
 ;
-; From the loader to C. GRUB finds the multiboot2 header, QEMU -kernel the PVH note; both enter in 32-bit
-; protected mode without paging, with a pointer to their information in EBX. The tables made here map the
-; first 4 GiB three times: where they are, in the direct map, and (1 GiB of it) at KERNEL_BASE.
+; From the loader to C. GRUB finds the multiboot2 header, QEMU -kernel the PVH note; both enter in
+; 32-bit protected mode without paging, with a pointer to their information in EBX. The tables made
+; here map the first 4 GiB three times: where they are, in the direct map, and (1 GiB of it) at
+; KERNEL_BASE.
 ;
 ; Multiboot2 specification 2.0; Xen's PVH boot ABI (docs/misc/pvh.pandoc, start_info.h).
 %include "include/arch/asm.inc"
@@ -135,7 +136,8 @@ boot_pd: resb 4 * 4096
 boot_stack32: resb 256
 boot_stack32_top:
 
-; The boot thread becomes the idle task and keeps this stack; arch_memory_init() unmaps the page below.
+; The boot thread becomes the idle task and keeps this stack; arch_memory_init() unmaps the page
+; below.
 section .bss nobits alloc noexec write align=4096
 global boot_stack_guard
 boot_stack_guard: resb 4096

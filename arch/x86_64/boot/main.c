@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The first C code: asks the loader's parser what the machine has, gives this CPU its struct cpu, and
- * enters the kernel proper.
+ * The first C code: asks the loader's parser what the machine has, gives this CPU its struct cpu,
+ * and enters the kernel proper.
  */
 #include <arch/cpu.h>
 #include <arch/io.h>

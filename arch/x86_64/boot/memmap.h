@@ -14,7 +14,10 @@ struct memmap {
 	struct range_list ram;
 };
 
-/* First all entries with pass 0, then all with pass 1: what is both usable and reserved is reserved. */
+/*
+ * First all entries with pass 0, then all with pass 1: what is both usable and reserved is
+ * reserved.
+ */
 static inline void memmap_entry(struct memmap *m, unsigned int pass, u64 base, u64 length, u32 type)
 {
 	u64 end = base + length < base ? ~0ULL : base + length;

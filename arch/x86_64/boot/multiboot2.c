@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Multiboot2 boot information (specification 2.0, section 3.6): a list of tags of type, size and payload, each
- * padded to 8 bytes. Nothing in it is believed before it is known to lie inside the block.
+ * Multiboot2 boot information (specification 2.0, section 3.6): a list of tags of type, size and
+ * payload, each padded to 8 bytes. Nothing in it is believed before it is known to lie inside the
+ * block.
  */
 #include "memmap.h"
 #include <uapi/errno.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * PVH boot information: Xen's struct hvm_start_info (public/arch-x86/hvm/start_info.h), which points to
- * further tables by physical address. map() decides what may be read.
+ * PVH boot information: Xen's struct hvm_start_info (public/arch-x86/hvm/start_info.h), which
+ * points to further tables by physical address. map() decides what may be read.
  */
 #include "memmap.h"
 #include <uapi/errno.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Where the kernel is: registers, and the chain of frame pointers with the names that tools/ksyms.py put into
- * the image. Everything is checked before it is followed: this runs when something is already wrong.
+ * Where the kernel is: registers, and the chain of frame pointers with the names that
+ * tools/ksyms.py put into the image. Everything is checked before it is followed: this runs when
+ * something is already wrong.
  */
 #include <arch/io.h>
 #include <arch/memory.h>
@@ -11,7 +12,10 @@
 
 #define MAX_FRAMES 32
 
-/* The table of the second link; absent in the first. Offsets from __text_start, ascending; names in the same order. */
+/*
+ * The table of the second link; absent in the first. Offsets from __text_start, ascending; names in
+ * the same order.
+ */
 extern const u32 ksyms_count __attribute__((weak));
 extern const u32 ksyms_offsets[] __attribute__((weak));
 extern const char ksyms_names[] __attribute__((weak));
@@ -39,7 +43,9 @@ static const char *symbol_name(unsigned long addr, unsigned long *start)
 	return name;
 }
 
-/* A return address may lie behind its function, after a call that does not return: insn is 1 less. */
+/*
+ * A return address may lie behind its function, after a call that does not return: insn is 1 less.
+ */
 static void show_address(unsigned long addr, unsigned long insn)
 {
 	unsigned long start = 0;

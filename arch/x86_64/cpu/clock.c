@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Time: the time-stamp counter as a clock, the local APIC's timer for events. Their frequencies are measured
- * at boot against channel 2 of the 8254 (Intel 8254 data sheet), in three windows of a millisecond. Windows that
- * agree are taken as one long one; if something disturbed the machine meanwhile, the middle value counts.
+ * Time: the time-stamp counter as a clock, the local APIC's timer for events. Their frequencies are
+ * measured at boot against channel 2 of the 8254 (Intel 8254 data sheet), in three windows of a
+ * millisecond. Windows that agree are taken as one long one; if something disturbed the machine
+ * meanwhile, the middle value counts.
  */
 #include <arch/apic.h>
 #include <arch/io.h>

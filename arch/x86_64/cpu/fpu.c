@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Saving and loading the x87, SSE and AVX registers: XSAVE where the CPU has it (XSAVEOPT on a task switch,
- * which skips what did not change since it was loaded), FXSAVE otherwise. SDM vol. 1, chapters 10.5 and 13.
+ * Saving and loading the x87, SSE and AVX registers: XSAVE where the CPU has it (XSAVEOPT on a task
+ * switch, which skips what did not change since it was loaded), FXSAVE otherwise. SDM vol. 1,
+ * chapters 10.5 and 13.
  */
 #include <arch/cpufeature.h>
 #include <arch/fpu.h>

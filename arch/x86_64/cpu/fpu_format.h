@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The save area in memory, in the standard (not compacted) format, which is also the one of a signal frame.
+ * The save area in memory, in the standard (not compacted) format, which is also the one of a
+ * signal frame.
  */
 #ifndef CPU_FPU_FORMAT_H
 #define CPU_FPU_FORMAT_H
@@ -14,7 +15,10 @@
 #define XFEATURE_ZMM_HI256 (1UL << 6)
 #define XFEATURE_HI16_ZMM (1UL << 7)
 
-/* In a signal frame the last 48 bytes of the legacy region, which no instruction writes, describe the rest. */
+/*
+ * In a signal frame the last 48 bytes of the legacy region, which no instruction writes, describe
+ * the rest.
+ */
 #define FP_XSTATE_MAGIC1 0x46505853u
 #define FP_XSTATE_MAGIC2 0x46505845u
 

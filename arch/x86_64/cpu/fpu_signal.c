@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * FPU state in signal frames, in Linux's layout: the save area as the CPU writes it, a description in the
- * legacy region's software bytes, a second magic behind it. The registers go straight to and from user
- * memory. Whatever a program put there, the worst outcome is -EFAULT: the instruction that loads it is in the
- * exception table, for #GP too.
+ * FPU state in signal frames, in Linux's layout: the save area as the CPU writes it, a description
+ * in the legacy region's software bytes, a second magic behind it. The registers go straight to and
+ * from user memory. Whatever a program put there, the worst outcome is -EFAULT: the instruction
+ * that loads it is in the exception table, for #GP too.
  */
 #include <arch/cpufeature.h>
 #include <arch/fpu.h>
@@ -12,7 +12,7 @@
 #include "fpu_format.h"
 
 /* cpu/fpu_user.asm: 0 or -EFAULT. */
-int xsave_user(void __user *buf);
+int xsave_user(void __user *buf, const struct fpu_sw_bytes *sw, size_t size);
 int fxsave_user(void __user *buf);
 int xrstor_user(const void __user *buf, u64 features);
 int fxrstor_user(const void __user *buf);
@@ -37,12 +37,7 @@ int fpu_save_user(void __user *buf)
 		return -EFAULT;
 	if (!cpu_features.xsave)
 		return fxsave_user(buf);
-	/* XSAVE writes the header's first word alone, and wants the others to be 0 when it is loaded. */
-	if (clear_user(USER_AT(buf, sizeof(struct fpu_legacy)), 64) || xsave_user(buf) ||
-	    copy_to_user(USER_AT(buf, offsetof(struct fpu_legacy, sw)), &sw, sizeof(sw)) ||
-	    put_user_u32(FP_XSTATE_MAGIC2, USER_AT(buf, fpu_format.size)))
-		return -EFAULT;
-	return 0;
+	return xsave_user(buf, &sw, fpu_format.size);
 }
 
 /* The frame holds more than the legacy region, in the format of this CPU. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Global descriptor table and task state segment, one of each a CPU. The order of the segments is
- * what SYSCALL and SYSRET compute from MSR_STAR. There is no 32-bit user segment: a far jump to one ends in
- * #GP, so programs never run in compatibility mode.
+ * what SYSCALL and SYSRET compute from MSR_STAR. There is no 32-bit user segment: a far jump to one
+ * ends in #GP, so programs never run in compatibility mode.
  */
 #include <arch/cpu.h>
 #include <arch/gdt.h>

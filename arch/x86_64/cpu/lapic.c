@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The local APIC (Intel SDM vol. 3A, chapter 11), in its memory-mapped form: the timer in one-shot mode,
- * and the 8259 pair behind LINT0.
+ * The local APIC (Intel SDM vol. 3A, chapter 11), in its memory-mapped form: the timer in one-shot
+ * mode, and the 8259 pair behind LINT0.
  */
 #include <arch/apic.h>
 #include <arch/io.h>

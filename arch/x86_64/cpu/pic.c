@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * ISA interrupt lines through the pair of 8259 controllers (Intel 8259A data sheet): every PC has them at
- * the same ports, so no firmware table needs to be read for the serial lines.
+ * ISA interrupt lines through the pair of 8259 controllers (Intel 8259A data sheet): every PC has
+ * them at the same ports, so no firmware table needs to be read for the serial lines.
  */
 #include <arch/apic.h>
 #include <arch/io.h>

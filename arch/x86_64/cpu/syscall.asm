@@ -2,10 +2,11 @@
 ;
 ; System calls. SYSCALL leaves the return address in RCX and RFLAGS in R11, and changes no stack.
 ;
-; The whole trap frame is built, because fork, signals and rt_sigreturn want it. On the short way out the
-; callee-saved registers are still in place, C having kept them, and RCX and R11 are what the frame got from
-; SYSCALL itself: RCX is thus the address behind a SYSCALL instruction, below TASK_SIZE and canonical. Whoever
-; changes the frame sets TASK_WORK_FULL_RESTORE and so takes the long way, which leaves by IRETQ.
+; The whole trap frame is built, because fork, signals and rt_sigreturn want it. On the short way
+; out the callee-saved registers are still in place, C having kept them, and RCX and R11 are what
+; the frame got from SYSCALL itself: RCX is thus the address behind a SYSCALL instruction, below
+; TASK_SIZE and canonical. Whoever changes the frame sets TASK_WORK_FULL_RESTORE and so takes the
+; long way, which leaves by IRETQ.
 %include "include/arch/asm.inc"
 
 extern syscall_table, sys_ni_syscall, exit_to_user_work, restore_user
@@ -73,8 +74,8 @@ syscall_entry:
 	call exit_to_user_work
 	jmp restore_user
 
-; SYSCALL from compatibility mode. No 32-bit code segment exists, so nobody comes here; if someone did,
-; there would be no such call.
+; SYSCALL from compatibility mode. No 32-bit code segment exists, so nobody comes here; if someone
+; did, there would be no such call.
 global syscall_entry_compat
 syscall_entry_compat:
 	mov rax, -38			; -ENOSYS

@@ -2,9 +2,10 @@
 /*
  * A task's machine state: made for a kernel thread, fork and exec; saved and loaded on a switch.
  *
- * FS and GS bases: with FSGSBASE a program changes them without the kernel, so they are read back on a switch;
- * without, only arch_prctl() and clone() change them and the copy in struct arch_thread is right. Segment
- * selectors are neither saved nor loaded: 64-bit code has no use for them.
+ * FS and GS bases: with FSGSBASE a program changes them without the kernel, so they are read back
+ * on a switch; without, only arch_prctl() and clone() change them and the copy in struct
+ * arch_thread is right. Segment selectors are neither saved nor loaded: 64-bit code has no use for
+ * them.
  */
 #include <arch/cpu.h>
 #include <arch/cpufeature.h>

@@ -1,11 +1,11 @@
 ; SPDX-License-Identifier: MIT
 ;
-; Access to user memory, as include/arch/uaccess.h promises. Addresses are checked here; a fault that the
-; ordinary handler cannot help arrives at the label that EXTABLE names, with the registers as they were at the
-; faulting instruction: that is how the exact number of bytes left is known.
+; Access to user memory, as include/arch/uaccess.h promises. Addresses are checked here; a fault
+; that the ordinary handler cannot help arrives at the label that EXTABLE names, with the registers
+; as they were at the faulting instruction: that is how the exact number of bytes left is known.
 ;
-; Bulk goes by quadwords (REP MOVSQ), the tail by bytes. A quadword that straddles the end of what is mapped is
-; done again byte by byte, so nothing in front of the fault is lost.
+; Bulk goes by quadwords (REP MOVSQ), the tail by bytes. A quadword that straddles the end of what
+; is mapped is done again byte by byte, so nothing in front of the fault is lost.
 %include "include/arch/asm.inc"
 
 %define EFAULT 14
@@ -91,9 +91,9 @@ clear_user:
 	EXTABLE .quads, .quads_failed
 	EXTABLE .bytes, .bytes_failed
 
-; ssize_t strncpy_from_user(char *dst, const char *src, size_t size)
-; Eight bytes at a time while they lie in one page and in dst; of the eight that contain the 0, and near the
-; edges, one by one. rcx counts what is done, rdx is the most that may be.
+; ssize_t strncpy_from_user(char *dst, const char *src, size_t size) Eight bytes at a time while
+; they lie in one page and in dst; of the eight that contain the 0, and near the edges, one by one.
+; rcx counts what is done, rdx is the most that may be.
 global strncpy_from_user
 strncpy_from_user:
 	xor ecx, ecx

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Memory before the buddy allocator: the free ranges of RAM, taken from below. The boot tables map the first
- * 4 GiB, so everything comes from there.
+ * Memory before the buddy allocator: the free ranges of RAM, taken from below. The boot tables map
+ * the first 4 GiB, so everything comes from there.
  */
 #include "early.h"
 #include <kern/assert.h>

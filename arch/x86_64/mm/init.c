@@ -2,7 +2,7 @@
 /*
  * The final address space of the kernel: every page has the rights it needs and no more.
  *
- *   direct map    RAM only, in the largest pages that fit; kernel code and constants read-only here too
+ *   direct map    RAM only, in the largest pages that fit; kernel code and constants read-only
  *   struct pages  64 bytes a frame, in 2 MiB pages, only for the 128 MiB sections that contain RAM
  *   kernel image  code read and execute, constants read, data read and write
  *   local APIC    uncached, at its place in the direct map
@@ -17,7 +17,6 @@
 #include <arch/kernel_map.h>
 #include <arch/setup.h>
 #include <kern/assert.h>
-#include <kern/printk.h>
 #include <mm/page.h>
 #include <mm/page_alloc.h>
 
@@ -45,7 +44,10 @@ static pte_t *table_of(pte_t e)
 	return phys_to_virt(e & PTE_ADDR_MASK);
 }
 
-/* The entry of va in the level whose entries cover 1 << shift bytes; NULL when a level above is missing. */
+/*
+ * The entry of va in the level whose entries cover 1 << shift bytes; NULL when a level above is
+ * missing.
+ */
 static pte_t *walk(unsigned long va, unsigned int shift, bool create)
 {
 	pte_t *table = kernel_root;
@@ -217,8 +219,6 @@ void arch_memory_init(const struct boot_info *bi)
 	/* Boot code and tables have had their day. */
 	range_add(&early_free, (phys_t)__boot_start, (phys_t)__boot_end);
 	hand_over();
-	pr_info("Memory: %lu KiB free, kernel image %lu KiB", nr_free_pages() * (PAGE_SIZE / 1024),
-		arch_kernel_image_bytes() / 1024);
 }
 
 void arch_free_initrd(const struct boot_info *bi)
@@ -239,5 +239,5 @@ void arch_free_initrd(const struct boot_info *bi)
 
 unsigned long arch_kernel_image_bytes(void)
 {
-	return (unsigned long)(__kernel_end - __kernel_start);
+	return image_phys(__kernel_end) - image_phys(__kernel_start);
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Kernel stacks: 16 KiB each in a window of virtual memory, with 16 KiB of nothing below, so that running
- * over the end faults instead of destroying a neighbour.
+ * Kernel stacks: 16 KiB each in a window of virtual memory, with 16 KiB of nothing below, so that
+ * running over the end faults instead of destroying a neighbour.
  *
- * The window is an array of 32 KiB slots. A word of the bitmap stands for 64 slots, which is what one page
- * table maps: the table lives exactly as long as its word is not 0. Freed stacks stay mapped in a short
- * cache, linked through their own memory, because a process that ends is usually followed by another.
+ * The window is an array of 32 KiB slots. A word of the bitmap stands for 64 slots, which is what
+ * one page table maps: the table lives exactly as long as its word is not 0. Freed stacks stay
+ * mapped in a short cache, linked through their own memory, because a process that ends is usually
+ * followed by another.
  */
 #include <arch/kernel_map.h>
 #include <arch/memory.h>

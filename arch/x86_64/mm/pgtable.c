@@ -28,27 +28,69 @@ static inline pte_t *entry_table(pte_t e)
 	return phys_to_virt(e & PTE_ADDR_MASK);
 }
 
+/*
+ * A table that is given back is all zeroes again: its entries were cleared one by one. A few are kept
+ * as they are for the next address space or fault, which spares zeroing them.
+ */
+#define TABLE_CACHE_MAX 32
+
+static struct {
+	struct page *tables; /* through pt_next; interrupts never allocate tables, so none are disabled */
+	unsigned int nr;
+} table_cache[MAX_CPUS];
+
 static struct page *table_alloc(void)
 {
-	struct page *page;
+	unsigned int cpu = cpu_id();
+	struct page *page = table_cache[cpu].tables;
 
 	if (fail_point(FAIL_PAGETABLE))
 		return NULL;
-	page = alloc_pages(GFP_KERNEL | __GFP_ZERO, 0);
-	if (!page)
-		return NULL;
-	page->flags = 1UL << PG_pgtable;
-	page->ptl = 0;
+	if (likely(page)) {
+		table_cache[cpu].tables = page->pt_next;
+		table_cache[cpu].nr--;
+	} else {
+		page = alloc_pages(GFP_KERNEL | __GFP_ZERO, 0);
+		if (!page)
+			return NULL;
+		page->flags = 1UL << PG_pgtable;
+		page->ptl = 0;
+		page->pt_used = 0;
+	}
 	page->pt_next = NULL;
 	stat_inc(NR_PAGETABLE);
 	return page;
 }
 
+/* The entries of a table that goes are none. */
 static void table_free(struct page *page)
 {
-	page->flags = 0;
+	unsigned int cpu = cpu_id();
+
 	stat_add(NR_PAGETABLE, -1);
+	ASSERT(page->pt_used == 0);
+	if (likely(table_cache[cpu].nr < TABLE_CACHE_MAX)) {
+		page->pt_next = table_cache[cpu].tables;
+		table_cache[cpu].tables = page;
+		table_cache[cpu].nr++;
+		return;
+	}
+	page->flags = 0;
 	free_pages(page, 0);
+}
+
+void pgtable_drain(void)
+{
+	unsigned int cpu = cpu_id();
+
+	while (table_cache[cpu].tables) {
+		struct page *page = table_cache[cpu].tables;
+
+		table_cache[cpu].tables = page->pt_next;
+		table_cache[cpu].nr--;
+		page->flags = 0;
+		free_pages(page, 0);
+	}
 }
 
 void pgtable_free_page(struct page *table)
@@ -72,6 +114,8 @@ int pgtable_init(struct pgtable *pt)
 void pgtable_destroy(struct pgtable *pt)
 {
 	ASSERT(atomic_read(&pt->nr_tables) == 0);
+	/* The kernel's half is the only thing in it. */
+	memset(pt->root + USER_ENTRIES, 0, USER_ENTRIES * sizeof(pte_t));
 	table_free(virt_to_page(pt->root));
 	pt->root = NULL;
 }
@@ -148,11 +192,6 @@ pte_t *pgtable_next(const struct pgtable *pt, unsigned long *va, unsigned long e
 		a = (a | ((1UL << shift) - 1)) + 1;
 	}
 	return NULL;
-}
-
-spinlock_t *pte_lockptr(const pte_t *pte)
-{
-	return (spinlock_t *)&virt_to_page(pte)->ptl;
 }
 
 /* What one pgtable_free_range() call carries down the levels. */

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Translation look-aside buffers. A CPU may hold entries of the one address space in its CR3, because loading
- * another drops all of them but the kernel's global ones (PCIDs are not used). So a flush concerns the
- * CPUs in tlb_context.cpus and no other; the only one so far is the caller's own.
+ * Translation look-aside buffers. A CPU may hold entries of the one address space in its CR3,
+ * because loading another drops all of them but the kernel's global ones (PCIDs are not used). So a
+ * flush concerns the CPUs in tlb_context.cpus and no other; the only one so far is the caller's
+ * own.
  *
- * INVLPG also drops every cached upper-level entry of the address space (SDM vol. 3A, 4.10.4.1; AMD APM vol. 2,
- * 5.5.1), so freed page tables need no full flush: any page of the range will do.
+ * INVLPG also drops every cached upper-level entry of the address space (SDM vol. 3A, 4.10.4.1; AMD
+ * APM vol. 2, 5.5.1), so freed page tables need no full flush: any page of the range will do.
  */
 #include <arch/cpu.h>
 #include <arch/io.h>
@@ -69,9 +70,9 @@ void tlb_flush_kernel_range(unsigned long start, unsigned long end)
 }
 
 /*
- * No address space stays loaded when its last user is gone: with next NULL the kernel's own root is loaded at
- * once, so mm_put() may free the tables. The bit is set before the CPU can cache anything and cleared after it
- * has forgotten everything.
+ * No address space stays loaded when its last user is gone: with next NULL the kernel's own root is
+ * loaded at once, so mm_put() may free the tables. The bit is set before the CPU can cache anything
+ * and cleared after it has forgotten everything.
  */
 void arch_switch_mm(struct mm *prev __maybe_unused, struct mm *next)
 {

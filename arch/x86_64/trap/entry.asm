@@ -2,10 +2,11 @@
 ;
 ; Exceptions and interrupts, from the CPU to C and back.
 ;
-; Each stub brings the frame to the same shape (an error code or -1), saves rdi and leaves the vector in it.
-; Three ways follow: page faults, the hot path, have their own; NMI, debug, double fault and machine check may
-; hit where GS is still the user's, so they set GS from their own stack; all others go through trap_common.
-; Stacks are 8-byte aligned at calls into C, which uses nothing that needs more.
+; Each stub brings the frame to the same shape (an error code or -1), saves rdi and leaves the
+; vector in it. Three ways follow: page faults, the hot path, have their own; NMI, debug, double
+; fault and machine check may hit where GS is still the user's, so they set GS from their own stack;
+; all others go through trap_common. Stacks are 8-byte aligned at calls into C, which uses nothing
+; that needs more.
 %include "include/arch/asm.inc"
 
 %define MSR_GS_BASE 0xc0000101
@@ -135,7 +136,8 @@ trap_work:
 	call exit_to_user_work
 	jmp restore_user
 
-; On an IST stack; struct cpu's address lies above the frame (cpu/gdt.c). The GS base found is kept in rbx.
+; On an IST stack; struct cpu's address lies above the frame (cpu/gdt.c). The GS base found is kept
+; in rbx.
 align 16
 trap_paranoid:
 	PUSH_CALLER_SAVED
@@ -201,7 +203,9 @@ trap_stubs:
 	STUB vector, 1, trap_paranoid
   %elif vector == 18
 	STUB vector, 0, trap_paranoid
-  %elif (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30
+  %elif vector >= 10 && vector <= 14
+	STUB vector, 1, trap_common
+  %elif vector == 17 || vector == 21 || vector == 29 || vector == 30
 	STUB vector, 1, trap_common
   %else
 	STUB vector, 0, trap_common

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The exception table: kernel instructions that touch what a program pointed to, and where each goes on when
- * that fails. Entries come from assembly (macro EXTABLE) in address order.
+ * The exception table: kernel instructions that touch what a program pointed to, and where each
+ * goes on when that fails. Entries come from assembly (macro EXTABLE) in address order.
  */
 #include <arch/trap.h>
 #include <kern/assert.h>

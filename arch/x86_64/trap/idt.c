@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The interrupt descriptor table, shared by all CPUs. Only #BP and #OF may be raised by a program's INT
- * instruction; any other number, 0x80 included, ends in #GP as on a Linux without 32-bit support.
+ * The interrupt descriptor table, shared by all CPUs. Only #BP and #OF may be raised by a program's
+ * INT instruction; any other number, 0x80 included, ends in #GP as on a Linux without 32-bit
+ * support.
  */
 #include <arch/gdt.h>
 #include <arch/trap.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Page faults: decodes what the CPU said into struct fault_info, asks mm/fault.c what it means, and turns
- * the answer into resumption, a signal, the exception table or a panic. Nothing here looks at a mapping.
+ * Page faults: decodes what the CPU said into struct fault_info, asks mm/fault.c what it means, and
+ * turns the answer into resumption, a signal, the exception table or a panic. Nothing here looks at
+ * a mapping.
  */
 #include <arch/io.h>
 #include <arch/irq.h>
@@ -90,9 +91,9 @@ static void __noreturn __cold kernel_fault_panic(struct trap_frame *tf, unsigned
 }
 
 /*
- * Only an instruction of the exception table may fault on user memory: then the ordinary handler runs, and
- * if it cannot help, the fixup. Looking at the table first keeps a kernel bug from sleeping on a lock its own
- * task holds.
+ * Only an instruction of the exception table may fault on user memory: then the ordinary handler
+ * runs, and if it cannot help, the fixup. Looking at the table first keeps a kernel bug from
+ * sleeping on a lock its own task holds.
  */
 void page_fault_kernel(struct trap_frame *tf)
 {

@@ -178,8 +178,9 @@ void trap_dispatch(unsigned long vector, struct trap_frame *tf)
 }
 
 /*
- * IRETQ faults in the kernel on an address that is not canonical, so that is turned into the #GP which
- * the jump itself would have been. The rest of the frame is what a program may have by construction.
+ * IRETQ faults in the kernel on an address that is not canonical, so that is turned into the #GP
+ * which the jump itself would have been. The rest of the frame is what a program may have by
+ * construction.
  */
 static void check_user_frame(struct trap_frame *tf)
 {

@@ -14,7 +14,10 @@ struct cpu_features {
 
 extern struct cpu_features cpu_features; /* [I] after arch_cpu_init() */
 
-/* Looks, turns STAC and CLAC into NOPs when the CPU has no SMAP; kernel text must still be writable. */
+/*
+ * Looks, turns STAC and CLAC into NOPs when the CPU has no SMAP; kernel text must still be
+ * writable.
+ */
 void cpu_features_init(void);
 /* CR0, CR4 and EFER bits of the running CPU. */
 void cpu_control_init(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * x87, SSE and AVX registers of user tasks. The kernel itself never uses them, so they keep the running
- * task's values while it is in the kernel; a switch saves and loads them at once.
+ * x87, SSE and AVX registers of user tasks. The kernel itself never uses them, so they keep the
+ * running task's values while it is in the kernel; a switch saves and loads them at once.
  */
 #ifndef ARCH_FPU_H
 #define ARCH_FPU_H

@@ -13,7 +13,10 @@
 #define USER_CS 0x33
 #define TSS_SELECTOR 0x40
 
-/* Interrupt stacks of a CPU, by IST index - 1. Double fault and machine check are both fatal and share one. */
+/*
+ * Interrupt stacks of a CPU, by IST index - 1. Double fault and machine check are both fatal and
+ * share one.
+ */
 enum ist { IST_DOUBLE_FAULT = 1, IST_NMI, IST_DEBUG, NR_IST = 3 };
 #define IST_STACK_SIZE 8192UL
 

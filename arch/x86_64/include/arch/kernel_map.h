@@ -10,7 +10,8 @@
 /* What CR3 holds when no user address space is loaded. */
 phys_t kernel_pgd(void);
 /*
- * The level-1 table entry of va, in a window whose upper levels exist; NULL when its last table does not.
+ * The level-1 table entry of va, in a window whose upper levels exist; NULL when its last table
+ * does not.
  */
 pte_t *kernel_pte(unsigned long va);
 /* The level-2 entry above, which always exists in such a window. */

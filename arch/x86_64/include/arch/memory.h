@@ -23,8 +23,8 @@ static inline phys_t image_phys(const void *sym)
 }
 
 /*
- * A sorted list of disjoint ranges. When it is full, range_add drops what it cannot hold and range_remove
- * the smaller part of what it splits: memory is lost, never used twice.
+ * A sorted list of disjoint ranges. When it is full, range_add drops what it cannot hold and
+ * range_remove the smaller part of what it splits: memory is lost, never used twice.
  */
 struct range_list {
 	unsigned int nr;

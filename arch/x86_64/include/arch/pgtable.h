@@ -12,6 +12,7 @@
 #include <arch/page.h>
 #include <kern/atomic.h>
 #include <kern/types.h>
+#include <mm/page.h>
 #include <sync/spinlock.h>
 
 typedef u64 pte_t;
@@ -109,8 +110,6 @@ static inline void pte_clear_bits(pte_t *p, pte_t bits)
 /* The boot address space's top table; its upper half is what every address space shares (mm/kmap.c). */
 extern pte_t *kernel_root;
 
-struct page;
-
 /* 0, or -ENOMEM. Copies the kernel's half from the boot tables. */
 int __must_check pgtable_init(struct pgtable *pt);
 /* Frees the root; every user table must be gone (pgtable_free_range). */
@@ -127,8 +126,26 @@ pte_t *pgtable_alloc(struct pgtable *pt, unsigned long va);
  */
 pte_t *pgtable_next(const struct pgtable *pt, unsigned long *va, unsigned long end,
 		    unsigned long *stop);
-/* The lock of the table page that holds this entry: guards its entries and the map counts they own. */
-spinlock_t *pte_lockptr(const pte_t *pte);
+/* The page that holds this entry. */
+static inline struct page *pte_table(const pte_t *pte)
+{
+	return virt_to_page((const void *)((unsigned long)pte & PAGE_MASK));
+}
+
+/* Its lock: guards the entries of the table and the map counts they own. */
+static inline spinlock_t *pte_lockptr(const pte_t *pte)
+{
+	return (spinlock_t *)&pte_table(pte)->ptl;
+}
+
+/*
+ * How many entries of a last-level table are not none. Whoever makes an entry of a none or the other
+ * way round keeps it right, so that walks skip empty tables. Page-table lock held.
+ */
+static inline u32 *pte_used(const pte_t *pte)
+{
+	return &pte_table(pte)->pt_used;
+}
 
 /*
  * Unlinks tables that only served [start, end). floor and ceiling bound what belongs to nobody
@@ -139,7 +156,9 @@ spinlock_t *pte_lockptr(const pte_t *pte);
 void pgtable_free_range(struct pgtable *pt, unsigned long start, unsigned long end,
 			unsigned long floor, unsigned long ceiling,
 			void (*release)(void *arg, struct page *table), void *arg);
-/* Gives one unlinked table page back; for release(), after the flush. */
+/* Gives one unlinked, empty table page back; for release(), after the flush. */
 void pgtable_free_page(struct page *table);
+/* Gives this CPU's spare tables back to the buddy allocator (drop_caches, leak checks). */
+void pgtable_drain(void);
 
 #endif

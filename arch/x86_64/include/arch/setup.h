@@ -10,7 +10,10 @@
 
 /* GDT, IDT, TSS with its own double-fault stack, CR0/CR4/EFER bits, system-call MSRs, FPU, GS. */
 void arch_cpu_init(void);
-/* Final kernel page tables (W^X), direct map, struct pages, and all free RAM to the buddy allocator. */
+/*
+ * Final kernel page tables (W^X), direct map, struct pages, and all free RAM to the buddy
+ * allocator.
+ */
 void arch_memory_init(const struct boot_info *bi);
 /* Interrupt controllers, the clock (calibrated TSC) and the timer. */
 void arch_irq_init(void);

@@ -36,7 +36,7 @@ static inline struct trap_frame *task_trap_frame(const struct arch_thread *t)
 
 /*
  * A kernel thread: the first switch to it calls fn(arg) with interrupts on; fn must not return.
- * kstack_top must be set. 
+ * kstack_top must be set.
  */
 void arch_thread_init_kernel(struct arch_thread *t, void (*fn)(void *), void *arg);
 /*
@@ -45,7 +45,9 @@ void arch_thread_init_kernel(struct arch_thread *t, void (*fn)(void *), void *ar
  */
 int __must_check arch_thread_fork(struct arch_thread *child, const struct arch_thread *parent,
 				  const struct trap_frame *tf);
-/* Fresh user registers for execve: all zero but rip and rsp; FPU reset; TLS bases 0. 0 or -ENOMEM. */
+/*
+ * Fresh user registers for execve: all zero but rip and rsp; FPU reset; TLS bases 0. 0 or -ENOMEM.
+ */
 int __must_check arch_thread_exec(struct arch_thread *t, unsigned long rip, unsigned long rsp);
 void arch_thread_free(struct arch_thread *t); /* FPU area and kernel stack */
 
@@ -55,7 +57,9 @@ void arch_enter_user(void) __noreturn;
 unsigned long arch_elf_hwcap(void);
 unsigned long arch_elf_hwcap2(void);
 
-/* Saves prev's machine state and continues next. Returns in prev's context, later. Interrupts off. */
+/*
+ * Saves prev's machine state and continues next. Returns in prev's context, later. Interrupts off.
+ */
 void arch_switch_to(struct task *prev, struct arch_thread *prev_thread, struct task *next,
 		    struct arch_thread *next_thread);
 /* Loads the address space (NULL: the kernel's own). Interrupts off. */
@@ -66,7 +70,9 @@ size_t fpu_frame_size(void);
 int __must_check fpu_save_user(void __user *buf);
 int __must_check fpu_restore_user(const void __user *buf);
 
-/* The system calls return through the full-restore path (all registers from the trap frame, IRETQ). */
+/*
+ * The system calls return through the full-restore path (all registers from the trap frame, IRETQ).
+ */
 void arch_force_full_restore(void);
 
 #endif

@@ -19,8 +19,9 @@ void tlb_context_init(struct tlb_context *ctx, phys_t root);
 /* Forgets one page on every CPU that may hold it. On return no CPU can use the old entry. */
 void tlb_flush_page(struct tlb_context *ctx, unsigned long va);
 /*
- * Forgets [start, end). tables_freed: page-table pages of the range are about to be freed, so cached
- * upper levels must go as well. Above the knob tlb.full_flush_pages the whole context is flushed.
+ * Forgets [start, end). tables_freed: page-table pages of the range are about to be freed, so
+ * cached upper levels must go as well. Above the knob tlb.full_flush_pages the whole context is
+ * flushed.
  */
 void tlb_flush_range(struct tlb_context *ctx, unsigned long start, unsigned long end,
 		     bool tables_freed);

@@ -48,12 +48,15 @@ void trap_dispatch(unsigned long vector, struct trap_frame *tf);
 void page_fault_user(struct trap_frame *tf);
 void page_fault_kernel(struct trap_frame *tf);
 /*
- * The slow way out: reschedules, delivers signals, and leaves tf fit for IRETQ. Interrupts off when it
- * returns. Needed when task->work or need_resched is not 0.
+ * The slow way out: reschedules, delivers signals, and leaves tf fit for IRETQ. Interrupts off when
+ * it returns. Needed when task->work or need_resched is not 0.
  */
 void exit_to_user_work(struct trap_frame *tf);
 
-/* Where a kernel instruction that faulted goes on: changes tf->rip. False: it had no business faulting. */
+/*
+ * Where a kernel instruction that faulted goes on: changes tf->rip. False: it had no business
+ * faulting.
+ */
 bool extable_fixup(struct trap_frame *tf);
 bool extable_covers(unsigned long rip);
 void extable_init(void);

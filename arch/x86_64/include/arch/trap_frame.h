@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The registers of an interrupted context, in the order the entry stubs push them (and in the order of
- * Linux's struct pt_regs). NASM offsets are pinned by static_assert in trap/idt.c.
+ * The registers of an interrupted context, in the order the entry stubs push them (and in the order
+ * of Linux's struct pt_regs). NASM offsets are pinned by static_assert in trap/idt.c.
  */
 #ifndef ARCH_TRAP_FRAME_H
 #define ARCH_TRAP_FRAME_H

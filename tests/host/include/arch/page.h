@@ -10,6 +10,7 @@
 
 #define SIM_RAM_BASE 0x200000000000UL
 #define SIM_MEM_MAP_BASE 0x210000000000UL
+#define KERNEL_BASE 0xffffffff80000000UL /* only compared with: there is no kernel image here */
 
 #define mem_map ((struct page *)SIM_MEM_MAP_BASE)
 
