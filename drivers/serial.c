@@ -65,6 +65,7 @@ struct serial_port {
 	u8 fifo;      /* [I] bytes its transmitter takes at once */
 	bool present; /* [I] */
 	bool stopped; /* [l] by serial_stop_output() */
+	bool stuck;   /* [l] polled output timed out */
 	u8 ier;	      /* [l] what UART_IER was last set to */
 	u8 lcr;	      /* [l] */
 	spinlock_t lock;
@@ -185,14 +186,22 @@ static bool console_lock(struct serial_port *p)
 	return false;
 }
 
-static void uart_poll_put(const struct serial_port *p, u8 c)
+/*
+ * Waits for the transmitter and gives it c. When nothing takes what the port sends, the first byte waits in
+ * vain and is lost, and the following ones are lost without waiting. Returns whether c went out.
+ */
+static bool uart_poll_put(struct serial_port *p, u8 c)
 {
-	for (unsigned int i = 0; i < POLL_SPINS; i++) {
-		if (uart_read(p, UART_LSR) & LSR_THR_EMPTY)
-			break;
+	for (unsigned int i = 0; i < (p->stuck ? 1 : POLL_SPINS); i++) {
+		if (uart_read(p, UART_LSR) & LSR_THR_EMPTY) {
+			p->stuck = false;
+			uart_write(p, UART_DATA, c);
+			return true;
+		}
 		cpu_relax();
 	}
-	uart_write(p, UART_DATA, c);
+	p->stuck = true;
+	return false;
 }
 
 void console_write(const char *s, size_t n)
@@ -207,8 +216,8 @@ void console_write(const char *s, size_t n)
 	locked = console_lock(p);
 	while (n--) {
 		if (*s == '\n')
-			uart_poll_put(p, '\r');
-		uart_poll_put(p, (u8)*s++);
+			(void)uart_poll_put(p, '\r');
+		(void)uart_poll_put(p, (u8)*s++);
 	}
 	if (locked)
 		spin_unlock(&p->lock);
@@ -225,8 +234,8 @@ void console_flush(void)
 
 		if (p->present) {
 			locked = console_lock(p);
-			while (ring_get(&p->tx, &c, 1))
-				uart_poll_put(p, c);
+			while (ring_get(&p->tx, &c, 1) && uart_poll_put(p, c))
+				;
 			if (locked)
 				spin_unlock(&p->lock);
 		}

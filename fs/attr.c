@@ -292,6 +292,17 @@ int write_limit(u64 pos, size_t *n)
 	return 0;
 }
 
+/* Also to the same size: pages allocated beyond the end (FALLOC_FL_KEEP_SIZE) go. */
+static void set_size(struct mapping *m, u64 size)
+{
+	u64 end = ALIGN_UP(size, PAGE_SIZE);
+
+	if (size != m->size)
+		filemap_truncate(m, size);
+	else if (mapping_nr_pages(m) && end < MAX_FILE_SIZE)
+		filemap_punch_hole(m, end, MAX_FILE_SIZE & PAGE_MASK);
+}
+
 int vfs_truncate(struct inode *i, u64 size)
 {
 	struct mapping *m = &i->mapping;
@@ -312,8 +323,7 @@ int vfs_truncate(struct inode *i, u64 size)
 	}
 	if (!err) {
 		inode_remove_privs(i);
-		if (size != m->size)
-			filemap_truncate(m, size);
+		set_size(m, size);
 		inode_modified(i);
 	}
 	mutex_unlock(&i->lock);

@@ -128,23 +128,31 @@ SYSCALL_DEFINE4(sendfile, int, out_fd, int, in_fd, u64 __user *, offset, size_t,
 	return ret;
 }
 
-/* Ranges of one file must not overlap. */
-static bool same_file_overlap(const struct file *in, const u64 __user *in_at, const struct file *out,
-			      const u64 __user *out_at, size_t n)
+/*
+ * Cuts n to what the source has now (a copy within one file may make it longer) and refuses ranges of one file that
+ * overlap. 0 or -errno.
+ */
+static int check_ranges(const struct file *in, const u64 __user *in_at, const struct file *out,
+			const u64 __user *out_at, size_t *n)
 {
 	u64 a = in->pos, b = out->pos, size = inode_size(in->inode);
+	int err = offset_from_user(&a, in_at);
 
-	if (in->inode != out->inode)
-		return false;
-	if (offset_from_user(&a, in_at) || offset_from_user(&b, out_at))
-		return false; /* copy_files() reports it */
-	n = a < size ? min(n, size - a) : 0;
-	return a < b ? b - a < n : a - b < n;
+	if (!err)
+		err = offset_from_user(&b, out_at);
+	if (err)
+		return err;
+	*n = a < size ? min(*n, size - a) : 0;
+	if (in->inode == out->inode && (a < b ? b - a : a - b) < *n)
+		return -EINVAL;
+	return 0;
 }
 
 static ssize_t do_copy_range(struct file *in, u64 __user *in_at, struct file *out, u64 __user *out_at,
 			     size_t n)
 {
+	int err;
+
 	if (S_ISDIR(in->inode->mode) || S_ISDIR(out->inode->mode))
 		return -EISDIR;
 	if (!S_ISREG(in->inode->mode) || !S_ISREG(out->inode->mode))
@@ -153,9 +161,8 @@ static ssize_t do_copy_range(struct file *in, u64 __user *in_at, struct file *ou
 		return -EBADF;
 	if (!in->inode->has_mapping || !out->inode->has_mapping)
 		return -EXDEV;
-	if (same_file_overlap(in, in_at, out, out_at, n))
-		return -EINVAL;
-	return copy_files(in, in_at, out, out_at, n);
+	err = check_ranges(in, in_at, out, out_at, &n);
+	return err ? err : copy_files(in, in_at, out, out_at, n);
 }
 
 SYSCALL_DEFINE6(copy_file_range, int, in_fd, u64 __user *, in_at, int, out_fd, u64 __user *, out_at,

@@ -55,7 +55,7 @@ static int may_create(struct walk *w, bool dir)
 		return -EEXIST;
 	if (PTR_ERR(d) != -ENOENT)
 		return (int)PTR_ERR(d);
-	if (w->slash && !dir)
+	if (w->at->unlinked || (w->slash && !dir))
 		return -ENOENT;
 	return may_change(w->at);
 }

@@ -121,10 +121,9 @@ bool inode_owner_or_capable(const struct inode *i)
 	return current->cred.fsuid == i->uid || cred_has_cap(CAP_FOWNER);
 }
 
-void inode_accessed(struct inode *i)
+void inode_touch_atime(struct inode *i)
 {
-	if (i->atime_ns <= i->mtime_ns || i->atime_ns <= i->ctime_ns)
-		i->atime_ns = realtime_ns();
+	i->atime_ns = realtime_ns();
 }
 
 void inode_modified(struct inode *i)

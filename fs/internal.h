@@ -22,7 +22,12 @@ void inode_init(void);
 bool inode_owner_or_capable(const struct inode *i);
 bool cred_has_cap(int cap);
 /* A read happened: relatime without the daily update. */
-void inode_accessed(struct inode *i);
+void inode_touch_atime(struct inode *i);
+static inline void inode_accessed(struct inode *i)
+{
+	if (unlikely(i->atime_ns <= i->mtime_ns || i->atime_ns <= i->ctime_ns))
+		inode_touch_atime(i);
+}
 /* Contents changed: mtime and ctime. */
 void inode_modified(struct inode *i);
 void inode_changed(struct inode *i); /* ctime */
@@ -137,17 +142,7 @@ struct file *file_open_dentry(struct dentry *d, unsigned int flags);
 /* Drops the caller's reference; what close() does. */
 void file_close(struct file *f, void *owner);
 
-/* ---- the file table, for calls on the hot path ---- */
-struct fd {
-	struct file *file; /* NULL: no such descriptor */
-	bool ref;	   /* fd_put() must drop a reference */
-};
-struct fd fd_borrow(int fd);
-static inline void fd_put(struct fd fd)
-{
-	if (fd.ref)
-		file_put(fd.file);
-}
+/* ---- the file table: kernel/files.c ---- */
 /* A descriptor number set aside until fd_publish() or fd_unreserve(). fd, -EMFILE, -ENOMEM. */
 int fd_reserve(int from, bool cloexec);
 void fd_publish(int fd, struct file *f);

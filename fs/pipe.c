@@ -104,32 +104,43 @@ static ssize_t take(struct pipe *p, char __user *buf, size_t n)
 	return done || !n ? (ssize_t)done : -EFAULT;
 }
 
+/* Takes data, if there is any. Bytes, -EFAULT, 0 at the end of the data, -EAGAIN: not yet. */
+static ssize_t try_read(struct pipe *p, char __user *buf, size_t n)
+{
+	bool wake = false;
+	ssize_t ret;
+
+	mutex_lock(&p->lock);
+	if (p->used) {
+		wake = room(p) < PIPE_BUF; /* only then can a writer be waiting */
+		ret = take(p, buf, n);
+	} else {
+		ret = p->writers ? -EAGAIN : 0;
+	}
+	mutex_unlock(&p->lock);
+	if (wake)
+		wake_up(&p->wr_wait);
+	return ret;
+}
+
 static ssize_t pipe_read(struct file *f, char __user *buf, size_t n, u64 *pos)
 {
 	struct pipe *p = f->inode->pipe;
-	bool wake;
 	ssize_t ret;
 
 	(void)pos;
 	if (!n)
 		return 0;
 	for (;;) {
-		mutex_lock(&p->lock);
-		if (p->used) {
-			/* Only then can a writer be waiting. */
-			wake = room(p) < PIPE_BUF;
-			ret = take(p, buf, n);
-			mutex_unlock(&p->lock);
-			if (wake)
-				wake_up(&p->wr_wait);
+		if (READ_ONCE(p->used) || !READ_ONCE(p->writers)) {
+			ret = try_read(p, buf, n);
 			if (ret > 0)
 				inode_accessed(f->inode);
-			return ret;
+			if (ret != -EAGAIN)
+				return ret;
 		}
-		ret = p->writers ? -EAGAIN : 0;
-		mutex_unlock(&p->lock);
-		if (!ret || (f->flags & O_NONBLOCK))
-			return ret;
+		if (f->flags & O_NONBLOCK)
+			return -EAGAIN;
 		ret = wait_event_interruptible(&p->rd_wait,
 					       READ_ONCE(p->used) || !READ_ONCE(p->writers));
 		if (ret)
@@ -202,10 +213,12 @@ static ssize_t put(struct pipe *p, struct cursor *c)
 		if (!page)
 			return done ? (ssize_t)done : -ENOMEM;
 		n = cursor_copy(c, page + (at & (PAGE_SIZE - 1)), len);
+		if (n < len) { /* as in Linux, what comes before the fault in this page does not count */
+			c->left += n;
+			return done ? (ssize_t)done : -EFAULT;
+		}
 		p->used += n;
 		done += n;
-		if (n < len)
-			return done ? (ssize_t)done : -EFAULT;
 	}
 	return (ssize_t)done;
 }

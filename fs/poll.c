@@ -6,6 +6,7 @@
 #include <arch/uaccess.h>
 #include <fs/internal.h>
 #include <kern/string.h>
+#include <kernel/files.h>
 #include <kernel/signal.h>
 #include <kernel/syscall.h>
 #include <kernel/timer.h>

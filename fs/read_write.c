@@ -7,6 +7,7 @@
  */
 #include <arch/uaccess.h>
 #include <fs/internal.h>
+#include <kernel/files.h>
 #include <kernel/syscall.h>
 #include <mm/slab.h>
 #include <uapi/uio.h>

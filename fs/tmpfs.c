@@ -17,6 +17,7 @@
 #include <arch/uaccess.h>
 #include <fs/internal.h>
 #include <kern/string.h>
+#include <kernel/timer.h>
 #include <mm/page_alloc.h>
 #include <mm/slab.h>
 #include <uapi/statfs.h>
@@ -366,6 +367,36 @@ static int begin_write(struct file *f, u64 *pos, size_t *n)
 	return write_limit(*pos, n);
 }
 
+/*
+ * The frequent case: over bytes that the file has, within one page, which is cached, with nothing to check but the
+ * size limit. Bytes written, -EFAULT, or 0 when it is another case. inode->lock held.
+ */
+static inline ssize_t write_over(struct file *f, const char __user *buf, size_t n, u64 *ppos)
+{
+	struct inode *i = f->inode;
+	u64 pos = *ppos, end = pos + n;
+	struct folio *folio;
+	size_t left;
+
+	if ((f->flags & O_APPEND) || end > i->mapping.size || n > PAGE_SIZE - (pos & ~PAGE_MASK))
+		return 0;
+	if (unlikely((i->seals & ~F_SEAL_SEAL) || (i->mode & (S_ISUID | S_ISGID)) ||
+		     end > rlimit_cur(RLIMIT_FSIZE)))
+		return 0;
+	folio = filemap_get_folio(&i->mapping, pos >> PAGE_SHIFT);
+	if (unlikely(!folio))
+		return 0;
+	left = copy_from_user(folio_byte(folio, pos), buf, n);
+	if (unlikely(!folio_test(folio, PG_dirty)))
+		folio_mark_dirty(folio);
+	folio_put(folio);
+	if (unlikely(left == n))
+		return -EFAULT;
+	i->mtime_ns = i->ctime_ns = realtime_ns();
+	*ppos = end - left;
+	return (ssize_t)(n - left);
+}
+
 static ssize_t tmpfs_write(struct file *f, const char __user *buf, size_t n, u64 *pos)
 {
 	struct source s = { .user = buf };
@@ -374,9 +405,12 @@ static ssize_t tmpfs_write(struct file *f, const char __user *buf, size_t n, u64
 	if (unlikely(!n))
 		return 0;
 	mutex_lock(&f->inode->lock);
-	ret = begin_write(f, pos, &n);
-	if (likely(!ret))
-		ret = write_locked(f->inode, &s, n, pos);
+	ret = write_over(f, buf, n, pos);
+	if (!ret) {
+		ret = begin_write(f, pos, &n);
+		if (likely(!ret))
+			ret = write_locked(f->inode, &s, n, pos);
+	}
 	mutex_unlock(&f->inode->lock);
 	return ret;
 }

@@ -208,14 +208,14 @@ SYSCALL_DEFINE1(setfsuid, u32, uid)
 	u32 old = new.fsuid;
 
 	if (uid == KEEP || uid == old ||
-	    (!capable(CAP_SETUID) && uid != new.uid && uid != new.euid && uid != new.suid))
+	    (!capable(CAP_SETUID) && uid != new.uid &&uid != new.euid &&uid != new.suid))
 		return old;
 	new.fsuid = uid;
 	if (!(current->securebits & SECBIT_NO_SETUID_FIXUP)) {
 		if (old == 0)
 			new.cap_effective &= ~CAP_FS_SET;
 		else if (uid == 0)
-			new.cap_effective |= new.cap_permitted & CAP_FS_SET;
+			new.cap_effective |= new.cap_permitted &CAP_FS_SET;
 	}
 	(void)commit_creds(&new);
 	return old;
@@ -290,8 +290,8 @@ SYSCALL_DEFINE1(setfsgid, u32, gid)
 	struct cred new = current->cred;
 	u32 old = new.fsgid;
 
-	if (gid == KEEP || (!capable(CAP_SETGID) && gid != new.gid && gid != new.egid &&
-			    gid != new.sgid && gid != old))
+	if (gid == KEEP || (!capable(CAP_SETGID) &&
+			    gid != new.gid &&gid != new.egid &&gid != new.sgid &&gid != old))
 		return old;
 	new.fsgid = gid;
 	(void)commit_creds(&new);
@@ -352,7 +352,8 @@ static int read_cap_header(struct cap_user_header __user *uheader, struct cap_us
 	return -EINVAL;
 }
 
-SYSCALL_DEFINE2(capget, struct cap_user_header __user *, uheader, struct cap_user_data __user *, udata)
+SYSCALL_DEFINE2(capget, struct cap_user_header __user *, uheader, struct cap_user_data __user *,
+		udata)
 {
 	struct cap_user_header h;
 	struct cap_user_data data[2];
@@ -384,7 +385,8 @@ SYSCALL_DEFINE2(capget, struct cap_user_header __user *, uheader, struct cap_use
 	return copy_to_user(udata, data, words * sizeof(data[0])) ? -EFAULT : 0;
 }
 
-SYSCALL_DEFINE2(capset, struct cap_user_header __user *, uheader, const struct cap_user_data __user *, udata)
+SYSCALL_DEFINE2(capset, struct cap_user_header __user *, uheader,
+		const struct cap_user_data __user *, udata)
 {
 	struct cap_user_data data[2] = { 0 };
 	struct cred new = current->cred;
@@ -412,6 +414,6 @@ SYSCALL_DEFINE2(capset, struct cap_user_header __user *, uheader, const struct c
 	new.cap_effective = eff;
 	new.cap_permitted = perm;
 	new.cap_inheritable = inh;
-	new.cap_ambient &= perm & inh;
+	new.cap_ambient &= perm &inh;
 	return commit_creds(&new);
 }

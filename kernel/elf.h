@@ -10,18 +10,18 @@
 
 struct elf_image {
 	/* elf_check_header() */
-	bool relocatable;	/* ET_DYN: the addresses below are relative to a base */
+	bool relocatable; /* ET_DYN: the addresses below are relative to a base */
 	u64 entry;
-	u64 phoff;		/* program headers: bytes from the start of the file */
+	u64 phoff; /* program headers: bytes from the start of the file */
 	unsigned int phnum;
 	/* elf_check_segments() */
-	u64 start, end;		/* of all PT_LOADs, page-aligned, end exclusive */
-	u64 align;		/* the largest of them, at least a page */
-	u64 phdr_addr;		/* where the program headers come to lie, 0: nowhere */
+	u64 start, end; /* of all PT_LOADs, page-aligned, end exclusive */
+	u64 align;	/* the largest of them, at least a page */
+	u64 phdr_addr;	/* where the program headers come to lie, 0: nowhere */
 	u64 code_start, code_end, data_start, data_end; /* for /proc/PID/stat */
 	bool exec_stack;
-	u64 interp_offset;	/* PT_INTERP in the file */
-	u64 interp_size;	/* with its 0; 0: none */
+	u64 interp_offset; /* PT_INTERP in the file */
+	u64 interp_size;   /* with its 0; 0: none */
 };
 
 /*

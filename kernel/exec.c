@@ -96,7 +96,8 @@ static int follow_scripts(struct exec *x, const char *script)
 		memcpy(line, x->main.head, sizeof(line));
 		err = script_parse(line, sizeof(line), &words);
 		if (!err)
-			err = exec_args_prepend(&x->args, words.interp, words.arg, name ? name : script);
+			err = exec_args_prepend(&x->args, words.interp, words.arg,
+						name ? name : script);
 		if (err)
 			break;
 		next = kmalloc(sizeof(line), GFP_KERNEL);
@@ -417,7 +418,8 @@ static long do_execveat(int dirfd, const char __user *upath, const u64 __user *a
 	return err;
 }
 
-SYSCALL_DEFINE3(execve, const char __user *, path, const u64 __user *, argv, const u64 __user *, envp)
+SYSCALL_DEFINE3(execve, const char __user *, path, const u64 __user *, argv, const u64 __user *,
+		envp)
 {
 	return do_execveat(AT_FDCWD, path, argv, envp, 0);
 }

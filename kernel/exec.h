@@ -26,13 +26,13 @@ struct arg_buffer {
 #define MAX_PREFIX (MAX_SCRIPT_DEPTH * 2 + 1)
 
 struct exec_args {
-	struct arg_buffer strings;	/* argv's, then envp's, each with its 0 */
-	struct arg_buffer offsets;	/* u64 each: where they start in strings */
-	unsigned int argc, envc;	/* of strings */
-	bool skip_argv0;		/* a script's interpreter took its place */
-	char *prefix[MAX_PREFIX];	/* in front of the rest of argv; kmalloc'ed */
+	struct arg_buffer strings; /* argv's, then envp's, each with its 0 */
+	struct arg_buffer offsets; /* u64 each: where they start in strings */
+	unsigned int argc, envc;   /* of strings */
+	bool skip_argv0;	   /* a script's interpreter took its place */
+	char *prefix[MAX_PREFIX];  /* in front of the rest of argv; kmalloc'ed */
 	unsigned int nr_prefix;
-	size_t limit;			/* bytes that strings and pointers may take */
+	size_t limit; /* bytes that strings and pointers may take */
 };
 
 void exec_args_init(struct exec_args *a);
@@ -79,12 +79,12 @@ int exec_read_headers(struct exec_image *image);
 void exec_image_free(struct exec_image *image);
 
 struct exec_program {
-	const char *filename;	   /* as in AT_EXECFN */
+	const char *filename; /* as in AT_EXECFN */
 	struct exec_image *main;
 	struct exec_image *interp; /* the dynamic loader, or NULL */
 	const struct exec_args *args;
-	const struct cred *cred;   /* after the exec */
-	bool secure;		   /* AT_SECURE */
+	const struct cred *cred; /* after the exec */
+	bool secure;		 /* AT_SECURE */
 	bool aslr;
 	/* The result. */
 	struct mm *mm;

@@ -157,7 +157,8 @@ static int map_bss(struct mm *mm, const struct elf64_phdr *ph, unsigned long fil
 	}
 	if (PAGE_ALIGN(end) <= page_end)
 		return 0;
-	ret = mm_mmap(mm, page_end, PAGE_ALIGN(end) - page_end, prot | (segment_prot(ph) & PROT_EXEC),
+	ret = mm_mmap(mm, page_end, PAGE_ALIGN(end) - page_end,
+		      prot | (segment_prot(ph) & PROT_EXEC),
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0);
 	return IS_ERR_VALUE((unsigned long)ret) ? (int)ret : 0;
 }
@@ -264,7 +265,7 @@ struct stack_layout {
 	unsigned long platform, random;
 	unsigned long sp;
 	u64 auxv[2 * MAX_AUXV];
-	unsigned int nr_auxv;				   /* words */
+	unsigned int nr_auxv; /* words */
 };
 
 static void add_aux(struct stack_layout *s, u64 type, u64 value)

@@ -7,25 +7,13 @@
  */
 #include <fs/internal.h>
 #include <kern/string.h>
+#include <kernel/files.h>
 #include <kernel/fork.h>
 #include <kernel/syscall.h>
 #include <mm/slab.h>
 
 #define WORD_BITS 64U
-#define FIRST_FDS 64U	    /* inside struct files */
 #define MAX_FDS (1U << 20) /* Linux's nr_open */
-
-struct files {
-	refcount_t refs;	   /* [A] */
-	spinlock_t lock;
-	unsigned int max;	   /* [l] slots; a multiple of WORD_BITS */
-	unsigned int next;	   /* [l] no free slot below it */
-	struct file **fd;	   /* [l] a reference each; NULL: free or reserved */
-	unsigned long *used;	   /* [l] bitmap: open or reserved */
-	unsigned long *cloexec;	   /* [l] bitmap */
-	struct file *first_fd[FIRST_FDS];
-	unsigned long first_used[FIRST_FDS / WORD_BITS], first_cloexec[FIRST_FDS / WORD_BITS];
-};
 
 static bool bit(const unsigned long *map, unsigned int n)
 {
@@ -180,36 +168,16 @@ void files_put(struct files *t)
 
 /* ---- lookup ---- */
 
-static inline struct file *slot(const struct files *t, int fd)
-{
-	return likely((unsigned int)fd < t->max) ? t->fd[fd] : NULL;
-}
-
 static struct file *get_locked(struct files *t, int fd)
 {
 	struct file *f;
 
 	spin_lock(&t->lock);
-	f = slot(t, fd);
+	f = files_slot(t, fd);
 	if (f)
 		file_get(f);
 	spin_unlock(&t->lock);
 	return f;
-}
-
-struct fd fd_borrow(int fd)
-{
-	struct files *t = current->files;
-	struct file *f;
-
-	if (likely(refcount_read(&t->refs) == 1)) {
-		f = slot(t, fd);
-		if (unlikely(f && (f->mode & FMODE_PATH)))
-			f = NULL;
-		return (struct fd){ f, false };
-	}
-	f = fd_get(fd);
-	return (struct fd){ f, f != NULL };
 }
 
 struct file *fd_get_path(int fd)
@@ -219,7 +187,7 @@ struct file *fd_get_path(int fd)
 
 	if (refcount_read(&t->refs) != 1)
 		return get_locked(t, fd);
-	f = slot(t, fd);
+	f = files_slot(t, fd);
 	if (f)
 		file_get(f);
 	return f;
@@ -342,7 +310,7 @@ int fd_install(struct file *f, int from, bool cloexec)
 /* Takes the file out of its slot: NULL when there was none. Lock held. */
 static struct file *take_locked(struct files *t, unsigned int fd)
 {
-	struct file *f = slot(t, (int)fd);
+	struct file *f = files_slot(t, (int)fd);
 
 	if (f)
 		release_locked(t, fd);
@@ -435,7 +403,7 @@ int fd_get_cloexec(int fd)
 	int ret = -EBADF;
 
 	spin_lock(&t->lock);
-	if (slot(t, fd))
+	if (files_slot(t, fd))
 		ret = bit(t->cloexec, (unsigned int)fd);
 	spin_unlock(&t->lock);
 	return ret;
@@ -447,7 +415,7 @@ int fd_set_cloexec(int fd, bool on)
 	int ret = -EBADF;
 
 	spin_lock(&t->lock);
-	if (slot(t, fd)) {
+	if (files_slot(t, fd)) {
 		put_bit(t->cloexec, (unsigned int)fd, on);
 		ret = 0;
 	}

@@ -35,6 +35,8 @@ struct fork_request {
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |             \
 	 CLONE_NEWPID | CLONE_NEWNET)
 
+#define STOP_SIGNALS (sigmask(SIGSTOP) | sigmask(SIGTSTP) | sigmask(SIGTTIN) | sigmask(SIGTTOU))
+
 static struct kmem_cache *task_cache, *process_cache;
 
 /* ---- references ---- */
@@ -242,7 +244,16 @@ static void link_process(struct process *p, const struct fork_request *req)
 	list_add_tail(&p->node, &all_processes);
 }
 
-/* 0 or -errno; a thread of a process that dies, execs or stops does not come into being. */
+/* A stop signal came while the child was made. If a group got it, the child should stop as well. siglock held. */
+static bool stop_is_coming(const struct task *t)
+{
+	return t->stop_pending || ((t->pending.mask | t->process->pending.mask) & STOP_SIGNALS);
+}
+
+/*
+ * 0 or -errno. No child while the caller is being killed or stopped (so group signals reach parent and
+ * child alike); no thread while any signal waits.
+ */
 static int publish(struct task *child, const struct fork_request *req)
 {
 	struct process *p = child->process;
@@ -254,7 +265,7 @@ static int publish(struct task *child, const struct fork_request *req)
 	flags = spin_lock_irqsave(&current->process->siglock);
 	if (fatal_signal_pending(current))
 		err = -EINTR;
-	else if (thread && signal_pending(current))
+	else if (thread ? signal_pending(current) : stop_is_coming(current))
 		err = -ERESTARTNOINTR;
 	spin_unlock_irqrestore(&current->process->siglock, flags);
 	tid = err ? err : pid_alloc();
@@ -278,7 +289,7 @@ static struct task *copy_process(const struct fork_request *req)
 	struct task *child;
 	int err;
 
-	/* What is pending comes first, so that a signal to a group never misses a child in the making. */
+	/* What is pending comes first: a child shall not escape a signal that its group got before. */
 	if (signal_pending(current))
 		return ERR_PTR(-ERESTARTNOINTR);
 	child = task_alloc(current);

@@ -4,9 +4,8 @@
  * kernel only to sleep until the word changes and to wake sleepers.
  *
  * A waiter joins its bucket's list first and reads the word afterwards; a waker has changed the word before
- * it looks at the list. So one of them sees the other, and no user memory is touched with a lock held.
- * queued is set by a full barrier between the two steps of the waiter; taking the bucket's lock is
- * the waker's barrier. A waiter looks at queued under the lock, so that who wakes it is done with it.
+ * it looks at the list. Whichever takes the bucket's lock second sees what the other did, and no user memory
+ * is touched with a lock held. A waiter looks at queued under the lock, so that who wakes it is done with it.
  *
  * The key is (mm, address) for private memory and (mapping, offset) for shared, whatever the
  * FUTEX_PRIVATE_FLAG says about memory that is private: the flag only saves the lookup.
@@ -38,10 +37,10 @@ struct futex_waiter {
 	struct futex_key key;	     /* [bucket->lock] */
 	struct task *task;
 	u32 bitset;
-	bool queued;		     /* [bucket->lock] */
+	bool queued; /* [bucket->lock] */
 	bool timed_out;
 	struct timer timer;
-	struct file *file;	     /* keeps a shared key's mapping */
+	struct file *file; /* keeps a shared key's mapping */
 };
 
 static struct futex_bucket buckets[NR_BUCKETS];
@@ -190,7 +189,7 @@ static void enqueue(struct futex_waiter *w)
 	spin_lock(&b->lock);
 	w->bucket = b;
 	list_add_tail(&w->node, &b->waiters);
-	__atomic_store_n(&w->queued, true, __ATOMIC_SEQ_CST);
+	w->queued = true;
 	spin_unlock(&b->lock);
 }
 

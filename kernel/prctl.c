@@ -123,7 +123,8 @@ SYSCALL_DEFINE5(prctl, int, option, unsigned long, arg2, unsigned long, arg3, un
 	case PR_GET_NAME:
 		return copy_to_user((void __user *)arg2, self->comm, COMM_LEN) ? -EFAULT : 0;
 	case PR_CAPBSET_READ:
-		return arg2 > CAP_LAST_CAP ? -EINVAL : (long)((self->cred.cap_bounding >> arg2) & 1);
+		return arg2 > CAP_LAST_CAP ? -EINVAL
+					   : (long)((self->cred.cap_bounding >> arg2) & 1);
 	case PR_CAPBSET_DROP:
 		return drop_bounding(arg2);
 	case PR_GET_SECUREBITS:

@@ -3,10 +3,33 @@
  * Resource limits: getrlimit(), setrlimit(), prlimit64(). What a limit means is told where it is enforced.
  */
 #include <arch/uaccess.h>
+#include <kernel/rlimit.h>
+#include <kernel/signal.h>
 #include <kernel/syscall.h>
-#include <kernel/task.h>
 
 #define NR_OPEN_MAX (1UL << 20) /* Linux's fs.nr_open */
+
+void rlimit_cpu_tick(struct process *p)
+{
+	struct rlimit *limit = &p->rlimits[RLIMIT_CPU];
+	u64 ut, st, seconds;
+	int sig = 0;
+
+	if (likely(READ_ONCE(limit->rlim_cur) == RLIM_INFINITY))
+		return;
+	spin_lock(&p->siglock);
+	process_cputime(p, &ut, &st);
+	seconds = (ut + st) / NSEC_PER_SEC;
+	if (seconds >= limit->rlim_max) {
+		sig = SIGKILL;
+	} else if (seconds >= limit->rlim_cur) {
+		sig = SIGXCPU;
+		limit->rlim_cur = seconds + 1;
+	}
+	spin_unlock(&p->siglock);
+	if (sig)
+		(void)send_signal_process(p, sig, NULL);
+}
 
 /* Reads the old limit and sets the new one, either may be NULL. 0, -EINVAL, -EPERM. */
 static int do_prlimit(struct process *p, unsigned int which, const struct rlimit *new,
@@ -16,17 +39,20 @@ static int do_prlimit(struct process *p, unsigned int which, const struct rlimit
 	irqflags_t flags;
 	int ret = 0;
 
-	if (new && new->rlim_cur > new->rlim_max)
+	if (new &&new->rlim_cur > new->rlim_max)
 		return -EINVAL;
-	if (new && which == RLIMIT_NOFILE && new->rlim_max > NR_OPEN_MAX)
+	if (new &&which == RLIMIT_NOFILE &&new->rlim_max > NR_OPEN_MAX)
 		return -EPERM;
 	flags = spin_lock_irqsave(&p->siglock);
 	if (old)
 		*old = *limit;
-	if (new && new->rlim_max > limit->rlim_max && !capable(CAP_SYS_RESOURCE))
+	if (new &&new->rlim_max > limit->rlim_max && !capable(CAP_SYS_RESOURCE))
 		ret = -EPERM;
 	else if (new)
 		*limit = *new;
+	/* Linux: no time at all would leave none for the signal. */
+	if (!ret && which == RLIMIT_CPU && !limit->rlim_cur)
+		limit->rlim_cur = 1;
 	spin_unlock_irqrestore(&p->siglock, flags);
 	return ret;
 }

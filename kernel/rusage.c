@@ -89,8 +89,8 @@ void rusage_add_child(struct process *parent, struct process *child)
 	parent->cmaj_flt += child->maj_flt + t->maj_flt + child->cmaj_flt;
 	parent->cnvcsw += child->nvcsw + t->nvcsw + child->cnvcsw;
 	parent->cnivcsw += child->nivcsw + t->nivcsw + child->cnivcsw;
-	parent->cmaxrss_pages = max(parent->cmaxrss_pages,
-				    max(child->maxrss_pages, child->cmaxrss_pages));
+	parent->cmaxrss_pages =
+		max(parent->cmaxrss_pages, max(child->maxrss_pages, child->cmaxrss_pages));
 }
 
 static void rusage_children(struct process *p, struct rusage *ru)

@@ -20,6 +20,7 @@
 #include <arch/uaccess.h>
 #include <kern/assert.h>
 #include <kern/park.h>
+#include <kernel/rlimit.h>
 #include <kernel/signal.h>
 #include <kernel/task.h>
 #include <kernel/timer.h>
@@ -28,19 +29,19 @@
 #define NO_TICK (~0ULL)
 
 struct run_queue {
-	spinlock_t lock;	   /* irqsave */
-	struct list_head ready;	   /* [lock] runnable, slice left */
-	struct list_head expired;  /* [lock] runnable, new slice */
-	unsigned int nr_queued;	   /* [lock] on both */
-	struct task *curr;	   /* [lock] running */
-	struct task *idle;	   /* [I] */
-	struct task *prev;	   /* [lock] whom the switch in progress leaves */
-	struct mm *loaded_mm;	   /* own CPU: what the MMU uses; NULL is the kernel's */
-	struct mm *stale_mm;	   /* [lock] to be put after the switch in progress */
-	u64 clock_ns;		   /* [lock] at the last switch or tick */
-	u64 tick_ns;		   /* own CPU: when sched_tick() is due */
-	u64 idle_ns;		   /* [lock] */
-	u64 nr_switches;	   /* [lock] */
+	spinlock_t lock;	  /* irqsave */
+	struct list_head ready;	  /* [lock] runnable, slice left */
+	struct list_head expired; /* [lock] runnable, new slice */
+	unsigned int nr_queued;	  /* [lock] on both */
+	struct task *curr;	  /* [lock] running */
+	struct task *idle;	  /* [I] */
+	struct task *prev;	  /* [lock] whom the switch in progress leaves */
+	struct mm *loaded_mm;	  /* own CPU: what the MMU uses; NULL is the kernel's */
+	struct mm *stale_mm;	  /* [lock] to be put after the switch in progress */
+	u64 clock_ns;		  /* [lock] at the last switch or tick */
+	u64 tick_ns;		  /* own CPU: when sched_tick() is due */
+	u64 idle_ns;		  /* [lock] */
+	u64 nr_switches;	  /* [lock] */
 } __aligned(64);
 
 static struct run_queue run_queues[MAX_CPUS];
@@ -389,6 +390,8 @@ void sched_tick(bool from_user)
 		}
 	}
 	spin_unlock(&rq->lock);
+	if (t != rq->idle)
+		rlimit_cpu_tick(t->process);
 }
 
 u64 sched_next_tick(void)

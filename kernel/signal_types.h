@@ -23,11 +23,11 @@ struct sigqueue {
  * the slot, so that the usual signal needs no memory.
  */
 struct sigpending {
-	u64 mask;		 /* [S] bit n-1: signal n is pending */
-	struct list_head queue;	 /* [S] struct sigqueue, in arrival order */
-	unsigned int nr_queued;	 /* [S] */
-	bool slot_used;		 /* [S] */
-	struct sigqueue slot;	 /* [S] */
+	u64 mask;		/* [S] bit n-1: signal n is pending */
+	struct list_head queue; /* [S] struct sigqueue, in arrival order */
+	unsigned int nr_queued; /* [S] */
+	bool slot_used;		/* [S] */
+	struct sigqueue slot;	/* [S] */
 };
 
 /* What restart_syscall() calls again. */

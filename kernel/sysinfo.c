@@ -25,6 +25,7 @@ SYSCALL_DEFINE1(sysinfo, struct sysinfo __user *, uinfo)
 {
 	struct sysinfo info = {
 		.uptime = (s64)(clock_ns() / NSEC_PER_SEC),
+		.loads = { loadavg_read(0), loadavg_read(1), loadavg_read(2) },
 		.totalram = totalram_pages() * PAGE_SIZE,
 		.freeram = nr_free_pages() * PAGE_SIZE,
 		.sharedram = stat_read(NR_SHMEM) * PAGE_SIZE,

@@ -226,6 +226,8 @@ void process_cputime(struct process *p, u64 *utime_ns, u64 *stime_ns);
 u64 sched_online_cpus(void);
 /* Runnable and running tasks, the idle ones not counted; tasks in uninterruptible sleep not either. */
 unsigned int sched_nr_running(void);
+/* The load average of 1, 5 and 15 minutes (i: 0 to 2), with 16 fraction bits. fs/procfs/loadavg.c. */
+u64 loadavg_read(unsigned int i);
 /* Nanoseconds that a CPU has spent idle; switches since boot: /proc/stat and /proc/uptime. */
 u64 sched_idle_ns(unsigned int cpu);
 u64 sched_nr_switches(void);

@@ -29,9 +29,9 @@ void timer_reprogram(void);
 
 /* setitimer's state, one a kind. */
 struct itimer_state {
-	struct timer timer;  /* ITIMER_REAL */
+	struct timer timer; /* ITIMER_REAL */
 	u64 interval_ns;
-	u64 value_ns;	     /* VIRTUAL, PROF: CPU time at which it fires; 0 is off */
+	u64 value_ns; /* VIRTUAL, PROF: CPU time at which it fires; 0 is off */
 };
 
 /* ---- itimer.c ---- */

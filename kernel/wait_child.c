@@ -16,11 +16,11 @@ struct wait_request {
 	unsigned int options; /* W* */
 	bool want_rusage;
 	/* The answer. */
-	int pid, code, status;	 /* code: CLD_* */
-	int wstatus;		 /* the same as wait4() writes it */
+	int pid, code, status; /* code: CLD_* */
+	int wstatus;	       /* the same as wait4() writes it */
 	u32 uid;
 	struct rusage ru;
-	struct task *dead;	 /* the leader of a collected zombie, to be put */
+	struct task *dead; /* the leader of a collected zombie, to be put */
 };
 
 static bool eligible(const struct wait_request *rq, const struct process *p)
@@ -49,7 +49,10 @@ static void report_zombie(struct wait_request *rq, struct process *p)
 {
 	int sig = p->exit_code & 0x7f;
 
-	fill(rq, p, !sig ? CLD_EXITED : p->exit_code & WSTATUS_CORE ? CLD_DUMPED : CLD_KILLED,
+	fill(rq, p,
+	     !sig			   ? CLD_EXITED
+	     : p->exit_code & WSTATUS_CORE ? CLD_DUMPED
+					   : CLD_KILLED,
 	     sig ? sig : (p->exit_code >> 8) & 0xff, p->exit_code);
 	if (rq->options & WNOWAIT)
 		return;

@@ -52,16 +52,19 @@ static struct xa_node *node_alloc(void)
 	return kmem_cache_alloc(xa_node_cache, GFP_KERNEL | __GFP_ZERO);
 }
 
-/* The leaf for index, or NULL when there is a node missing on the way. */
-static struct xa_node *find_leaf(const struct xarray *xa, unsigned long index)
+/* The leaf for index, or NULL when there is a node missing on the way. On the path of every cached read and fault. */
+static inline struct xa_node *find_leaf(const struct xarray *xa, unsigned long index)
 {
 	struct xa_node *node = xa->root;
-	unsigned int level = xa->height;
+	unsigned int shift;
 
-	if (unlikely(!node || !in_reach(level, index)))
+	if (unlikely(!node))
 		return NULL;
-	while (--level && node)
-		node = node->slots[slot_of(index, level)];
+	shift = xa->height * XA_BITS - XA_BITS;
+	if (unlikely(index >> shift >= XA_SLOTS))
+		return NULL;
+	for (; shift && node; shift -= XA_BITS)
+		node = node->slots[(index >> shift) & (XA_SLOTS - 1)];
 	return node;
 }
 

@@ -19,11 +19,12 @@ static int heap_grow(struct mm *mm, unsigned long start, unsigned long end)
 {
 	unsigned long pages = (end - start) >> PAGE_SHIFT, flags = HEAP_FLAGS | mm->def_flags;
 	struct vma_desc d = { start, end, flags, NULL, NULL, start >> PAGE_SHIFT };
-	struct vma *vma, *next = vma_find(mm, start);
+	struct vma_neighbours nb = vma_neighbours(mm, start);
+	struct vma *vma;
 	int err;
 
 	/* One page stays free below the next vma, and a stack keeps its guard gap. */
-	if (end > TASK_SIZE || (next && end + PAGE_SIZE > vma_start_gap(next)))
+	if (end > TASK_SIZE || (nb.next && end + PAGE_SIZE > vma_start_gap(nb.next)))
 		return -ENOMEM;
 	if ((flags & VM_LOCKED) && !may_lock_pages(mm, pages))
 		return -EAGAIN;
@@ -32,13 +33,13 @@ static int heap_grow(struct mm *mm, unsigned long start, unsigned long end)
 	err = vm_commit_charge(pages);
 	if (err)
 		return err;
-	if (!vma_merge_new(mm, &d)) {
+	if (!vma_merge_new(mm, &d, &nb)) {
 		vma = vma_alloc(mm, &d);
 		if (!vma) {
 			vm_commit_uncharge(pages);
 			return -ENOMEM;
 		}
-		vma_link(mm, vma);
+		vma_link(mm, vma, &nb);
 	}
 	vm_stat_account(mm, flags, (long)pages);
 	return 0;

@@ -14,10 +14,29 @@ void folio_free(struct folio *folio)
 	free_pages(&folio->page, folio->order);
 }
 
+/* Folios that leave the LRU under one hold of its lock. */
+#define PUT_BATCH 32
+
 void folios_put(struct folio **folios, unsigned int n)
 {
-	for (unsigned int i = 0; i < n; i++)
-		folio_put(folios[i]);
+	struct folio *dead[PUT_BATCH];
+	unsigned int nr = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		if (!atomic_dec_and_test(&folios[i]->refcount))
+			continue;
+		ASSERT(atomic_read(&folios[i]->mapcount) == 0);
+		dead[nr++] = folios[i];
+		if (nr == PUT_BATCH) {
+			lru_del_batch(dead, nr);
+			free_folios(dead, nr);
+			nr = 0;
+		}
+	}
+	if (nr) {
+		lru_del_batch(dead, nr);
+		free_folios(dead, nr);
+	}
 }
 
 /*

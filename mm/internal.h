@@ -34,20 +34,28 @@ struct vma_desc {
 	unsigned long pgoff;
 };
 
+/* The vmas around a free address range; NULL where there is none. */
+struct vma_neighbours {
+	struct vma *prev, *next;
+};
+
+/* Those around addr, which no vma contains (one that does is next). */
+struct vma_neighbours vma_neighbours(struct mm *mm, unsigned long addr);
+
 void vma_cache_init(void);
 /* Not yet in the index; takes its own file reference. NULL when out of memory. */
 struct vma *vma_alloc(struct mm *mm, const struct vma_desc *d);
 /* Drops the file reference and frees; the vma is in no index and no mapping. */
 void vma_free(struct vma *vma);
-/* Puts the vma into the index and into its mapping's list. */
-void vma_link(struct mm *mm, struct vma *vma);
+/* Puts the vma into the index, between its neighbours, and into its mapping's list. */
+void vma_link(struct mm *mm, struct vma *vma, const struct vma_neighbours *nb);
 /* Takes the vma off its mapping's list, so that truncate no longer finds it. */
 void vma_unlink_mapping(struct vma *vma);
 /*
  * Grows a neighbour (or joins two) over d's range, which must be free. Returns the vma that now
  * covers it, or NULL when neither neighbour fits. Never fails otherwise.
  */
-struct vma *vma_merge_new(struct mm *mm, const struct vma_desc *d);
+struct vma *vma_merge_new(struct mm *mm, const struct vma_desc *d, const struct vma_neighbours *nb);
 /* Cuts vma at addr: vma keeps the lower part, the upper part is returned. ERR_PTR(-ENOMEM). */
 struct vma *vma_split(struct mm *mm, struct vma *vma, unsigned long addr);
 /*
@@ -77,9 +85,6 @@ static inline unsigned long vma_index(const struct vma *vma, unsigned long addr)
 {
 	return vma->pgoff + ((addr - vma->start) >> PAGE_SHIFT);
 }
-
-/* The last vma that ends at or below addr, or NULL. */
-struct vma *vma_below(struct mm *mm, unsigned long addr);
 
 /* mm.c: an mm with page tables and nothing else. NULL when out of memory. */
 struct mm *mm_alloc(void);
@@ -203,6 +208,8 @@ void lru_init(void);
 void lru_add(struct folio *folio);
 /* Takes it off its list. PG_lru must be set. */
 void lru_del(struct folio *folio);
+/* The same for those of n folios that are on a list. */
+void lru_del_batch(struct folio **folios, unsigned int n);
 
 /* ---- validate.c ---- */
 

@@ -56,14 +56,26 @@ void lru_add(struct folio *folio)
 	stat_add(lru_stat(list), (long)folio_nr_pages(folio));
 }
 
-void lru_del(struct folio *folio)
+/* lru_lock held. */
+static inline void del_locked(struct folio *folio)
 {
-	enum lru_list list;
-
-	spin_lock(&lru.lock);
-	list = folio_lru_list(folio->flags);
+	stat_add(lru_stat(folio_lru_list(folio->flags)), -(long)folio_nr_pages(folio));
 	folio_clear(folio, PG_lru);
 	list_del(&folio->lru);
+}
+
+void lru_del(struct folio *folio)
+{
+	spin_lock(&lru.lock);
+	del_locked(folio);
 	spin_unlock(&lru.lock);
-	stat_add(lru_stat(list), -(long)folio_nr_pages(folio));
+}
+
+void lru_del_batch(struct folio **folios, unsigned int n)
+{
+	spin_lock(&lru.lock);
+	for (unsigned int i = 0; i < n; i++)
+		if (folio_test(folios[i], PG_lru))
+			del_locked(folios[i]);
+	spin_unlock(&lru.lock);
 }

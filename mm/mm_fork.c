@@ -83,7 +83,7 @@ static int copy_vma_to_child(struct mm *mm, struct mm *old, struct vma *vma, boo
 			vm_commit_uncharge(vma_pages(vma));
 		return -ENOMEM;
 	}
-	vma_link(mm, new);
+	vma_link(mm, new, &(struct vma_neighbours){ mm->top_vma, NULL });
 	vm_stat_account(mm, d.flags, (long)vma_pages(vma));
 	if (!vma->has_anon || (vma->flags & VM_WIPEONFORK))
 		return 0;

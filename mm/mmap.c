@@ -191,6 +191,7 @@ static unsigned long count_mapped(struct mm *mm, unsigned long start, unsigned l
 static int map_region(struct mm *mm, struct map_request *rq)
 {
 	unsigned long pages = rq->len >> PAGE_SHIFT, end = rq->addr + rq->len, charged = 0;
+	struct vma_neighbours nb = vma_neighbours(mm, rq->addr);
 	struct vma_desc d = { .start = rq->addr, .end = end };
 	struct vma *vma;
 	int err;
@@ -198,9 +199,12 @@ static int map_region(struct mm *mm, struct map_request *rq)
 	if (!may_expand_vm(mm, rq->vm_flags, pages) &&
 	    !may_expand_vm(mm, rq->vm_flags, pages - count_mapped(mm, rq->addr, end)))
 		return -ENOMEM;
-	err = munmap_locked(mm, rq->addr, end);
-	if (err)
-		return err;
+	if (nb.next && nb.next->start < end) {
+		err = munmap_locked(mm, rq->addr, end);
+		if (err)
+			return err;
+		nb = vma_neighbours(mm, rq->addr);
+	}
 	if (vm_is_accountable(rq->vm_flags)) {
 		err = vm_commit_charge(pages);
 		if (err)
@@ -212,13 +216,13 @@ static int map_region(struct mm *mm, struct map_request *rq)
 	d.file = rq->mapping ? rq->file : NULL;
 	d.mapping = rq->mapping;
 	d.pgoff = rq->pgoff;
-	if (!vma_merge_new(mm, &d)) {
+	if (!vma_merge_new(mm, &d, &nb)) {
 		vma = vma_alloc(mm, &d);
 		if (!vma) {
 			vm_commit_uncharge(charged);
 			return -ENOMEM;
 		}
-		vma_link(mm, vma);
+		vma_link(mm, vma, &nb);
 	}
 	vm_stat_account(mm, rq->vm_flags, (long)pages);
 	return 0;

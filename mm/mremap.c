@@ -132,17 +132,18 @@ static struct vma *copy_vma(struct mm *mm, struct vma *vma, const struct remap_r
 {
 	struct vma_desc d = { rq->new_addr,  rq->new_addr + rq->new_len, vma->flags,
 			      vma->file,     vma->mapping,		 vma_index(vma, rq->addr) };
+	struct vma_neighbours nb = vma_neighbours(mm, rq->new_addr);
 	bool has_anon = vma->has_anon;
 	struct vma *new;
 
 	if (vma_is_anonymous(vma) && !has_anon)
 		d.pgoff = rq->new_addr >> PAGE_SHIFT;
-	new = vma_merge_new(mm, &d);
+	new = vma_merge_new(mm, &d, &nb);
 	if (!new) {
 		new = vma_alloc(mm, &d);
 		if (!new)
 			return NULL;
-		vma_link(mm, new);
+		vma_link(mm, new, &nb);
 	}
 	if (has_anon)
 		new->has_anon = true;
@@ -191,13 +192,13 @@ static long move_vma(struct mm *mm, struct vma *vma, const struct remap_request 
 		charged = pages;
 	}
 	if (alloc_new_tables(mm, rq->addr, rq->new_addr, rq->old_len) || !copy_vma(mm, vma, rq)) {
-		struct vma *prev = vma_below(mm, rq->new_addr);
-		struct vma *next = vma_find(mm, rq->new_addr);
+		struct vma_neighbours nb = vma_neighbours(mm, rq->new_addr);
 		struct unmap_batch b;
 
 		unmap_batch_init(&b, mm);
-		unmap_free_tables(&b, rq->new_addr, rq->new_addr + rq->new_len, prev ? prev->end : 0,
-				  next ? next->start : TABLES_CEILING);
+		unmap_free_tables(&b, rq->new_addr, rq->new_addr + rq->new_len,
+				  nb.prev ? nb.prev->end : 0,
+				  nb.next ? nb.next->start : TABLES_CEILING);
 		unmap_batch_finish(&b);
 		vm_commit_uncharge(charged);
 		return -ENOMEM;
@@ -271,7 +272,7 @@ static long grow_in_place(struct mm *mm, struct vma *vma, const struct remap_req
 	if ((vma->flags & VM_ACCOUNT) && vm_commit_charge(pages))
 		return -ENOMEM;
 	/* d continues vma, so this always merges, with the next one too where that fits. */
-	vma_merge_new(mm, &d);
+	vma_merge_new(mm, &d, &(struct vma_neighbours){ vma, vma_next(vma) });
 	vm_stat_account(mm, d.flags, (long)pages);
 	return (long)rq->addr;
 }

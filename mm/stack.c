@@ -48,13 +48,14 @@ int mm_setup_stack(struct mm *mm, unsigned long top, unsigned long size, unsigne
 	unsigned long flags = VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC |
 			      VM_GROWSDOWN | VM_ACCOUNT | (prot & PROT_EXEC ? VM_EXEC : 0);
 	struct vma_desc d = { top - size, top, flags, NULL, NULL, (top - size) >> PAGE_SHIFT };
+	struct vma_neighbours nb;
 	struct vma *vma;
 	int err = 0;
 
 	if (mmap_write_lock_killable(mm))
 		return -EINTR;
-	vma = vma_lookup(mm, top - 1);
-	if (vma || !may_expand_vm(mm, flags, size >> PAGE_SHIFT) ||
+	nb = vma_neighbours(mm, d.start);
+	if ((nb.next && nb.next->start < top) || !may_expand_vm(mm, flags, size >> PAGE_SHIFT) ||
 	    vm_commit_charge(size >> PAGE_SHIFT)) {
 		err = -ENOMEM;
 		goto out;
@@ -65,7 +66,7 @@ int mm_setup_stack(struct mm *mm, unsigned long top, unsigned long size, unsigne
 		err = -ENOMEM;
 		goto out;
 	}
-	vma_link(mm, vma);
+	vma_link(mm, vma, &nb);
 	vm_stat_account(mm, flags, (long)(size >> PAGE_SHIFT));
 	validate_mm(mm);
 out:

@@ -5,8 +5,6 @@
 #include <mm/page_alloc.h>
 #include <mm/stats.h>
 
-struct cpu_stats cpu_stats[MAX_CPUS];
-
 static const char *const stat_names[NR_STATS] = {
 #define STAT(id, name, text) [id] = name,
 #include <mm/stats.def>
@@ -22,7 +20,7 @@ unsigned long stat_read(enum stat_item i)
 	if (i == PGFREE)
 		return pages_ever_freed();
 	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
-		sum += __atomic_load_n(&cpu_stats[cpu].v[i], __ATOMIC_RELAXED);
+		sum += cpu_stat_read(cpu, i);
 	/* A gauge goes up on one CPU and down on another: read in between, the sum may dip below zero. */
 	return sum > 0 ? (unsigned long)sum : 0;
 }

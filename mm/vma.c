@@ -101,12 +101,12 @@ static void mapping_del_vma(struct vma *vma)
 		vma->mapping->nr_writable--;
 }
 
-void vma_link(struct mm *mm, struct vma *vma)
+void vma_link(struct mm *mm, struct vma *vma, const struct vma_neighbours *nb)
 {
 	mapping_lock(vma->mapping);
 	mapping_add_vma(vma);
 	mapping_unlock(vma->mapping);
-	vma_insert(mm, vma);
+	vma_insert(mm, vma, nb->prev, nb->next);
 }
 
 void vma_unlink_mapping(struct vma *vma)
@@ -161,20 +161,16 @@ static void absorb(struct mm *mm, struct vma *into, struct vma *gone)
 	vma_erase(mm, gone);
 }
 
-struct vma *vma_below(struct mm *mm, unsigned long addr)
+struct vma_neighbours vma_neighbours(struct mm *mm, unsigned long addr)
 {
 	struct vma *next = vma_find(mm, addr);
-	struct rb_node *last;
 
-	if (next)
-		return vma_prev(next);
-	last = rb_last(&mm->vmas);
-	return last ? rb_entry(last, struct vma, rb) : NULL;
+	return (struct vma_neighbours){ next ? vma_prev(next) : mm->top_vma, next };
 }
 
-struct vma *vma_merge_new(struct mm *mm, const struct vma_desc *d)
+struct vma *vma_merge_new(struct mm *mm, const struct vma_desc *d, const struct vma_neighbours *nb)
 {
-	struct vma *next = vma_find(mm, d->start), *prev = vma_below(mm, d->start);
+	struct vma *prev = nb->prev, *next = nb->next;
 	bool append = can_append(prev, d), prepend = can_prepend(next, d);
 	struct vma *gone = NULL;
 
@@ -204,7 +200,7 @@ struct vma *vma_split(struct mm *mm, struct vma *vma, unsigned long addr)
 {
 	struct vma_desc upper = { addr,	     vma->end,	   vma->flags, vma->file,
 				  vma->mapping, vma_index(vma, addr) };
-	struct vma *new;
+	struct vma *new, *next;
 
 	ASSERT(vma->start < addr && addr < vma->end);
 	new = vma_alloc(mm, &upper);
@@ -212,10 +208,11 @@ struct vma *vma_split(struct mm *mm, struct vma *vma, unsigned long addr)
 		return ERR_PTR(-ENOMEM);
 	new->has_anon = vma->has_anon;
 	stat_inc(VMA_SPLIT);
+	next = vma_next(vma);
 	mapping_lock(vma->mapping);
 	set_range(mm, vma, vma->start, addr);
 	mapping_add_vma(new);
-	vma_insert(mm, new);
+	vma_insert(mm, new, vma, next);
 	mapping_unlock(vma->mapping);
 	return new;
 }

@@ -102,30 +102,37 @@ struct vma *vma_first(struct mm *mm)
 	return node_vma_or_null(rb_first(&mm->vmas));
 }
 
-void vma_insert(struct mm *mm, struct vma *vma)
+/*
+ * In a search tree the place between two neighbours is the missing right child of the lower or the missing
+ * left child of the upper one: no descent.
+ */
+void vma_insert(struct mm *mm, struct vma *vma, struct vma *prev, struct vma *next)
 {
 	struct rb_node **link = &mm->vmas.node, *parent = NULL;
-	struct vma *prev = NULL, *next = NULL;
 
 	mmap_assert_write_locked(mm);
-	while (*link) {
-		struct vma *at = node_vma(*link);
-
-		parent = *link;
-		if (vma->start < at->start) {
-			next = at;
-			link = &parent->left;
-		} else {
-			prev = at;
-			link = &parent->right;
-		}
+	ASSERT(!prev || (prev->end <= vma->start && vma_next(prev) == next));
+	ASSERT(!next || (vma->end <= next->start && vma_prev(next) == prev));
+	if (prev && !prev->rb.right) {
+		parent = &prev->rb;
+		link = &parent->right;
+	} else if (next) {
+		parent = &next->rb;
+		link = &parent->left;
 	}
-	ASSERT(!prev || prev->end <= vma->start);
-	ASSERT(!next || vma->end <= next->start);
 	vma->gap = gap_below(prev, vma);
 	vma->max_gap = vma->gap;
+	/*
+	 * next's gap changes only when the tree is whole again: a rotation that recomputed next on the way
+	 * would let the walk from there stop before next's ancestors know.
+	 */
 	rb_insert(&mm->vmas, &vma->rb, parent, link, update_max_gap);
-	refresh_gap(vma, next);
+	if (next) {
+		next->gap = gap_below(vma, next);
+		rb_propagate(&next->rb, update_max_gap);
+	} else {
+		mm->top_vma = vma;
+	}
 	mm->map_count++;
 }
 
@@ -136,6 +143,8 @@ void vma_erase(struct mm *mm, struct vma *vma)
 	mmap_assert_write_locked(mm);
 	if (mm->last_vma == vma)
 		mm->last_vma = NULL;
+	if (!next)
+		mm->top_vma = prev;
 	rb_erase(&mm->vmas, &vma->rb, update_max_gap);
 	refresh_gap(prev, next);
 	mm->map_count--;
@@ -205,8 +214,7 @@ unsigned long vma_gap(struct mm *mm, unsigned long len, unsigned long low, unsig
 		      bool bottom_up)
 {
 	const struct gap_request rq = { len, max(low, PAGE_SIZE), high };
-	struct vma *last = node_vma_or_null(rb_last(&mm->vmas));
-	unsigned long above = max(last ? last->end : 0, rq.low), found;
+	unsigned long above = max(mm->top_vma ? mm->top_vma->end : 0, rq.low), found;
 	bool fits_above = above < high && high - above >= len;
 
 	if (high < len || high - len < rq.low)

@@ -3,7 +3,7 @@
 """The same benchmark program on Faultline and on the distribution's Linux, in the same QEMU, counted in guest
 instructions: one table with ratios.
 
-The program prints "case NAME MEDIAN MEAN" for each case; other lines are ignored.
+The program prints "case NAME median M mean M n COUNT" for each case; other lines are ignored.
 """
 
 import argparse
@@ -25,8 +25,8 @@ def measure(kernel, args):
     cases = {}
     for line in done.stdout.splitlines():
         words = line.split()
-        if len(words) >= 4 and words[0] == "case":
-            cases[words[1]] = (float(words[2]), float(words[3]))
+        if words[:1] == ["case"] and words[2:5:2] == ["median", "mean"]:
+            cases[words[1]] = (float(words[3]), float(words[5]))
     return cases
 
 

@@ -37,6 +37,11 @@ void loadavg_init(void)
 	timer_set(&sample_timer, clock_ns() + INTERVAL_NS);
 }
 
+u64 loadavg_read(unsigned int i)
+{
+	return (u64)READ_ONCE(averages[i]) << (16 - SHIFT);
+}
+
 static unsigned int count_tasks(void)
 {
 	unsigned int n = 0;

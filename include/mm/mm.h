@@ -78,6 +78,7 @@ struct mm {
 	struct rwsem mmap_lock;
 	struct rb_root vmas;	   /* [W] the index: vma_tree.c */
 	struct vma *last_vma;	   /* [A] hint: what the latest lookup found */
+	struct vma *top_vma;	   /* [W] the highest, or NULL */
 	struct pgtable pgt;
 	struct tlb_context tlb;
 	atomic_t users;		   /* [A] tasks that run in it (and /proc readers) */
@@ -159,7 +160,8 @@ static inline void mmap_assert_write_locked(const struct mm *mm)
 
 /* The first vma with end > addr, or NULL. */
 struct vma *vma_find(struct mm *mm, unsigned long addr);
-void vma_insert(struct mm *mm, struct vma *vma);
+/* prev and next are the vmas around it, which the caller has found already; NULL at the edges. */
+void vma_insert(struct mm *mm, struct vma *vma, struct vma *prev, struct vma *next);
 void vma_erase(struct mm *mm, struct vma *vma);
 struct vma *vma_next(const struct vma *vma);
 struct vma *vma_prev(const struct vma *vma);

@@ -15,19 +15,15 @@ enum stat_item {
 	NR_STATS,
 };
 
-struct cpu_stats {
-	long v[NR_STATS];
-} __aligned(64);
+_Static_assert(NR_STATS <= CPU_NR_STATS, "more counters than struct cpu has room for");
 
-extern struct cpu_stats cpu_stats[MAX_CPUS];
-
-/* One add to this CPU's own counter: a task that migrates in between still hits some CPU's. */
-static inline void stat_add(enum stat_item i, long n)
+/* This CPU's own part: no lock, no shared cache line. Any context. */
+static __always_inline void stat_add(enum stat_item i, long n)
 {
-	__atomic_fetch_add(&cpu_stats[cpu_id()].v[i], n, __ATOMIC_RELAXED);
+	cpu_stat_add(i, n);
 }
 
-static inline void stat_inc(enum stat_item i)
+static __always_inline void stat_inc(enum stat_item i)
 {
 	stat_add(i, 1);
 }

@@ -30,13 +30,13 @@ static inline bool spin_trylock(spinlock_t *l)
 static inline void spin_lock(spinlock_t *l)
 {
 	while (unlikely(!spin_trylock(l)))
-		while (READ_ONCE(l->locked))
+		while (__atomic_load_n(&l->locked, __ATOMIC_RELAXED))
 			cpu_relax();
 }
 
 static inline void spin_unlock(spinlock_t *l)
 {
-	ASSERT(READ_ONCE(l->locked));
+	ASSERT(__atomic_load_n(&l->locked, __ATOMIC_RELAXED));
 	__atomic_store_n(&l->locked, 0, __ATOMIC_RELEASE);
 }
 

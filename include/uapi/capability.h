@@ -34,9 +34,9 @@
 #define CAP_LAST_CAP 40
 
 /* The file-related ones, which follow fsuid. */
-#define CAP_FS_SET                                                                                \
-	((1ULL << CAP_CHOWN) | (1ULL << CAP_DAC_OVERRIDE) | (1ULL << CAP_DAC_READ_SEARCH) |       \
-	 (1ULL << CAP_FOWNER) | (1ULL << CAP_FSETID) | (1ULL << CAP_LINUX_IMMUTABLE) |            \
+#define CAP_FS_SET                                                                                 \
+	((1ULL << CAP_CHOWN) | (1ULL << CAP_DAC_OVERRIDE) | (1ULL << CAP_DAC_READ_SEARCH) |        \
+	 (1ULL << CAP_FOWNER) | (1ULL << CAP_FSETID) | (1ULL << CAP_LINUX_IMMUTABLE) |             \
 	 (1ULL << CAP_MKNOD) | (1ULL << 32 /* MAC_OVERRIDE */))
 
 #define _LINUX_CAPABILITY_VERSION_1 0x19980330

@@ -7,7 +7,7 @@
 
 #include <kern/types.h>
 
-#define CSIGNAL 0x000000ffUL /* clone: the signal sent to the parent at the end */
+#define CSIGNAL 0x000000ffUL	   /* clone: the signal sent to the parent at the end */
 #define CLONE_NEWTIME 0x00000080UL /* clone3 and unshare only */
 #define CLONE_VM 0x00000100UL
 #define CLONE_FS 0x00000200UL

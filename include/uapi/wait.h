@@ -21,7 +21,7 @@
 #define P_PIDFD 3
 
 /* A wait status: the exit code, or the signal that killed, stopped or (0xffff) continued. */
-#define WSTATUS_EXITED(code) (((code) & 0xff) << 8)
+#define WSTATUS_EXITED(code) (((code)&0xff) << 8)
 #define WSTATUS_STOPPED(sig) (((sig) << 8) | 0x7f)
 #define WSTATUS_CONTINUED 0xffff
 #define WSTATUS_CORE 0x80

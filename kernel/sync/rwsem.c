@@ -72,7 +72,8 @@ static void grant_waiters(struct rwsem *sem)
 	bool more_readers = false;
 
 	while (!list_empty(&sem->waiters)) {
-		struct rwsem_waiter *head = list_first_entry(&sem->waiters, struct rwsem_waiter, node);
+		struct rwsem_waiter *head =
+			list_first_entry(&sem->waiters, struct rwsem_waiter, node);
 		long count = __atomic_load_n(&sem->count, __ATOMIC_ACQUIRE);
 
 		if (count & RWSEM_WRITER)

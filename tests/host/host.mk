@@ -17,9 +17,6 @@ HOST_INC := -I$(HOST_DIR)/include -I$(HOST_DIR)/sim -Iinclude -Iarch/x86_64/incl
 HOST_CFLAGS := -std=gnu11 -O1 -g -pthread -fno-omit-frame-pointer -fno-strict-aliasing -DCONFIG_DEBUG \
 	-fsanitize=address,undefined -fno-sanitize-recover=all \
 	-Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wvla
-# No handler of its own for aborts: a panic should end the test at once, with the sanitizer's backtrace.
-HOST_ENV := ASAN_OPTIONS=detect_leaks=1:handle_abort=1:abort_on_error=0:allow_user_poisoning=1 UBSAN_OPTIONS=print_stacktrace=1
-
 # Names that libc has too: ours are compiled under others, and tested under those.
 HOST_LIBC := memcpy memmove memset memcmp memchr strlen strnlen strcmp strncmp strchr strrchr strstr \
 	snprintf vsnprintf

@@ -624,7 +624,8 @@ static inline const char *scratch_dir(void)
 {
 	if (!scratch_path[0]) {
 		struct stat st;
-		const char *base = !stat("/dev/shm", &st) && S_ISDIR(st.st_mode) ? "/dev/shm" : "/tmp";
+		/* Where other users may search too. */
+		const char *base = !stat("/dev/shm", &st) && (st.st_mode & S_IXOTH) ? "/dev/shm" : "/tmp";
 
 		MUST(!mkdir(base, 01777) || errno == EEXIST);
 		snprintf(scratch_path, sizeof(scratch_path), "%s/test.XXXXXX", base);

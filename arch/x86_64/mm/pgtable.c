@@ -62,13 +62,23 @@ static struct page *table_alloc(void)
 	return page;
 }
 
+static __maybe_unused bool table_is_empty(struct page *page)
+{
+	const pte_t *table = page_address(page);
+	unsigned int i = 0;
+
+	while (i < PTRS_PER_TABLE && pte_none(table[i]))
+		i++;
+	return i == PTRS_PER_TABLE;
+}
+
 /* The entries of a table that goes are none. */
 static void table_free(struct page *page)
 {
 	unsigned int cpu = cpu_id();
 
 	stat_add(NR_PAGETABLE, -1);
-	ASSERT(page->pt_used == 0);
+	ASSERT(page->pt_used == 0 && table_is_empty(page));
 	if (likely(table_cache[cpu].nr < TABLE_CACHE_MAX)) {
 		page->pt_next = table_cache[cpu].tables;
 		table_cache[cpu].tables = page;
@@ -120,18 +130,31 @@ void pgtable_destroy(struct pgtable *pt)
 	pt->root = NULL;
 }
 
+/* The next lower table on the way to va, or NULL when it is absent. */
+static __always_inline pte_t *table_below(const pte_t *table, unsigned long va, unsigned int shift)
+{
+	pte_t e = __atomic_load_n(&table[table_index(va, shift)], __ATOMIC_ACQUIRE);
+
+	return likely(e & PTE_P) ? entry_table(e) : NULL;
+}
+
+/* The last-level table for va, or NULL. */
+static __always_inline pte_t *last_table(const struct pgtable *pt, unsigned long va)
+{
+	pte_t *table = table_below(pt->root, va, PGD_SHIFT);
+
+	if (likely(table))
+		table = table_below(table, va, PUD_SHIFT);
+	if (likely(table))
+		table = table_below(table, va, PMD_SHIFT);
+	return table;
+}
+
 pte_t *pgtable_find(const struct pgtable *pt, unsigned long va)
 {
-	pte_t *table = pt->root;
+	pte_t *table = last_table(pt, va);
 
-	for (unsigned int shift = PGD_SHIFT; shift > PAGE_SHIFT; shift -= 9) {
-		pte_t e = __atomic_load_n(&table[table_index(va, shift)], __ATOMIC_ACQUIRE);
-
-		if (!(e & PTE_P))
-			return NULL;
-		table = entry_table(e);
-	}
-	return &table[table_index(va, PAGE_SHIFT)];
+	return table ? &table[table_index(va, PAGE_SHIFT)] : NULL;
 }
 
 /* Puts a new table behind *entry unless someone was faster. */
@@ -153,19 +176,25 @@ static bool table_add(struct pgtable *pt, pte_t *entry)
 	return true;
 }
 
-pte_t *pgtable_alloc(struct pgtable *pt, unsigned long va)
+static __noinline pte_t *alloc_tables(struct pgtable *pt, unsigned long va)
 {
 	pte_t *table = pt->root;
 
 	for (unsigned int shift = PGD_SHIFT; shift > PAGE_SHIFT; shift -= 9) {
 		pte_t *entry = &table[table_index(va, shift)];
 
-		if (unlikely(!(__atomic_load_n(entry, __ATOMIC_ACQUIRE) & PTE_P)) &&
-		    !table_add(pt, entry))
+		if (!(__atomic_load_n(entry, __ATOMIC_ACQUIRE) & PTE_P) && !table_add(pt, entry))
 			return NULL;
 		table = entry_table(*entry);
 	}
 	return &table[table_index(va, PAGE_SHIFT)];
+}
+
+pte_t *pgtable_alloc(struct pgtable *pt, unsigned long va)
+{
+	pte_t *table = last_table(pt, va);
+
+	return likely(table) ? &table[table_index(va, PAGE_SHIFT)] : alloc_tables(pt, va);
 }
 
 pte_t *pgtable_next(const struct pgtable *pt, unsigned long *va, unsigned long end,

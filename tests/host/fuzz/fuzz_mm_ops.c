@@ -25,9 +25,20 @@
 
 #define EXPECT(cond)                                                                          \
 	do {                                                                                  \
-		if (!(cond))                                                                  \
+		if (!(cond) && !failure_fired())                                              \
 			panic("oracle: %s at %s:%d", #cond, __FILE__, __LINE__);              \
 	} while (0)
+
+/*
+ * An operation may run with one allocation failing. When that happened the oracle knows nothing any more: only
+ * the invariants are checked, and everything starts afresh.
+ */
+static bool failure_armed;
+
+static bool failure_fired(void)
+{
+	return failure_armed && !fail_armed;
+}
 
 static const unsigned int sample_at[SAMPLES] = { 0, 1000, 2048, 4095 };
 
@@ -147,7 +158,7 @@ static void check_layout(struct space *s)
 
 	mmap_read_lock(mm);
 	mm_validate(mm);
-	for (unsigned long i = 0; i < WINDOW; i++) {
+	for (unsigned long i = 0; i < WINDOW && !failure_fired(); i++) {
 		struct vma *vma = vma_lookup(mm, va_of(i));
 		const struct opage *p = &s->page[i];
 
@@ -499,7 +510,11 @@ static void op_fork(struct space *s)
 	if (child->mm)
 		sim_mm_put(child->mm);
 	child->mm = mm_fork(s->mm);
-	EXPECT(!IS_ERR(child->mm));
+	if (IS_ERR(child->mm)) {
+		EXPECT(PTR_ERR(child->mm) == 0);
+		child->mm = NULL;
+		return;
+	}
 	memcpy(child->page, s->page, sizeof(s->page));
 	for (unsigned long i = 0; i < WINDOW; i++) {
 		if (child->page[i].dontfork)
@@ -555,7 +570,10 @@ static void op_file_write(struct space *s)
 		return;
 	TRACE("file_write(file of %lx bytes, page %lu, sample %u, %x)\n", (long)o->size, index, k, value);
 	folio = filemap_grab_folio(sim_file_mapping(o->file), index);
-	EXPECT(!IS_ERR(folio));
+	if (IS_ERR(folio)) {
+		EXPECT(PTR_ERR(folio) == 0);
+		return;
+	}
 	((u8 *)folio_address(folio))[sample_at[k]] = value;
 	folio_mark_dirty(folio);
 	folio_put(folio);
@@ -600,7 +618,7 @@ static void op_get_page(struct space *s)
 	bool allowed = p->mapped && (p->prot & (write ? PROT_WRITE : PROT_READ)) && !beyond_end(p);
 
 	EXPECT(!IS_ERR(page) == allowed);
-	if (!allowed)
+	if (IS_ERR(page))
 		return;
 	if (write)
 		own_page(p);
@@ -636,12 +654,13 @@ static void begin(void)
 	}
 }
 
-static void end(void)
+static void end(bool compare)
 {
 	for (struct space *s = spaces; s < spaces + NR_MMS; s++) {
 		if (!s->mm)
 			continue;
-		check_contents(s);
+		if (compare)
+			check_contents(s);
 		check_layout(s);
 		sim_mm_put(s->mm);
 	}
@@ -654,31 +673,59 @@ static void end(void)
 	objects = NULL;
 }
 
+/* The next operation runs with the nth allocation at one site failing. */
+static void arm_failure(void)
+{
+	enum fail_site site = (enum fail_site)take_below(NR_FAIL_SITES);
+	unsigned long nth = 1 + take_below(8);
+
+	TRACE("fail(site %d, %lu)\n", (int)site, nth);
+	slab_shrink();
+	pgtable_drain();
+	fail_at(site, nth);
+	failure_armed = true;
+}
+
+static void one_operation(void)
+{
+	unsigned int op = take();
+	struct space *s;
+
+	if (op % 64 == 63) {
+		arm_failure();
+		op = take();
+	}
+	s = &spaces[op / 64 % NR_MMS];
+	s = s->mm ? s : &spaces[0];
+	TRACE("%ld: ", (long)(s - spaces));
+	operations[op % 64 % ARRAY_SIZE(operations)](s);
+	for (struct space *t = spaces; t < spaces + NR_MMS; t++)
+		if (t->mm)
+			check_layout(t);
+	if (failure_fired()) {
+		end(false);
+		begin();
+	}
+	fail_at(FAIL_KMALLOC, 0);
+	failure_armed = false;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static bool booted;
 	struct sim_resources before;
 
+	tracing = getenv("TRACE") != NULL;
 	if (!booted)
 		sim_boot(16384);
-	tracing = getenv("TRACE") != NULL;
 	booted = true;
 	before = sim_resources();
 	input = data;
 	input_end = data + size;
 	begin();
-	while (input < input_end) {
-		unsigned int op = take();
-		struct space *s = &spaces[op / 64 % NR_MMS];
-
-		s = s->mm ? s : &spaces[0];
-		TRACE("%ld: ", (long)(s - spaces));
-		operations[op % 64 % ARRAY_SIZE(operations)](s);
-		for (struct space *t = spaces; t < spaces + NR_MMS; t++)
-			if (t->mm)
-				check_layout(t);
-	}
-	end();
+	while (input < input_end)
+		one_operation();
+	end(true);
 	EXPECT(!sim_leaks(&before));
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 __thread struct cpu sim_cpu;
+long sim_stats[MAX_CPUS][CPU_NR_STATS];
 __thread irqflags_t sim_irqflags = RFLAGS_IF;
 
 void printk(enum loglevel level, const char *fmt, ...)

@@ -75,6 +75,7 @@ void sim_boot(unsigned long frames)
 struct sim_resources sim_resources(void)
 {
 	slab_shrink();
+	pgtable_drain();
 	drain_pcp();
 	buddy_validate();
 	slab_validate();

@@ -64,6 +64,7 @@ static unsigned int under_failures(long (*op)(void), void (*undo)(void), long ex
 			bool fired;
 
 			slab_shrink();
+			pgtable_drain();
 			fail_at(site, nth);
 			err = op();
 			fired = !fail_armed;
@@ -228,6 +229,7 @@ static void test_mremap(void **state)
 			long err;
 
 			slab_shrink();
+			pgtable_drain();
 			fail_at(site, nth);
 			err = op_mremap_there_and_back();
 			assert_true(err == 0 || err == -ENOMEM);

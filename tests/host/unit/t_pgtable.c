@@ -43,8 +43,10 @@ static void test_find_and_alloc(void **state)
 		assert_true(pte_none(*pte));
 		pte_set(pte, pte_make(i + 1, PTE_P));
 	}
-	for (unsigned int i = 0; i < ARRAY_SIZE(vas); i++)
+	for (unsigned int i = 0; i < ARRAY_SIZE(vas); i++) {
 		assert_int_equal(pte_pfn(pte_read(pgtable_find(&pt, vas[i]))), i + 1);
+		pte_get_and_clear(pgtable_find(&pt, vas[i]));
+	}
 	/* Three levels below the root for the first, then only what differs. */
 	assert_int_equal(atomic_read(&pt.nr_tables), 3 + 0 + 1 + 2 + 3 + 3 + 3);
 	assert_null(pgtable_find(&pt, 2 * PMD_SIZE));

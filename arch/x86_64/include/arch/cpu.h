@@ -9,6 +9,7 @@
 #include <kern/types.h>
 
 #define MAX_CPUS 64
+#define CPU_NR_STATS 64 /* room for mm/stats.def */
 
 /* What GS points to in the kernel. Offsets are pinned by static_assert in cpu/percpu.c for NASM. */
 struct cpu {
@@ -22,6 +23,7 @@ struct cpu {
 	unsigned int apic_id;	   /* 44 */
 	struct tlb_context *tlb;   /* the address space in CR3; NULL: the kernel's own */
 	struct tss *tss;	   /* [I] */
+	long stats[CPU_NR_STATS];  /* this CPU's part of each counter */
 };
 
 extern struct cpu cpus[MAX_CPUS]; /* cpu/percpu.c */
@@ -40,6 +42,26 @@ static inline struct cpu *this_cpu(void)
 
 	__asm__("movq %%gs:0, %0" : "=r"(c));
 	return c;
+}
+
+/* One instruction, so that neither an interrupt nor a migration comes in between. */
+static __always_inline void cpu_stat_add(unsigned int i, long n)
+{
+	if (__builtin_constant_p(i))
+		__asm__ volatile("addq %1, %%gs:%c0"
+				 :
+				 : "i"(offsetof(struct cpu, stats) + i * sizeof(long)), "er"(n)
+				 : "cc");
+	else
+		__asm__ volatile("addq %2, %%gs:%c1(,%0,8)"
+				 :
+				 : "r"((unsigned long)i), "i"(offsetof(struct cpu, stats)), "er"(n)
+				 : "cc");
+}
+
+static inline long cpu_stat_read(unsigned int cpu, unsigned int i)
+{
+	return READ_ONCE(cpus[cpu].stats[i]);
 }
 
 static inline void cpu_relax(void)

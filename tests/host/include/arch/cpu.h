@@ -8,6 +8,7 @@
 #include <kern/types.h>
 
 #define MAX_CPUS 64
+#define CPU_NR_STATS 64
 
 struct cpu {
 	unsigned int id;
@@ -24,6 +25,18 @@ static inline unsigned int cpu_id(void)
 static inline struct cpu *this_cpu(void)
 {
 	return &sim_cpu;
+}
+
+extern long sim_stats[MAX_CPUS][CPU_NR_STATS];
+
+static inline void cpu_stat_add(unsigned int i, long n)
+{
+	__atomic_fetch_add(&sim_stats[cpu_id()][i], n, __ATOMIC_RELAXED);
+}
+
+static inline long cpu_stat_read(unsigned int cpu, unsigned int i)
+{
+	return __atomic_load_n(&sim_stats[cpu][i], __ATOMIC_RELAXED);
 }
 
 static inline void cpu_relax(void)
