@@ -224,7 +224,8 @@ static long do_utimes(int dirfd, const char __user *path, const u64 t[2], int fl
 	return err;
 }
 
-SYSCALL_DEFINE4(utimensat, int, dirfd, const char __user *, path, const void __user *, times, int, flags)
+SYSCALL_DEFINE4(utimensat, int, dirfd, const char __user *, path, const void __user *, times, int,
+		flags)
 {
 	u64 t[2];
 	int err = times_from_user(t, times);
@@ -234,7 +235,9 @@ SYSCALL_DEFINE4(utimensat, int, dirfd, const char __user *, path, const void __u
 
 static long do_futimesat(int dirfd, const char __user *path, const void __user *utv)
 {
-	struct { s64 sec, usec; } tv[2];
+	struct {
+		s64 sec, usec;
+	} tv[2];
 	u64 t[2] = { TIME_NOW, TIME_NOW };
 
 	if (utv) {
@@ -243,7 +246,9 @@ static long do_futimesat(int dirfd, const char __user *path, const void __user *
 		for (int n = 0; n < 2; n++) {
 			if (tv[n].usec < 0 || tv[n].usec >= 1000000)
 				return -EINVAL;
-			t[n] = tv[n].sec < 0 ? 0 : (u64)tv[n].sec * NSEC_PER_SEC + (u64)tv[n].usec * 1000;
+			t[n] = tv[n].sec < 0
+				       ? 0
+				       : (u64)tv[n].sec * NSEC_PER_SEC + (u64)tv[n].usec * 1000;
 		}
 	}
 	return do_utimes(dirfd, path, t, 0);

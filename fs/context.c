@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Root, working directory and umask of a task; chdir(), chroot(), getcwd(). The two directories change
- * under dcache_lock, which every walk holds while it reads them.
+ * Root, working directory and umask of a task; chdir(), chroot(), getcwd(). The two directories
+ * change under dcache_lock, which every walk holds while it reads them.
  */
 #include <arch/uaccess.h>
 #include <fs/internal.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * sendfile() and copy_file_range(): from the page cache of one file to another file, without the user's
- * memory in between. The source must have a page cache and the destination a write_kernel method;
- * otherwise they answer -EINVAL and programs fall back to read() and write().
+ * sendfile() and copy_file_range(): from the page cache of one file to another file, without the
+ * user's memory in between. The source must have a page cache and the destination a write_kernel
+ * method; otherwise they answer -EINVAL and programs fall back to read() and write().
  */
 #include <arch/uaccess.h>
 #include <fs/internal.h>
@@ -85,7 +85,8 @@ static int offset_from_user(u64 *pos, const u64 __user *upos)
 }
 
 /* in_at, out_at: the caller's offsets, or NULL for the files' positions. */
-static ssize_t copy_files(struct file *in, u64 __user *in_at, struct file *out, u64 __user *out_at, size_t n)
+static ssize_t copy_files(struct file *in, u64 __user *in_at, struct file *out, u64 __user *out_at,
+			  size_t n)
 {
 	struct file *in_seq = in_at ? NULL : in;
 	struct file *out_seq = out_at || !(out->mode & FMODE_POS) ? NULL : out;
@@ -129,8 +130,8 @@ SYSCALL_DEFINE4(sendfile, int, out_fd, int, in_fd, u64 __user *, offset, size_t,
 }
 
 /*
- * Cuts n to what the source has now (a copy within one file may make it longer) and refuses ranges of one file that
- * overlap. 0 or -errno.
+ * Cuts n to what the source has now (a copy within one file may make it longer) and refuses ranges
+ * of one file that overlap. 0 or -errno.
  */
 static int check_ranges(const struct file *in, const u64 __user *in_at, const struct file *out,
 			const u64 __user *out_at, size_t *n)
@@ -148,8 +149,8 @@ static int check_ranges(const struct file *in, const u64 __user *in_at, const st
 	return 0;
 }
 
-static ssize_t do_copy_range(struct file *in, u64 __user *in_at, struct file *out, u64 __user *out_at,
-			     size_t n)
+static ssize_t do_copy_range(struct file *in, u64 __user *in_at, struct file *out,
+			     u64 __user *out_at, size_t n)
 {
 	int err;
 

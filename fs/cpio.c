@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The newc cpio format: a header of 110 characters (a magic number and 13 fields of 8 hexadecimal digits),
- * the name with its 0, padding to 4 bytes, the data, padding to 4 bytes. An entry "TRAILER!!!" ends the archive.
+ * The newc cpio format: a header of 110 characters (a magic number and 13 fields of 8 hexadecimal
+ * digits), the name with its 0, padding to 4 bytes, the data, padding to 4 bytes. An entry
+ * "TRAILER!!!" ends the archive.
  */
 #include <fs/cpio.h>
 #include <kern/string.h>

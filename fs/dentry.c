@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The tree of names. A directory keeps its dentries in two red-black trees: by hash and name for
- * lookup, by sequence number for readdir, whose positions are those numbers: an entry that stays is seen
- * exactly once, whatever is created or removed meanwhile.
+ * lookup, by sequence number for readdir, whose positions are those numbers: an entry that stays is
+ * seen exactly once, whatever is created or removed meanwhile.
  *
  * Everything happens under dcache_lock. A dentry in a directory is pinned by the directory's
  * reference, so whoever holds the lock may look at any dentry that it can reach.
@@ -268,7 +268,8 @@ static u64 parent_ino(struct dentry *d)
 }
 
 int dentry_readdir(struct file *f, u64 *pos,
-		   bool (*emit)(void *arg, const char *name, size_t len, u64 ino, u8 type, u64 next),
+		   bool (*emit)(void *arg, const char *name, size_t len, u64 ino, u8 type,
+				u64 next),
 		   void *arg)
 {
 	char name[NAME_MAX + 1];

@@ -2,9 +2,9 @@
  *
  * Changes of the tree: mkdir, mknod, symlink, link, unlink, rmdir, rename.
  *
- * What a new name needs is allocated first; then one section under dcache_lock looks at the names as
- * they are and changes them. So two tasks that do the same thing at once see one success and one -EEXIST or
- * -ENOENT, and directories need no locks of their own.
+ * What a new name needs is allocated first; then one section under dcache_lock looks at the names
+ * as they are and changes them. So two tasks that do the same thing at once see one success and one
+ * -EEXIST or -ENOENT, and directories need no locks of their own.
  */
 #include <arch/uaccess.h>
 #include <fs/internal.h>
@@ -27,7 +27,10 @@ static int may_change(const struct dentry *dir)
 	return inode_permission(dir->inode, MAY_WRITE | MAY_EXEC);
 }
 
-/* The caller may take this name away: not in a sticky directory, unless it or the directory is theirs. */
+/*
+ * The caller may take this name away: not in a sticky directory, unless it or the directory is
+ * theirs.
+ */
 static int may_delete(const struct dentry *dir, const struct dentry *d)
 {
 	u32 uid = current->cred.fsuid;
@@ -100,7 +103,9 @@ static int create_last(struct walk *w, u32 mode, u64 rdev, const char *symlink, 
 	return err;
 }
 
-/* *out != NULL on return is a reference, also after an error: it must be dropped without the lock. */
+/*
+ * *out != NULL on return is a reference, also after an error: it must be dropped without the lock.
+ */
 struct dentry *vfs_create(int dirfd, const char *path, u32 mode, u64 rdev, const char *symlink)
 {
 	struct dentry *d = NULL;
@@ -139,7 +144,8 @@ int vfs_mknod(const char *path, u32 mode, u64 rdev)
 	return create_and_forget(AT_FDCWD, path, mode, rdev, NULL);
 }
 
-static long create_user(int dirfd, const char __user *upath, u32 mode, u64 rdev, const char *symlink)
+static long create_user(int dirfd, const char __user *upath, u32 mode, u64 rdev,
+			const char *symlink)
 {
 	char *path = path_get_user(upath, false);
 	int err;
@@ -289,7 +295,8 @@ int vfs_link(const char *old_path, const char *new_path)
 	return err;
 }
 
-static long do_link(int old_fd, const char __user *uold, int new_fd, const char __user *unew, int flags)
+static long do_link(int old_fd, const char __user *uold, int new_fd, const char __user *unew,
+		    int flags)
 {
 	struct dentry *old;
 	char *path;
@@ -321,8 +328,8 @@ SYSCALL_DEFINE2(link, const char __user *, old, const char __user *, new)
 	return do_link(AT_FDCWD, old, AT_FDCWD, new, 0);
 }
 
-SYSCALL_DEFINE5(linkat, int, old_fd, const char __user *, old, int, new_fd, const char __user *, new,
-		int, flags)
+SYSCALL_DEFINE5(linkat, int, old_fd, const char __user *, old, int, new_fd, const char __user *,
+		new, int, flags)
 {
 	return do_link(old_fd, old, new_fd, new, flags);
 }
@@ -453,9 +460,9 @@ struct rename_end {
 struct rename {
 	struct rename_end old, new;
 	unsigned int flags;
-	struct dentry_name to;	    /* the new name, to be given to the old entry */
-	struct dentry_name from;    /* RENAME_EXCHANGE: the other way */
-	struct dentry *drop[3];	    /* references to put without the lock */
+	struct dentry_name to;	 /* the new name, to be given to the old entry */
+	struct dentry_name from; /* RENAME_EXCHANGE: the other way */
+	struct dentry *drop[3];	 /* references to put without the lock */
 	unsigned int ndrop;
 };
 
@@ -501,7 +508,7 @@ static int may_rename(const struct rename *r, struct dentry *old, struct dentry 
 	/* A directory's ".." is rewritten when it changes its parent. */
 	if (r->old.dir != r->new.dir && is_dir(old))
 		err = inode_permission(old->inode, MAY_WRITE);
-	if (!err && r->old.dir != r->new.dir && exchange && is_dir(victim))
+	if (!err && r->old.dir != r->new.dir &&exchange &&is_dir(victim))
 		err = inode_permission(victim->inode, MAY_WRITE);
 	if (!err && victim && !exchange)
 		err = may_replace(old, victim);
@@ -509,7 +516,8 @@ static int may_rename(const struct rename *r, struct dentry *old, struct dentry 
 }
 
 /* Moves d and keeps the link counts of the directories. */
-static void move_entry(struct rename *r, struct dentry *d, struct dentry *dir, struct dentry_name *n)
+static void move_entry(struct rename *r, struct dentry *d, struct dentry *dir,
+		       struct dentry_name *n)
 {
 	struct dentry *old_parent = d->parent;
 
@@ -528,11 +536,16 @@ static void exchange_entries(struct rename *r, struct dentry *old, struct dentry
 {
 	struct dentry_name aside;
 
-	/* Names must be free when they are taken: the first goes aside under one no path can have. */
+	/*
+	 * Names must be free when they are taken: the first goes aside under one no path can have.
+	 */
 	(void)dentry_name_init(&aside, "/", 1);
 	move_entry(r, other, r->new.dir, &aside);
 	move_entry(r, old, r->new.dir, &r->to);
-	/* What the last dentry_move() left in `to` and `aside` are the old texts, freed by the caller. */
+	/*
+	 * What the last dentry_move() left in `to` and `aside` are the old texts, freed by the
+	 * caller.
+	 */
 	move_entry(r, other, r->old.dir, &r->from);
 	dentry_name_free(&aside);
 }
@@ -570,7 +583,10 @@ static int rename_locked(struct rename *r)
 	return 0;
 }
 
-/* Walks to one end: the directory, with a reference, and the last name, which lies in path's own text. */
+/*
+ * Walks to one end: the directory, with a reference, and the last name, which lies in path's own
+ * text.
+ */
 static int rename_end(int dirfd, const char *path, struct rename_end *end)
 {
 	struct walk w;
@@ -625,7 +641,8 @@ static int rename_ends(struct rename *r)
 	return err;
 }
 
-static int do_rename_paths(int old_fd, const char *old, int new_fd, const char *new, unsigned int flags)
+static int do_rename_paths(int old_fd, const char *old, int new_fd, const char *new,
+			   unsigned int flags)
 {
 	struct rename r = { .flags = flags };
 	int err;
@@ -671,13 +688,14 @@ SYSCALL_DEFINE2(rename, const char __user *, old, const char __user *, new)
 	return do_rename(AT_FDCWD, old, AT_FDCWD, new, 0);
 }
 
-SYSCALL_DEFINE4(renameat, int, old_fd, const char __user *, old, int, new_fd, const char __user *, new)
+SYSCALL_DEFINE4(renameat, int, old_fd, const char __user *, old, int, new_fd, const char __user *,
+		new)
 {
 	return do_rename(old_fd, old, new_fd, new, 0);
 }
 
-SYSCALL_DEFINE5(renameat2, int, old_fd, const char __user *, old, int, new_fd, const char __user *, new,
-		unsigned int, flags)
+SYSCALL_DEFINE5(renameat2, int, old_fd, const char __user *, old, int, new_fd, const char __user *,
+		new, unsigned int, flags)
 {
 	return do_rename(old_fd, old, new_fd, new, flags);
 }

@@ -13,8 +13,8 @@
 
 struct eventfd {
 	spinlock_t lock;
-	u64 count;	       /* [lock] */
-	bool semaphore;	       /* [I] read() takes 1 */
+	u64 count;	/* [lock] */
+	bool semaphore; /* [I] read() takes 1 */
 	struct wait_queue wait;
 };
 
@@ -93,8 +93,7 @@ static unsigned int eventfd_poll(struct file *f, struct poll_table *pt)
 
 	poll_wait(pt, &e->wait);
 	count = READ_ONCE(e->count);
-	return (count ? POLLIN | POLLRDNORM : 0U) |
-	       (count < COUNT_MAX ? POLLOUT | POLLWRNORM : 0U);
+	return (count ? POLLIN | POLLRDNORM : 0U) | (count < COUNT_MAX ? POLLOUT | POLLWRNORM : 0U);
 }
 
 static void eventfd_release(struct file *f)

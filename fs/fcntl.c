@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * fcntl() and ioctl(): what concerns descriptors and open files in general; the rest goes to the file.
+ * fcntl() and ioctl(): what concerns descriptors and open files in general; the rest goes to the
+ * file.
  */
 #include <arch/uaccess.h>
 #include <fs/internal.h>

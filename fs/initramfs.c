@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The initial root: a cpio archive unpacked into the root filesystem. File data is copied once, from the
- * archive into the pages of the page cache.
+ * The initial root: a cpio archive unpacked into the root filesystem. File data is copied once,
+ * from the archive into the pages of the page cache.
  */
 #include <fs/cpio.h>
 #include <fs/internal.h>
@@ -26,7 +26,8 @@ static struct linked_file *find_linked(struct unpack *u, const struct cpio_entry
 	struct linked_file *l;
 
 	list_for_each_entry(l, &u->linked, node)
-		if (l->ino == e->ino && l->dev_major == e->dev_major && l->dev_minor == e->dev_minor)
+		if (l->ino == e->ino && l->dev_major == e->dev_major &&
+		    l->dev_minor == e->dev_minor)
 			return l;
 	return NULL;
 }
@@ -167,8 +168,8 @@ static int unpack_entry(void *arg, const struct cpio_entry *e)
 		return unpack_link(l, e);
 	d = S_ISLNK(e->mode) ? create_symlink(e) : create(e, NULL);
 	if (IS_ERR(d))
-		return PTR_ERR(d) == -EEXIST && S_ISDIR(e->mode) ? unpack_existing_dir(e) :
-								   (int)PTR_ERR(d);
+		return PTR_ERR(d) == -EEXIST && S_ISDIR(e->mode) ? unpack_existing_dir(e)
+								 : (int)PTR_ERR(d);
 	if (S_ISREG(e->mode))
 		err = write_data(d->inode, e);
 	set_attributes(d->inode, e);

@@ -7,6 +7,7 @@
 
 #include <fs/vfs.h>
 #include <kern/err.h>
+#include <kernel/files.h>
 #include <kernel/task.h>
 
 #define MAY_EXEC 1
@@ -38,16 +39,24 @@ u64 new_anon_dev(void);
 /* ---- dentry.c: dcache_lock held for all but alloc ---- */
 void dentry_init(void);
 u32 name_hash(const char *name, size_t len);
-/* Not linked anywhere, one reference; takes over the inode reference, on failure too. NULL: no memory. */
+/*
+ * Not linked anywhere, one reference; takes over the inode reference, on failure too. NULL: no
+ * memory.
+ */
 struct dentry *dentry_alloc(const char *name, size_t len, struct inode *inode);
 /* A dentry below parent that is in no directory (procfs): takes a reference to parent. */
 void dentry_set_parent(struct dentry *d, struct dentry *parent);
 struct dentry *dentry_find(struct dentry *parent, const char *name, size_t len, u32 hash);
-/* Enters d, fresh from dentry_alloc(), with a reference for the directory. 0, -ENOENT (parent was removed), -EEXIST. */
+/*
+ * Enters d, fresh from dentry_alloc(), with a reference for the directory. 0, -ENOENT (parent was
+ * removed), -EEXIST.
+ */
 int dentry_link(struct dentry *parent, struct dentry *d);
 /* Takes d out of its directory; the caller drops the directory's reference after the lock. */
 void dentry_unlink(struct dentry *d);
-/* Gives d a new place and name; new_name: as from dentry_name_alloc(); returns the old one to free. */
+/*
+ * Gives d a new place and name; new_name: as from dentry_name_alloc(); returns the old one to free.
+ */
 struct dentry_name {
 	const char *text; /* NULL: fits inside the dentry */
 	char inline_text[DENTRY_INLINE_NAME];
@@ -70,14 +79,17 @@ static inline bool dentry_is_mount_root(const struct dentry *d)
 }
 /* readdir for directories of dentries. */
 int dentry_readdir(struct file *f, u64 *pos,
-		   bool (*emit)(void *arg, const char *name, size_t len, u64 ino, u8 type, u64 next),
+		   bool (*emit)(void *arg, const char *name, size_t len, u64 ino, u8 type,
+				u64 next),
 		   void *arg);
 
 /* ---- mount.c ---- */
 extern struct dentry *vfs_root; /* [I] after tmpfs_init() */
 struct mount *mount_create(struct inode *root, const char *fstype, const char *source,
 			   unsigned long flags);
-/* Counts a user of d's mount. -ENOENT: it was just unmounted. Anonymous dentries have no mount: 0. */
+/*
+ * Counts a user of d's mount. -ENOENT: it was just unmounted. Anonymous dentries have no mount: 0.
+ */
 int __must_check mount_use(struct dentry *d);
 void mount_unuse(struct dentry *d);
 static inline bool dentry_readonly(const struct dentry *d)
@@ -95,21 +107,22 @@ struct walk_link {
 };
 
 /*
- * A walk along a path. Between walk_start() and walk_end() dcache_lock is held except inside the calls
- * that have to sleep; `at` is kept alive by the tree while the lock is held.
+ * A walk along a path. Between walk_start() and walk_end() dcache_lock is held except inside the
+ * calls that have to sleep; `at` is kept alive by the tree while the lock is held.
  */
 struct walk {
 	struct dentry *at;
 	struct dentry *root;
-	struct dentry *held;  /* a reference that outlived its unlock/lock, dropped at the next one */
+	struct dentry
+		*held; /* a reference that outlived its unlock/lock, dropped at the next one */
 	struct dentry *fresh; /* the dentry that procfs's lookup or a magic link made */
 	const char *rest;
 	const char *name; /* the last component, in the text being walked */
 	size_t len;
 	u32 hash;
 	enum last_type type;
-	bool slash;	  /* the path ends in one */
-	bool jumped;	  /* the last step was a magic link */
+	bool slash;  /* the path ends in one */
+	bool jumped; /* the last step was a magic link */
 	unsigned int nlinks, depth;
 	struct dentry *start; /* reference to dirfd's directory, or NULL */
 	struct walk_link links[MAX_SYMLINKS];
@@ -123,7 +136,9 @@ int walk_to_last(struct walk *w);
 void walk_dots(struct walk *w);
 /* The child called w->name of w->at, or ERR_PTR. Valid while the lock is held. */
 struct dentry *walk_child(struct walk *w);
-/* Replaces the link by its text (the next walk_to_last() goes along it) or jumps where it points. */
+/*
+ * Replaces the link by its text (the next walk_to_last() goes along it) or jumps where it points.
+ */
 int walk_follow(struct walk *w, struct dentry *link);
 /* The whole rest of the path. follow: a last symlink too. w->at is the result. */
 int walk_all(struct walk *w, bool follow);
@@ -139,16 +154,6 @@ struct dentry *user_path_at(int dirfd, const char __user *path, int flags, int a
 void file_init(void);
 /* Opens the inode behind d. Takes a reference to d. ERR_PTR. */
 struct file *file_open_dentry(struct dentry *d, unsigned int flags);
-/* Drops the caller's reference; what close() does. */
-void file_close(struct file *f, void *owner);
-
-/* ---- the file table: kernel/files.c ---- */
-/* A descriptor number set aside until fd_publish() or fd_unreserve(). fd, -EMFILE, -ENOMEM. */
-int fd_reserve(int from, bool cloexec);
-void fd_publish(int fd, struct file *f);
-void fd_unreserve(int fd);
-int fd_set_cloexec(int fd, bool on); /* 0 or -EBADF */
-int fd_get_cloexec(int fd);	     /* 0, 1 or -EBADF */
 
 /* ---- tmpfs.c ---- */
 extern const struct inode_ops tmpfs_dir_iops, tmpfs_file_iops;
@@ -163,7 +168,8 @@ void shmem_init(void);
 bool is_tmpfs_inode(const struct inode *inode);
 
 /* ---- namespace changes: dirs.c. The kernel's own names for initramfs ---- */
-struct dentry *vfs_create(int dirfd, const char *path, u32 mode, u64 rdev, const char *symlink); /* ERR_PTR */
+struct dentry *vfs_create(int dirfd, const char *path, u32 mode, u64 rdev,
+			  const char *symlink); /* ERR_PTR */
 int vfs_link(const char *old, const char *new_path);
 int vfs_unlink(int dirfd, const char *path, bool rmdir);
 

@@ -2,9 +2,9 @@
  *
  * Advisory locks: POSIX record locks (fcntl), open-file-description locks, flock().
  *
- * Record locks belong to a file table (all descriptors of a process), the other two to an open file.
- * All lock lists are guarded by one mutex: they are short and rarely used, and a single lock makes the search for
- * a cycle of waiters simple.
+ * Record locks belong to a file table (all descriptors of a process), the other two to an open
+ * file. All lock lists are guarded by one mutex: they are short and rarely used, and a single lock
+ * makes the search for a cycle of waiters simple.
  */
 #include <arch/uaccess.h>
 #include <fs/internal.h>
@@ -40,7 +40,7 @@ struct lock_waiter {
 };
 
 static struct mutex lock_mutex = MUTEX_INIT(lock_mutex); /* [g] */
-static LIST_HEAD(waiters); /* [g] */
+static LIST_HEAD(waiters);				 /* [g] */
 
 static struct file_locks *inode_locks(struct inode *inode)
 {
@@ -122,8 +122,11 @@ static bool would_deadlock(const void *owner, const void *blocker)
 	return false;
 }
 
-/* Takes [want->start, want->end] away from the owner's locks. spare is used when one is cut in two. */
-static void cut_range(struct file_locks *l, const struct record_lock *want, struct record_lock **spare)
+/*
+ * Takes [want->start, want->end] away from the owner's locks. spare is used when one is cut in two.
+ */
+static void cut_range(struct file_locks *l, const struct record_lock *want,
+		      struct record_lock **spare)
 {
 	struct record_lock *r, *next;
 
@@ -310,7 +313,10 @@ int locks_fcntl(int fd, struct file *f, unsigned int cmd, unsigned long arg)
 	err = set_record(f->inode, &want, cmd == F_SETLKW || cmd == F_OFD_SETLKW);
 	if (err || ofd || want.type == F_UNLCK)
 		return err;
-	/* Another thread may have closed the descriptor meanwhile: then nobody would release the lock. */
+	/*
+	 * Another thread may have closed the descriptor meanwhile: then nobody would release the
+	 * lock.
+	 */
 	now = fd_get(fd);
 	if (now != f)
 		locks_release_posix(f->inode, current->files);

@@ -64,8 +64,9 @@ SYSCALL_DEFINE2(memfd_create, const char __user *, uname, unsigned int, flags)
 
 /* ---- seals ---- */
 
-#define ALL_SEALS \
-	(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE | F_SEAL_EXEC)
+#define ALL_SEALS                                                                                  \
+	(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE |          \
+	 F_SEAL_EXEC)
 
 static int add_seals(struct file *f, unsigned int seals)
 {

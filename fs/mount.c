@@ -2,9 +2,9 @@
  *
  * Mounts: trees of dentries on top of directories of other trees.
  *
- * A mount is used by open files and working directories inside it; umount() refuses while there are any,
- * and a detached mount is taken apart when the last one goes. Its memory belongs to its root dentry. There
- * are no bind mounts, so a dentry is in exactly one mount.
+ * A mount is used by open files and working directories inside it; umount() refuses while there are
+ * any, and a detached mount is taken apart when the last one goes. Its memory belongs to its root
+ * dentry. There are no bind mounts, so a dentry is in exactly one mount.
  */
 #include <arch/uaccess.h>
 #include <fs/internal.h>
@@ -21,7 +21,7 @@ static LIST_HEAD(mounts); /* [d] */
 
 /* The flags that are kept and honoured; the ones below change nothing here. */
 #define KEPT_FLAGS (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
-#define HARMLESS_FLAGS \
+#define HARMLESS_FLAGS                                                                             \
 	(MS_SYNCHRONOUS | MS_NOATIME | MS_NODIRATIME | MS_SILENT | MS_RELATIME | MS_STRICTATIME)
 
 struct mount *mount_create(struct inode *root, const char *fstype, const char *source,
@@ -125,7 +125,9 @@ static int mount_attach(struct mount *m, struct dentry *d)
 	return err;
 }
 
-/* Takes a mount out of the tree. dcache_lock held. The caller drops its place and its first user. */
+/*
+ * Takes a mount out of the tree. dcache_lock held. The caller drops its place and its first user.
+ */
 static struct dentry *mount_detach(struct mount *m)
 {
 	struct dentry *on = m->on;
@@ -198,9 +200,9 @@ void mount_for_each(void (*fn)(void *arg, const char *source, const char *path, 
 		if (!root)
 			break;
 		flags = root->mount->flags;
-		scnprintf(options, sizeof(options), "%s%s%s%s,relatime", flags & MS_RDONLY ? "ro" : "rw",
-			  flags & MS_NOSUID ? ",nosuid" : "", flags & MS_NODEV ? ",nodev" : "",
-			  flags & MS_NOEXEC ? ",noexec" : "");
+		scnprintf(options, sizeof(options), "%s%s%s%s,relatime",
+			  flags & MS_RDONLY ? "ro" : "rw", flags & MS_NOSUID ? ",nosuid" : "",
+			  flags & MS_NODEV ? ",nodev" : "", flags & MS_NOEXEC ? ",noexec" : "");
 		path = dentry_path(root, page, PATH_MAX);
 		if (!IS_ERR(path))
 			fn(arg, root->mount->source, path, root->mount->fstype, options);
@@ -356,8 +358,8 @@ static int copy_name(char *buf, size_t size, const char __user *s)
 	return (size_t)n >= size ? -EINVAL : 0;
 }
 
-SYSCALL_DEFINE5(mount, const char __user *, source, const char __user *, target, const char __user *,
-		type, unsigned long, flags, const char __user *, data)
+SYSCALL_DEFINE5(mount, const char __user *, source, const char __user *, target,
+		const char __user *, type, unsigned long, flags, const char __user *, data)
 {
 	char src[32], fstype[16], options[128];
 	char *path;

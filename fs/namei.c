@@ -2,10 +2,10 @@
  *
  * From a path to a dentry.
  *
- * A walk holds dcache_lock from component to component, so a path through tmpfs costs one lock and one
- * reference whatever its depth. It lets go of the lock only for what can sleep: procfs's lookup, link
- * texts that have to be made, dropping references. Links are not expanded into a new string: their texts
- * are walked in place, with a stack of what remains to be walked afterwards.
+ * A walk holds dcache_lock from component to component, so a path through tmpfs costs one lock and
+ * one reference whatever its depth. It lets go of the lock only for what can sleep: procfs's
+ * lookup, link texts that have to be made, dropping references. Links are not expanded into a new
+ * string: their texts are walked in place, with a stack of what remains to be walked afterwards.
  */
 #include <arch/uaccess.h>
 #include <fs/internal.h>
@@ -236,7 +236,9 @@ static bool next_component(struct walk *w)
 			p++;
 		if (*p || w->depth == 0)
 			break;
-		/* The text of this link is used up; its inode must not be dropped under the lock. */
+		/*
+		 * The text of this link is used up; its inode must not be dropped under the lock.
+		 */
 		p = w->links[w->depth - 1].rest;
 		w->rest = p;
 		walk_unlock(w);

@@ -10,7 +10,8 @@
 /* What the flags ask of the inode: MAY_*. O_TRUNC writes, whatever the access mode says. */
 static int wanted_access(unsigned int flags)
 {
-	static const u8 mask[4] = { MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE };
+	static const u8 mask[4] = { MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE,
+				    MAY_READ | MAY_WRITE };
 
 	return mask[flags & O_ACCMODE] | (flags & O_TRUNC ? MAY_WRITE : 0);
 }
@@ -67,7 +68,10 @@ static struct file *open_found(struct dentry *d, unsigned int flags, bool create
 	return f;
 }
 
-/* The name is free: makes a regular file. The lock is held before and after. 0 or -errno; -EEXIST: look again. */
+/*
+ * The name is free: makes a regular file. The lock is held before and after. 0 or -errno; -EEXIST:
+ * look again.
+ */
 static int create_file(struct walk *w, u32 mode, struct dentry **out)
 {
 	struct inode *dir = w->at->inode, *inode;
@@ -105,7 +109,8 @@ static int create_file(struct walk *w, u32 mode, struct dentry **out)
  * Looks at the last component. *d: found or created, with a reference. 0, -errno, or 1: a link was
  * followed and the walk goes on.
  */
-static int open_last(struct walk *w, unsigned int flags, u32 mode, struct dentry **out, bool *created)
+static int open_last(struct walk *w, unsigned int flags, u32 mode, struct dentry **out,
+		     bool *created)
 {
 	bool exclusive = (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
 	struct dentry *d;
@@ -150,7 +155,8 @@ static int open_last(struct walk *w, unsigned int flags, u32 mode, struct dentry
 	return 0;
 }
 
-static int open_walk(struct walk *w, unsigned int flags, u32 mode, struct dentry **out, bool *created)
+static int open_walk(struct walk *w, unsigned int flags, u32 mode, struct dentry **out,
+		     bool *created)
 {
 	int err;
 

@@ -2,9 +2,9 @@
  *
  * Pipes and FIFOs: a ring of bytes in pages that are allocated when first written to.
  *
- * pipe->lock is held while data is copied (and so while a fault on the user's buffer is handled, which never
- * needs a pipe). Nobody sleeps for data or room with it. When the ring runs empty it starts over at its
- * first page, so that small messages stay in one warm page.
+ * pipe->lock is held while data is copied (and so while a fault on the user's buffer is handled,
+ * which never needs a pipe). Nobody sleeps for data or room with it. When the ring runs empty it
+ * starts over at its first page, so that small messages stay in one warm page.
  */
 #include <arch/uaccess.h>
 #include <fs/internal.h>
@@ -23,13 +23,13 @@
 
 struct pipe {
 	struct mutex lock;
-	unsigned int nr_pages;	/* [lock] a power of two */
-	size_t tail, used;	/* [lock] bytes: where reading goes on, how much there is */
-	struct page **pages;	/* [lock] NULL: not allocated yet */
+	unsigned int nr_pages;	       /* [lock] a power of two */
+	size_t tail, used;	       /* [lock] bytes: where reading goes on, how much there is */
+	struct page **pages;	       /* [lock] NULL: not allocated yet */
 	unsigned int readers, writers; /* [lock] open ends */
 	unsigned int r_opened, w_opened; /* [lock] how often ever, for blocking opens */
 	struct wait_queue rd_wait, wr_wait;
-	unsigned int files;	/* [inode->lock] open files; the last frees the pipe */
+	unsigned int files; /* [inode->lock] open files; the last frees the pipe */
 };
 
 static size_t capacity(const struct pipe *p)
@@ -154,8 +154,8 @@ static ssize_t pipe_read(struct file *f, char __user *buf, size_t n, u64 *pos)
 struct cursor {
 	const struct iovec *iov;
 	unsigned int nr;
-	size_t off;  /* in iov[0] */
-	size_t left; /* in all */
+	size_t off;	    /* in iov[0] */
+	size_t left;	    /* in all */
 	const char *kernel; /* instead of iov */
 };
 
@@ -173,7 +173,8 @@ static size_t cursor_copy(struct cursor *c, char *dst, size_t n)
 		size_t len = min(n - done, c->iov->iov_len - c->off), fault;
 
 		if (len) {
-			fault = copy_from_user(dst + done, (char __user *)c->iov->iov_base + c->off, len);
+			fault = copy_from_user(dst + done, (char __user *)c->iov->iov_base + c->off,
+					       len);
 			len -= fault;
 			done += len;
 			c->off += len;
@@ -200,7 +201,10 @@ static char *ring_page(struct pipe *p, size_t at)
 	return likely(*slot) ? page_address(*slot) : NULL;
 }
 
-/* Copies in as much as there is room for. Lock held. Bytes, or -EFAULT, -ENOMEM when there were none. */
+/*
+ * Copies in as much as there is room for. Lock held. Bytes, or -EFAULT, -ENOMEM when there were
+ * none.
+ */
 static ssize_t put(struct pipe *p, struct cursor *c)
 {
 	size_t done = 0, want = min(c->left, room(p));
@@ -213,7 +217,8 @@ static ssize_t put(struct pipe *p, struct cursor *c)
 		if (!page)
 			return done ? (ssize_t)done : -ENOMEM;
 		n = cursor_copy(c, page + (at & (PAGE_SIZE - 1)), len);
-		if (n < len) { /* as in Linux, what comes before the fault in this page does not count */
+		if (n <
+		    len) { /* as in Linux, what comes before the fault in this page does not count */
 			c->left += n;
 			return done ? (ssize_t)done : -EFAULT;
 		}
@@ -461,8 +466,12 @@ static void pipe_release(struct file *f)
 	drop_end(f->inode, f->mode);
 }
 
-/* One side waits for the other to come, even if that one has gone again by then. */
-static int wait_for_partner(struct file *f, struct pipe *p, unsigned int r_seen, unsigned int w_seen)
+/*
+ * One side of a FIFO waits for the other to come, even if that one has gone again by then. A pipe
+ * opened again through /proc does not.
+ */
+static int wait_for_partner(struct file *f, struct pipe *p, unsigned int r_seen,
+			    unsigned int w_seen)
 {
 	if (!(f->mode & FMODE_WRITE)) {
 		if (READ_ONCE(p->writers) || (f->flags & O_NONBLOCK))
@@ -496,7 +505,7 @@ static int fifo_open(struct inode *inode, struct file *f)
 	w_seen = p->w_opened;
 	add_end(p, f->mode);
 	mutex_unlock(&inode->lock);
-	err = wait_for_partner(f, p, r_seen, w_seen);
+	err = f->dentry->anonymous ? 0 : wait_for_partner(f, p, r_seen, w_seen);
 	if (err)
 		drop_end(inode, f->mode);
 	return err;

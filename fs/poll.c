@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * poll() and select(): one pass over the files enters the caller in their wait queues; when nothing is
- * ready it sleeps, and every wake-up or the timer makes it look at all of them again.
+ * poll() and select(): one pass over the files enters the caller in their wait queues; when nothing
+ * is ready it sleeps, and every wake-up or the timer makes it look at all of them again.
  */
 #include <arch/uaccess.h>
 #include <fs/internal.h>
 #include <kern/string.h>
-#include <kernel/files.h>
 #include <kernel/signal.h>
 #include <kernel/syscall.h>
 #include <kernel/timer.h>
@@ -141,8 +140,8 @@ static void poll_timeout(struct timer *t)
  * Calls scan until it finds something, fails, the deadline passes (0) or a signal comes (-EINTR).
  * scan must register with the table at its first call.
  */
-static long poll_loop(struct poll_table *pt, long (*scan)(struct poll_table *pt, void *arg), void *arg,
-		      u64 deadline)
+static long poll_loop(struct poll_table *pt, long (*scan)(struct poll_table *pt, void *arg),
+		      void *arg, u64 deadline)
 {
 	struct poll_timer pto = { .timer = { .func = poll_timeout }, .task = park_self() };
 	bool timing = false;
@@ -195,7 +194,9 @@ static int deadline_from_timespec(const struct timespec *ts, u64 *deadline)
 	return 0;
 }
 
-/* What is left of the time goes back to the caller, as Linux does; an unwritable place is no error. */
+/*
+ * What is left of the time goes back to the caller, as Linux does; an unwritable place is no error.
+ */
 static void write_back_time(void __user *uts, u64 deadline, u64 unit)
 {
 	u64 now = clock_ns(), left = deadline > now ? deadline - now : 0;
@@ -268,7 +269,8 @@ static long do_poll(struct pollfd __user *ufds, unsigned int nr, u64 deadline)
 
 static long restart_poll(struct restart_block *rb)
 {
-	long n = do_poll(rb->ufds, (unsigned int)rb->nfds, rb->has_deadline ? rb->deadline_ns : NO_DEADLINE);
+	long n = do_poll(rb->ufds, (unsigned int)rb->nfds,
+			 rb->has_deadline ? rb->deadline_ns : NO_DEADLINE);
 
 	return n == -EINTR ? -ERESTART_RESTARTBLOCK : n;
 }
@@ -289,8 +291,8 @@ SYSCALL_DEFINE3(poll, struct pollfd __user *, ufds, unsigned int, nr, int, timeo
 	return -ERESTART_RESTARTBLOCK;
 }
 
-SYSCALL_DEFINE5(ppoll, struct pollfd __user *, ufds, unsigned int, nr, struct timespec __user *, uts,
-		const u64 __user *, mask, size_t, mask_size)
+SYSCALL_DEFINE5(ppoll, struct pollfd __user *, ufds, unsigned int, nr, struct timespec __user *,
+		uts, const u64 __user *, mask, size_t, mask_size)
 {
 	u64 deadline = NO_DEADLINE;
 	struct timespec ts;
@@ -431,7 +433,10 @@ SYSCALL_DEFINE6(pselect6, int, nr, u64 __user *, in, u64 __user *, out, u64 __us
 		struct timespec __user *, uts, const void __user *, usig)
 {
 	u64 __user *const sets[3] = { in, out, ex };
-	struct { const u64 __user *mask; size_t size; } sig = { NULL, 0 };
+	struct {
+		const u64 __user *mask;
+		size_t size;
+	} sig = { NULL, 0 };
 	u64 deadline = NO_DEADLINE;
 	struct timespec ts;
 	long n;

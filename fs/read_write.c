@@ -2,12 +2,12 @@
  *
  * read(), write() and their positional and vectored forms, lseek().
  *
- * The descriptor is borrowed without a reference when the table is the caller's alone, and the position
- * needs its lock only when somebody else may hold the file: the common case takes no lock at all here.
+ * The descriptor is borrowed without a reference when the table is the caller's alone, and the
+ * position needs its lock only when somebody else may hold the file: the common case takes no lock
+ * at all here.
  */
 #include <arch/uaccess.h>
 #include <fs/internal.h>
-#include <kernel/files.h>
 #include <kernel/syscall.h>
 #include <mm/slab.h>
 #include <uapi/uio.h>
@@ -113,8 +113,9 @@ SYSCALL_DEFINE4(pread64, int, fd, char __user *, buf, size_t, n, s64, off)
 	} else {
 		ret = may_read(f);
 		if (likely(!ret))
-			ret = likely(access_ok(buf, n)) ?
-				      f->ops->read(f, buf, min(n, MAX_RW_COUNT), &pos) : -EFAULT;
+			ret = likely(access_ok(buf, n))
+				      ? f->ops->read(f, buf, min(n, MAX_RW_COUNT), &pos)
+				      : -EFAULT;
 	}
 	fd_put(b);
 	return ret;
@@ -138,8 +139,9 @@ SYSCALL_DEFINE4(pwrite64, int, fd, const char __user *, buf, size_t, n, s64, off
 	} else {
 		ret = may_write(f);
 		if (likely(!ret))
-			ret = likely(access_ok(buf, n)) ?
-				      f->ops->write(f, buf, min(n, MAX_RW_COUNT), &pos) : -EFAULT;
+			ret = likely(access_ok(buf, n))
+				      ? f->ops->write(f, buf, min(n, MAX_RW_COUNT), &pos)
+				      : -EFAULT;
 	}
 	fd_put(b);
 	return ret;
@@ -160,7 +162,10 @@ static void vec_free(struct vec *v)
 		kfree(v->iov);
 }
 
-/* Copies the vector in and checks it: the total fits in a ssize_t, and is cut to what one call moves. */
+/*
+ * Copies the vector in and checks it: the total fits in a ssize_t, and is cut to what one call
+ * moves.
+ */
 static int vec_import(struct vec *v, const struct iovec __user *uiov, unsigned long nr)
 {
 	if (nr > UIO_MAXIOV)
@@ -230,7 +235,8 @@ static ssize_t write_segments(struct file *f, const struct vec *v, u64 *pos)
 	return done;
 }
 
-static ssize_t do_vector(int fd, const struct iovec __user *uiov, unsigned long nr, bool write, u64 *pos)
+static ssize_t do_vector(int fd, const struct iovec __user *uiov, unsigned long nr, bool write,
+			 u64 *pos)
 {
 	struct fd b = fd_borrow(fd);
 	struct file *f = b.file;
@@ -269,7 +275,8 @@ SYSCALL_DEFINE3(writev, int, fd, const struct iovec __user *, iov, unsigned long
 	return do_vector(fd, iov, nr, true, NULL);
 }
 
-static ssize_t do_vector_at(int fd, const struct iovec __user *iov, unsigned long nr, bool write, s64 off)
+static ssize_t do_vector_at(int fd, const struct iovec __user *iov, unsigned long nr, bool write,
+			    s64 off)
 {
 	u64 pos = (u64)off;
 
@@ -287,22 +294,24 @@ SYSCALL_DEFINE4(pwritev, int, fd, const struct iovec __user *, iov, unsigned lon
 }
 
 /* The sixth argument carries the RWF_* flags: none is honoured. off -1 is the file's position. */
-SYSCALL_DEFINE6(preadv2, int, fd, const struct iovec __user *, iov, unsigned long, nr, s64, off, long,
-		high, int, flags)
+SYSCALL_DEFINE6(preadv2, int, fd, const struct iovec __user *, iov, unsigned long, nr, s64, off,
+		long, high, int, flags)
 {
 	(void)high;
 	if (flags)
 		return -EOPNOTSUPP;
-	return off == -1 ? do_vector(fd, iov, nr, false, NULL) : do_vector_at(fd, iov, nr, false, off);
+	return off == -1 ? do_vector(fd, iov, nr, false, NULL)
+			 : do_vector_at(fd, iov, nr, false, off);
 }
 
-SYSCALL_DEFINE6(pwritev2, int, fd, const struct iovec __user *, iov, unsigned long, nr, s64, off, long,
-		high, int, flags)
+SYSCALL_DEFINE6(pwritev2, int, fd, const struct iovec __user *, iov, unsigned long, nr, s64, off,
+		long, high, int, flags)
 {
 	(void)high;
 	if (flags)
 		return -EOPNOTSUPP;
-	return off == -1 ? do_vector(fd, iov, nr, true, NULL) : do_vector_at(fd, iov, nr, true, off);
+	return off == -1 ? do_vector(fd, iov, nr, true, NULL)
+			 : do_vector_at(fd, iov, nr, true, off);
 }
 
 /* ---- lseek ---- */
@@ -312,7 +321,9 @@ static s64 plain_seek(struct file *f, s64 off, int whence)
 	u64 size = inode_size(f->inode);
 	s64 base;
 
-	/* Positions in a directory of dentries are names, not bytes: there is no end to count from. */
+	/*
+	 * Positions in a directory of dentries are names, not bytes: there is no end to count from.
+	 */
 	if (whence > SEEK_CUR && dir_has_dentries(f->inode))
 		return -EINVAL;
 	switch (whence) {

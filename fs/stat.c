@@ -70,7 +70,8 @@ SYSCALL_DEFINE2(lstat, const char __user *, path, struct stat __user *, buf)
 	return do_stat(AT_FDCWD, path, buf, AT_SYMLINK_NOFOLLOW);
 }
 
-SYSCALL_DEFINE4(newfstatat, int, dirfd, const char __user *, path, struct stat __user *, buf, int, flags)
+SYSCALL_DEFINE4(newfstatat, int, dirfd, const char __user *, path, struct stat __user *, buf, int,
+		flags)
 {
 	return do_stat(dirfd, path, buf, flags);
 }

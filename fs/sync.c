@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * fsync() and its relatives, fadvise(). There is no storage behind any file: what has been written is as
- * safe as it will ever be, and these calls only check their arguments.
+ * fsync() and its relatives, fadvise(). There is no storage behind any file: what has been written
+ * is as safe as it will ever be, and these calls only check their arguments.
  */
 #include <fs/internal.h>
 #include <kernel/syscall.h>

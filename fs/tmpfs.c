@@ -2,17 +2,18 @@
  *
  * tmpfs: names are dentries, data are the folios of the page cache, and nothing else exists.
  *
- * Reading a hole shows zeroes and allocates nothing. Writing takes inode->lock and copies from the user
- * straight into the folio, which is neither locked nor isolated: a page fault on the source may therefore
- * need any page of the same file. The rule that keeps this free of deadlock: a fault takes mmap_lock, the
- * mapping's locks and folio locks, never inode->lock; so inode->lock may be held over a copy, folio locks and
- * mapping locks may not. Lock order: inode->lock, mmap_lock, i_mmap_lock, folio lock, mapping->lock.
+ * Reading a hole shows zeroes and allocates nothing. Writing takes inode->lock and copies from the
+ * user straight into the folio, which is neither locked nor isolated: a page fault on the source
+ * may therefore need any page of the same file. The rule that keeps this free of deadlock: a fault
+ * takes mmap_lock, the mapping's locks and folio locks, never inode->lock; so inode->lock may be
+ * held over a copy, folio locks and mapping locks may not. Lock order: inode->lock, mmap_lock,
+ * i_mmap_lock, folio lock, mapping->lock.
  *
- * A page that does not exist yet is filled before anyone can see it and then put into the cache, which
- * saves zeroing what is written over at once.
+ * A page that does not exist yet is filled before anyone can see it and then put into the cache,
+ * which saves zeroing what is written over at once.
  *
- * Each mount has a bound on its pages (default: half of RAM, -ENOSPC) and on its inodes; memory that is
- * shared by mappings alone (shmem_file_setup, memfd) has none.
+ * Each mount has a bound on its pages (default: half of RAM, -ENOSPC) and on its inodes; memory
+ * that is shared by mappings alone (shmem_file_setup, memfd) has none.
  */
 #include <arch/uaccess.h>
 #include <fs/internal.h>
@@ -25,9 +26,9 @@
 
 struct tmpfs_super {
 	struct page_quota quota;
-	u64 dev;		 /* [I] */
-	atomic_long_t inodes;	 /* [A] also what keeps this structure alive */
-	long max_inodes;	 /* [I] */
+	u64 dev;	      /* [I] */
+	atomic_long_t inodes; /* [A] also what keeps this structure alive */
+	long max_inodes;      /* [I] */
 };
 
 static struct tmpfs_super *internal; /* of files that no mount shows */
@@ -37,7 +38,8 @@ static const struct file_ops tmpfs_dir_fops;
 
 bool is_tmpfs_inode(const struct inode *i)
 {
-	return i->ops == &tmpfs_file_iops || i->ops == &tmpfs_dir_iops || i->ops == &tmpfs_link_iops;
+	return i->ops == &tmpfs_file_iops || i->ops == &tmpfs_dir_iops ||
+	       i->ops == &tmpfs_link_iops;
 }
 
 /* ---- inodes ---- */
@@ -256,8 +258,8 @@ static size_t source_copy(void *dst, struct source *s, size_t n)
 }
 
 /*
- * Writes len bytes at pos into a page that the cache does not have. Bytes written, -EFAULT, -ENOMEM, -ENOSPC,
- * or -EEXIST: it has it now.
+ * Writes len bytes at pos into a page that the cache does not have. Bytes written, -EFAULT,
+ * -ENOMEM, -ENOSPC, or -EEXIST: it has it now.
  */
 static ssize_t write_new_page(struct mapping *m, struct source *s, u64 pos, size_t len)
 {
@@ -317,7 +319,10 @@ static int seals_forbid(const struct inode *i, u64 end)
 	return (i->seals & F_SEAL_GROW) && end > i->mapping.size ? -EPERM : 0;
 }
 
-/* inode->lock held; *ppos and the size move by what was done. Bytes or, when nothing was done, -errno. */
+/*
+ * inode->lock held; *ppos and the size move by what was done. Bytes or, when nothing was done,
+ * -errno.
+ */
 static ssize_t write_locked(struct inode *i, struct source *s, size_t n, u64 *ppos)
 {
 	struct mapping *m = &i->mapping;
@@ -368,8 +373,9 @@ static int begin_write(struct file *f, u64 *pos, size_t *n)
 }
 
 /*
- * The frequent case: over bytes that the file has, within one page, which is cached, with nothing to check but the
- * size limit. Bytes written, -EFAULT, or 0 when it is another case. inode->lock held.
+ * The frequent case: over bytes that the file has, within one page, which is cached, with nothing
+ * to check but the size limit. Bytes written, -EFAULT, or 0 when it is another case. inode->lock
+ * held.
  */
 static inline ssize_t write_over(struct file *f, const char __user *buf, size_t n, u64 *ppos)
 {
@@ -477,7 +483,10 @@ static int punch_hole(struct inode *i, u64 off, u64 len)
 	return 0;
 }
 
-/* Allocates what is missing. Nothing is written yet, so what an interrupted call leaves behind is zeroes. */
+/*
+ * Allocates what is missing. Nothing is written yet, so what an interrupted call leaves behind is
+ * zeroes.
+ */
 static int allocate_range(struct mapping *m, u64 off, u64 end)
 {
 	unsigned long last = (unsigned long)((end - 1) >> PAGE_SHIFT);
@@ -529,8 +538,8 @@ static int tmpfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 }
 
 /*
- * Is there data at *index? Pages that were only allocated or only read are holes. When there is no page at all and
- * data is looked for, *index moves to just before the next page.
+ * Is there data at *index? Pages that were only allocated or only read are holes. When there is no
+ * page at all and data is looked for, *index moves to just before the next page.
  */
 static bool has_data(struct mapping *m, unsigned long *index, unsigned long last, bool skip)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Extended attributes: no filesystem here has any. The calls check that the file exists and then answer as Linux
- * does on such a filesystem.
+ * Extended attributes: no filesystem here has any. The calls check that the file exists and then
+ * answer as Linux does on such a filesystem.
  */
 #include <fs/internal.h>
 #include <kernel/syscall.h>
@@ -26,15 +26,15 @@ static long answer_fd(int fd, long answer)
 	return answer;
 }
 
-#define PATH_CALL(name, flags, answer)                     \
-	SYSCALL_DEFINE1(name, const char __user *, path)   \
-	{                                                  \
-		return answer_path(path, flags, answer);   \
+#define PATH_CALL(name, flags, answer)                                                             \
+	SYSCALL_DEFINE1(name, const char __user *, path)                                           \
+	{                                                                                          \
+		return answer_path(path, flags, answer);                                           \
 	}
-#define FD_CALL(name, answer)                  \
-	SYSCALL_DEFINE1(name, int, fd)         \
-	{                                      \
-		return answer_fd(fd, answer);  \
+#define FD_CALL(name, answer)                                                                      \
+	SYSCALL_DEFINE1(name, int, fd)                                                             \
+	{                                                                                          \
+		return answer_fd(fd, answer);                                                      \
 	}
 
 PATH_CALL(setxattr, 0, -EOPNOTSUPP)

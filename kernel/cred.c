@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Identity: user and group ids and capability sets (Linux's rules, capabilities(7)). A task's identity is its
- * own; C libraries change that of all threads by a signal.
+ * Identity: user and group ids and capability sets (Linux's rules, capabilities(7)). A task's
+ * identity is its own; C libraries change that of all threads by a signal.
  */
 #include <arch/uaccess.h>
 #include <fs/vfs.h>

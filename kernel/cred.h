@@ -10,8 +10,8 @@
 struct inode;
 
 /*
- * The identity that the caller has after executing a file of this inode: set-user-ID and set-group-ID
- * bits (unless nosuid) and the capability rules for root. *secure: AT_SECURE.
+ * The identity that the caller has after executing a file of this inode: set-user-ID and
+ * set-group-ID bits (unless nosuid) and the capability rules for root. *secure: AT_SECURE.
  */
 void cred_after_exec(struct cred *new, const struct inode *inode, bool nosuid, bool *secure);
 

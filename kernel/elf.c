@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Reading ELF headers (System V ABI, chapters 4 and 5). Every number comes from the file and may be anything.
+ * Reading ELF headers (System V ABI, chapters 4 and 5). Every number comes from the file and may be
+ * anything.
  */
 #include <arch/page_types.h>
 #include <kern/string.h>
@@ -19,7 +20,7 @@ int elf_check_header(const void *buf, size_t len, u64 file_size, struct elf_imag
 	if (len < sizeof(h))
 		return -ENOEXEC;
 	memcpy(&h, buf, sizeof(h));
-	if (memcmp(h.e_ident, ELFMAG, SELFMAG) || h.e_machine != EM_X86_64)
+	if (memcmp(h.e_ident, ELFMAG, SELFMAG) != 0 || h.e_machine != EM_X86_64)
 		return -ENOEXEC;
 	if (h.e_type != ET_EXEC && h.e_type != ET_DYN)
 		return -ENOEXEC;

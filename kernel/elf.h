@@ -25,13 +25,14 @@ struct elf_image {
 };
 
 /*
- * The first len bytes of a file of file_size bytes. 0 with the first part of *image filled, or -ENOEXEC:
- * no x86_64 ELF program. On 0, image->phnum headers at image->phoff lie inside the file.
+ * The first len bytes of a file of file_size bytes. 0 with the first part of *image filled, or
+ * -ENOEXEC: no x86_64 ELF program. On 0, image->phnum headers at image->phoff lie inside the file.
  */
 int elf_check_header(const void *buf, size_t len, u64 file_size, struct elf_image *image);
 /*
  * The image->phnum program headers. 0 with the rest of *image filled; -ENOEXEC: not a program, its
- * caller goes on; -EINVAL: a segment that cannot be mapped, which Linux finds out too late for the caller.
+ * caller goes on; -EINVAL: a segment that cannot be mapped, which Linux finds out too late for the
+ * caller.
  */
 int elf_check_segments(const struct elf64_phdr *ph, u64 file_size, struct elf_image *image);
 

@@ -2,10 +2,10 @@
  *
  * execve and execveat: the caller's process gets a new program.
  *
- * Everything that may fail comes first: arguments are copied, scripts followed, headers checked, and the new
- * address space is built beside the old one. Then all other threads end, and only then does the
- * process change. A file with sound headers whose segments cannot be mapped kills the caller with SIGSEGV,
- * as Linux, which finds out when the old program is gone already.
+ * Everything that may fail comes first: arguments are copied, scripts followed, headers checked,
+ * and the new address space is built beside the old one. Then all other threads end, and only then
+ * does the process change. A file with sound headers whose segments cannot be mapped kills the
+ * caller with SIGSEGV, as Linux, which finds out when the old program is gone already.
  *
  * Set-user-ID programs change the identity; file capabilities do not exist here. ETXTBSY is never
  * returned: a running program's file may be written.
@@ -115,7 +115,9 @@ static int follow_scripts(struct exec *x, const char *script)
 	return err;
 }
 
-/* The dynamic loader that the program names. *fatal: too late for an error, see the file comment. */
+/*
+ * The dynamic loader that the program names. *fatal: too late for an error, see the file comment.
+ */
 static int open_interp(struct exec *x, bool *fatal)
 {
 	const struct elf_image *elf = &x->main.elf;
@@ -189,7 +191,10 @@ static int prepare(struct exec *x, const char *filename, bool *fatal)
 
 /* ---- the other threads end ---- */
 
-/* tasklist_lock not held. A dead leader that is not the caller stays until the caller takes its place. */
+/*
+ * tasklist_lock not held. A dead leader that is not the caller stays until the caller takes its
+ * place.
+ */
 static bool other_threads_gone(struct process *p)
 {
 	struct task *t;
@@ -203,7 +208,10 @@ static bool other_threads_gone(struct process *p)
 	return gone;
 }
 
-/* The caller becomes the leader: it takes the process's number, the dead leader gets the caller's and goes. */
+/*
+ * The caller becomes the leader: it takes the process's number, the dead leader gets the caller's
+ * and goes.
+ */
 static void take_leadership(struct process *p)
 {
 	struct task *self = current, *old = p->leader;
@@ -369,7 +377,9 @@ int kernel_execve(const char *path, const char *const *argv, const char *const *
 	return err;
 }
 
-/* The name under which a program started by descriptor knows itself. kmalloc'ed; NULL: no memory. */
+/*
+ * The name under which a program started by descriptor knows itself. kmalloc'ed; NULL: no memory.
+ */
 static char *descriptor_name(int dirfd, const char *path)
 {
 	size_t size = sizeof("/dev/fd/-2147483648/") + strlen(path);

@@ -11,7 +11,7 @@
 
 struct file;
 
-/* ---- exec_args.c: the strings of argv and envp on their way from one address space to the next ---- */
+/* ---- exec_args.c: argv and envp on their way from one address space to the next ---- */
 
 /* Bytes in pages of kernel memory, written from the front. */
 struct arg_buffer {
@@ -40,7 +40,10 @@ void exec_args_free(struct exec_args *a);
 /* argv, then envp, from user or kernel memory. 0, -E2BIG, -EFAULT, -ENOMEM, -EINTR. */
 int exec_args_from_user(struct exec_args *a, const u64 __user *argv, const u64 __user *envp);
 int exec_args_from_kernel(struct exec_args *a, const char *const *argv, const char *const *envp);
-/* Puts interpreter, its argument (may be NULL) and the script's path where argv[0] was. 0, -ENOMEM, -ELOOP. */
+/*
+ * Puts interpreter, its argument (may be NULL) and the script's path where argv[0] was. 0, -ENOMEM,
+ * -ELOOP.
+ */
 int exec_args_prepend(struct exec_args *a, const char *interp, const char *arg, const char *script);
 /* What the program's argc will be. */
 unsigned int exec_args_argc(const struct exec_args *a);
@@ -54,8 +57,8 @@ struct script_line {
 };
 
 /*
- * Parses the first size bytes of a file (0 behind its end) and puts 0s behind the words. 0, or -ENOEXEC:
- * no script, or no usable interpreter name. Pure: fuzzed on the host.
+ * Parses the first size bytes of a file (0 behind its end) and puts 0s behind the words. 0, or
+ * -ENOEXEC: no script, or no usable interpreter name. Pure: fuzzed on the host.
  */
 int script_parse(char *buf, size_t size, struct script_line *line);
 #define SCRIPT_LINE_MAX 256
@@ -74,7 +77,10 @@ struct exec_image {
 	size_t head_len;
 };
 
-/* Reads and checks the headers of image->file (head is filled already). 0, -ENOEXEC, -EINVAL (see elf.h), -ENOMEM, -EIO. */
+/*
+ * Reads and checks the headers of image->file (head is filled already). 0, -ENOEXEC, -EINVAL (see
+ * elf.h), -ENOMEM, -EIO.
+ */
 int exec_read_headers(struct exec_image *image);
 void exec_image_free(struct exec_image *image);
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * A new address space for a program: its segments, its dynamic loader's, and the first contents of its
- * stack. All of it happens before the old address space goes away, through mm_get_page().
+ * A new address space for a program: its segments, its dynamic loader's, and the first contents of
+ * its stack. All of it happens before the old address space goes away, through mm_get_page().
  *
- * The stack from its top: 0; the path of the program; environment strings; argument strings; "x86_64" and 16 random
- * bytes; a gap for alignment; the auxiliary vector; envp[]; argv[]; argc, where the stack pointer is.
+ * The stack from its top: 0; the path of the program; environment strings; argument strings;
+ * "x86_64" and 16 random bytes; a gap for alignment; the auxiliary vector; envp[]; argv[]; argc,
+ * where the stack pointer is.
  */
 #include <arch/thread.h>
 #include <fs/vfs.h>
@@ -141,7 +142,9 @@ static unsigned long segment_prot(const struct elf64_phdr *ph)
 	       (ph->p_flags & PF_X ? PROT_EXEC : 0);
 }
 
-/* What lies behind the segment's part of the file: the rest of the last page, then anonymous pages. */
+/*
+ * What lies behind the segment's part of the file: the rest of the last page, then anonymous pages.
+ */
 static int map_bss(struct mm *mm, const struct elf64_phdr *ph, unsigned long file_end,
 		   unsigned long end)
 {
@@ -227,7 +230,10 @@ static int map_image(struct mm *mm, struct exec_image *image, bool main_pie, boo
 	return err;
 }
 
-/* The heap starts behind the program; a program in the area of mmap() gets its heap where it cannot meet the rest. */
+/*
+ * The heap starts behind the program; a program in the area of mmap() gets its heap where it cannot
+ * meet the rest.
+ */
 static void place_brk(struct exec_program *p)
 {
 	const struct elf_image *elf = &p->main->elf;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The first line of a script: "#!", blanks, an interpreter, and at most one argument, which is the whole rest of
- * the line without the blanks around it.
+ * The first line of a script: "#!", blanks, an interpreter, and at most one argument, which is the
+ * whole rest of the line without the blanks around it.
  */
 #include <kern/string.h>
 #include <kernel/exec.h>

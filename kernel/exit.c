@@ -2,11 +2,11 @@
  *
  * The end of a thread, and of a process with its last thread.
  *
- * A thread gives back what it owns, then under tasklist_lock leaves its process (exit_notify). The leader
- * stays on the list of threads, dead, because the process's number is its own. The process is a zombie once
- * nobody but a dead leader is left; its parent hears of it then and collects it (wait_child.c), or
- * it goes at once when the parent does not want to know. The stack goes last, when the next task has
- * taken over the CPU (sched.c).
+ * A thread gives back what it owns, then under tasklist_lock leaves its process (exit_notify). The
+ * leader stays on the list of threads, dead, because the process's number is its own. The process
+ * is a zombie once nobody but a dead leader is left; its parent hears of it then and collects it
+ * (wait_child.c), or it goes at once when the parent does not want to know. The stack goes last,
+ * when the next task has taken over the CPU (sched.c).
  */
 #include <fs/vfs.h>
 #include <kern/assert.h>
@@ -72,9 +72,9 @@ static struct process *find_reaper(const struct process *p)
 }
 
 /*
- * p's link to its parent's group goes away, because p or the parent does. When that orphans a group with stopped
- * members, they could never be continued: POSIX sends them SIGHUP and SIGCONT. ignored: a process that
- * counts as gone already.
+ * p's link to its parent's group goes away, because p or the parent does. When that orphans a group
+ * with stopped members, they could never be continued: POSIX sends them SIGHUP and SIGCONT.
+ * ignored: a process that counts as gone already.
  */
 static void release_orphaned_group(const struct process *p, const struct process *parent,
 				   const struct process *ignored)
@@ -125,8 +125,8 @@ static bool notify_parent(struct process *p)
 }
 
 /*
- * p, whose threads are all dead, becomes a zombie; without a parent that wants it, it joins the list
- * of the dead instead, for the caller to bury when the lock is gone.
+ * p, whose threads are all dead, becomes a zombie; without a parent that wants it, it joins the
+ * list of the dead instead, for the caller to bury when the lock is gone.
  */
 static void become_zombie(struct process *p, struct list_head *dead)
 {

@@ -2,10 +2,11 @@
  *
  * The file table: descriptors to open files.
  *
- * The table is changed under its lock. Looking a descriptor up needs the lock and a reference only when the table
- * is shared: otherwise nobody but the caller, who is busy, can close it. /proc takes the lock too.
+ * The table is changed under its lock. Looking a descriptor up needs the lock and a reference only
+ * when the table is shared: otherwise nobody but the caller, who is busy, can close it. /proc takes
+ * the lock too.
  */
-#include <fs/internal.h>
+#include <kern/err.h>
 #include <kern/string.h>
 #include <kernel/files.h>
 #include <kernel/fork.h>
@@ -14,6 +15,11 @@
 
 #define WORD_BITS 64U
 #define MAX_FDS (1U << 20) /* Linux's nr_open */
+
+static unsigned long max_fds(void)
+{
+	return READ_ONCE(current->process->rlimits[RLIMIT_NOFILE].rlim_cur);
+}
 
 static bool bit(const unsigned long *map, unsigned int n)
 {
@@ -235,7 +241,7 @@ static unsigned int find_free(const struct files *t, unsigned int from)
 
 static int reserve_locked(struct files *t, unsigned int from, bool cloexec)
 {
-	unsigned long limit = rlimit_cur(RLIMIT_NOFILE);
+	unsigned long limit = max_fds();
 	unsigned int n;
 	int err;
 
@@ -332,7 +338,8 @@ SYSCALL_DEFINE1(close, unsigned int, fd)
 }
 
 /* The next open descriptor in [*fd, last] that wants closing, taken out. NULL: no more. */
-static struct file *take_next(struct files *t, unsigned int *fd, unsigned int last, bool only_cloexec)
+static struct file *take_next(struct files *t, unsigned int *fd, unsigned int last,
+			      bool only_cloexec)
 {
 	struct file *f = NULL;
 
@@ -340,7 +347,8 @@ static struct file *take_next(struct files *t, unsigned int *fd, unsigned int la
 	for (; *fd <= last && *fd < t->max && !f; ++*fd) {
 		unsigned int w = *fd / WORD_BITS;
 
-		if (!(*fd % WORD_BITS) && !(only_cloexec ? t->cloexec[w] & t->used[w] : t->used[w])) {
+		if (!(*fd % WORD_BITS) &&
+		    !(only_cloexec ? t->cloexec[w] & t->used[w] : t->used[w])) {
 			*fd += WORD_BITS - 1;
 			continue;
 		}
@@ -467,7 +475,7 @@ static long do_dup3(int old, unsigned int new, bool cloexec)
 	struct file *f;
 	int ret;
 
-	if (new >= rlimit_cur(RLIMIT_NOFILE))
+	if (new >= max_fds())
 		return -EBADF;
 	f = fd_get_path(old);
 	if (!f)

@@ -2,9 +2,9 @@
  *
  * New tasks: fork, vfork, clone, clone3, kernel threads.
  *
- * copy_process() builds the child in private, piece by piece, each failure undoing the pieces before it.
- * Only then, under tasklist_lock, does the child get its number and become visible; from there on
- * nothing can fail.
+ * copy_process() builds the child in private, piece by piece, each failure undoing the pieces
+ * before it. Only then, under tasklist_lock, does the child get its number and become visible; from
+ * there on nothing can fail.
  */
 #include <arch/thread.h>
 #include <arch/timer.h>
@@ -19,6 +19,7 @@
 #include <kernel/syscall.h>
 #include <kernel/user.h>
 #include <mm/mm.h>
+#include <mm/stats.h>
 #include <mm/slab.h>
 #include <uapi/sched.h>
 
@@ -244,15 +245,18 @@ static void link_process(struct process *p, const struct fork_request *req)
 	list_add_tail(&p->node, &all_processes);
 }
 
-/* A stop signal came while the child was made. If a group got it, the child should stop as well. siglock held. */
+/*
+ * A stop signal came while the child was made. If a group got it, the child should stop as well.
+ * siglock held.
+ */
 static bool stop_is_coming(const struct task *t)
 {
 	return t->stop_pending || ((t->pending.mask | t->process->pending.mask) & STOP_SIGNALS);
 }
 
 /*
- * 0 or -errno. No child while the caller is being killed or stopped (so group signals reach parent and
- * child alike); no thread while any signal waits.
+ * 0 or -errno. No child while the caller is being killed or stopped (so group signals reach parent
+ * and child alike); no thread while any signal waits.
  */
 static int publish(struct task *child, const struct fork_request *req)
 {
@@ -289,7 +293,9 @@ static struct task *copy_process(const struct fork_request *req)
 	struct task *child;
 	int err;
 
-	/* What is pending comes first: a child shall not escape a signal that its group got before. */
+	/*
+	 * What is pending comes first: a child shall not escape a signal that its group got before.
+	 */
 	if (signal_pending(current))
 		return ERR_PTR(-ERESTARTNOINTR);
 	child = task_alloc(current);
@@ -338,8 +344,8 @@ free_task:
 /* ---- vfork ---- */
 
 /*
- * child->vfork_done points to the parent's stack. Whoever takes the pointer out under the child's siglock
- * is the one who may use it.
+ * child->vfork_done points to the parent's stack. Whoever takes the pointer out under the child's
+ * siglock is the one who may use it.
  */
 static void vfork_complete(struct task *t)
 {
@@ -465,6 +471,7 @@ static long do_fork(const struct fork_request *req)
 	child = copy_process(req);
 	if (IS_ERR(child))
 		return PTR_ERR(child);
+	stat_inc(FORKS);
 	tid = child->tid;
 	if (req->flags & CLONE_PARENT_SETTID)
 		(void)!put_user_u32((u32)tid, req->parent_tid);

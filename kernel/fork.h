@@ -8,8 +8,8 @@
 #include <kernel/task.h>
 
 /*
- * The task stops using its address space (exec replaces it, exit drops it): robust futexes are released,
- * clear_child_tid is cleared and woken, a parent in vfork() goes on.
+ * The task stops using its address space (exec replaces it, exit drops it): robust futexes are
+ * released, clear_child_tid is cleared and woken, a parent in vfork() goes on.
  */
 void task_leave_mm(struct task *t);
 /* Keeps the largest resident size for rusage. tasklist_lock not held. */
@@ -20,7 +20,10 @@ void task_replace_files(struct files *files);
 void task_caches_init(void);
 /* A kernel thread, ready for sched_add(); init: it gets number 1. ERR_PTR(-ENOMEM, -EAGAIN). */
 struct task *kernel_thread_create(void (*fn)(void *), void *arg, const char *name, bool init);
-/* Takes a finished thread out of its process, which keeps its figures. tasklist_lock and siglock held. */
+/*
+ * Takes a finished thread out of its process, which keeps its figures. tasklist_lock and siglock
+ * held.
+ */
 void thread_unlink(struct task *t);
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Futexes (Franke, Russell, Kirkwood 2002): a program changes a word in user memory by itself and calls the
- * kernel only to sleep until the word changes and to wake sleepers.
+ * Futexes (Franke, Russell, Kirkwood 2002): a program changes a word in user memory by itself and
+ * calls the kernel only to sleep until the word changes and to wake sleepers.
  *
- * A waiter joins its bucket's list first and reads the word afterwards; a waker has changed the word before
- * it looks at the list. Whichever takes the bucket's lock second sees what the other did, and no user memory
- * is touched with a lock held. A waiter looks at queued under the lock, so that who wakes it is done with it.
+ * A waiter joins its bucket's list first and reads the word afterwards; a waker has changed the
+ * word before it looks at the list. Whichever takes the bucket's lock second sees what the other
+ * did, and no user memory is touched with a lock held. A waiter looks at queued under the lock, so
+ * that who wakes it is done with it.
  *
  * The key is (mm, address) for private memory and (mapping, offset) for shared, whatever the
  * FUTEX_PRIVATE_FLAG says about memory that is private: the flag only saves the lookup.
@@ -338,7 +339,10 @@ static int futex_requeue(u32 __user *uaddr, bool private, int nr_wake, int nr_re
 			wake_waiter(w);
 			continue;
 		}
-		/* A waiter keeps only the mapping of its own word alive: the new one is kept by its users. */
+		/*
+		 * A waiter keeps only the mapping of its own word alive: the new one is kept by its
+		 * users.
+		 */
 		w->key = key2;
 		if (b1 != b2) {
 			list_move_tail(&w->node, &b2->waiters);
@@ -555,7 +559,10 @@ static void robust_death(u32 __user *uaddr, bool pending_op)
 		(void)futex_wake(uaddr, false, 1, FUTEX_BITSET_MATCH_ANY);
 }
 
-/* The list is the program's memory: every step may fail, and it may be a ring. Bit 0 marks PI mutexes. */
+/*
+ * The list is the program's memory: every step may fail, and it may be a ring. Bit 0 marks PI
+ * mutexes.
+ */
 static void exit_robust_list(struct task *t)
 {
 	struct robust_list_head head;

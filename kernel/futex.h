@@ -8,7 +8,10 @@
 #include <kernel/task.h>
 
 void futex_init(void);
-/* The running task leaves its address space: hands over robust futexes, clears and wakes clear_child_tid. */
+/*
+ * The running task leaves its address space: hands over robust futexes, clears and wakes
+ * clear_child_tid.
+ */
 void futex_exit(struct task *t);
 
 #endif

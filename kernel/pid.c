@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Thread numbers: a bitmap searched cyclically, so that a number is used again as late as possible, and a hash
- * table from numbers to threads.
+ * Thread numbers: a bitmap searched cyclically, so that a number is used again as late as possible,
+ * and a hash table from numbers to threads.
  *
- * A process group or session keeps its number in use after its leader is gone. That costs nothing while
- * numbers only grow: a number stays marked when its thread is gone, until the search wraps around and
- * the map is made anew from the threads, groups and sessions that exist.
+ * A process group or session keeps its number in use after its leader is gone. That costs nothing
+ * while numbers only grow: a number stays marked when its thread is gone, until the search wraps
+ * around and the map is made anew from the threads, groups and sessions that exist.
  */
 #include <fs/vfs.h>
 #include <kern/err.h>

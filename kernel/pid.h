@@ -12,8 +12,8 @@
 
 void pid_init(void);
 /*
- * A number that no thread, group or session uses, or -EAGAIN when all are taken. tasklist_lock held; the
- * caller attaches a thread with it before it lets go.
+ * A number that no thread, group or session uses, or -EAGAIN when all are taken. tasklist_lock
+ * held; the caller attaches a thread with it before it lets go.
  */
 int pid_alloc(void);
 /* Makes t findable by its tid, and not any more. tasklist_lock held. */

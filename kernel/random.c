@@ -132,6 +132,11 @@ void random_bytes(void *buf, size_t n)
 	char *out = buf;
 
 	stream_start(&stream);
+	if (n <= sizeof(stream.key)) {
+		/* The stream's key is itself fresh output that nobody else has. */
+		memcpy(buf, stream.key, n);
+		return;
+	}
 	while (n) {
 		size_t part = min(n, sizeof(block));
 
@@ -142,12 +147,26 @@ void random_bytes(void *buf, size_t n)
 	}
 }
 
+/* Numbers of one block that random_u64() has not handed out yet; each is wiped as it goes. */
+static struct {
+	spinlock_t lock;
+	unsigned int left; /* [lock] */
+	u64 numbers[KEY_WORDS / 2]; /* [lock] */
+} batch;
+
 u64 random_u64(void)
 {
-	struct chacha stream;
+	irqflags_t flags = spin_lock_irqsave(&batch.lock);
+	u64 n;
 
-	stream_start(&stream);
-	return (u64)stream.key[0] << 32 | stream.key[1];
+	if (batch.left == 0) {
+		random_bytes(batch.numbers, sizeof(batch.numbers));
+		batch.left = ARRAY_SIZE(batch.numbers);
+	}
+	n = batch.numbers[--batch.left];
+	batch.numbers[batch.left] = 0;
+	spin_unlock_irqrestore(&batch.lock, flags);
+	return n;
 }
 
 void random_stir(const void *data, size_t n)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Resource limits: getrlimit(), setrlimit(), prlimit64(). What a limit means is told where it is enforced.
+ * Resource limits: getrlimit(), setrlimit(), prlimit64(). What a limit means is told where it is
+ * enforced.
  */
 #include <arch/uaccess.h>
 #include <kernel/rlimit.h>

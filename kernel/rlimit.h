@@ -7,7 +7,10 @@
 
 #include <kernel/task.h>
 
-/* The tick: SIGXCPU, each second from the soft RLIMIT_CPU on, and SIGKILL at the hard one. Interrupts off. */
+/*
+ * The tick: SIGXCPU, each second from the soft RLIMIT_CPU on, and SIGKILL at the hard one.
+ * Interrupts off.
+ */
 void rlimit_cpu_tick(struct process *p);
 
 #endif

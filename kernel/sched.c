@@ -2,14 +2,15 @@
  *
  * The scheduler: a run queue a CPU, round robin with time slices, and sleeping (<kern/park.h>).
  *
- * A queue has two lists. A task with time left in its slice waits on `ready`: tasks that were woken,
- * preempted or just created. A task that used its slice up gets a new one and waits on `expired`, from
- * which tasks are taken only while `ready` is empty. So who sleeps a lot runs at once when woken, and who
- * computes gets its turn once every ready task has slept or used its slice: nobody starves.
+ * A queue has two lists. A task with time left in its slice waits on `ready`: tasks that were
+ * woken, preempted or just created. A task that used its slice up gets a new one and waits on
+ * `expired`, from which tasks are taken only while `ready` is empty. So who sleeps a lot runs at
+ * once when woken, and who computes gets its turn once every ready task has slept or used its
+ * slice: nobody starves.
  *
- * The kernel is not preempted: a switch happens in schedule() and park() only, with the queue's lock
- * held from the decision until the next task runs and lets go of it (finish_switch). A task that
- * another CPU sees asleep under that lock has therefore really left its stack.
+ * The kernel is not preempted: a switch happens in schedule() and park() only, with the queue's
+ * lock held from the decision until the next task runs and lets go of it (finish_switch). A task
+ * that another CPU sees asleep under that lock has therefore really left its stack.
  *
  * A task without address space runs in the one that is loaded already; the queue holds a user of it
  * meanwhile (loaded_mm while curr->mm is NULL), so going idle and coming back costs no CR3 write.
@@ -25,6 +26,7 @@
 #include <kernel/task.h>
 #include <kernel/timer.h>
 #include <mm/mm.h>
+#include <mm/stats.h>
 
 #define NO_TICK (~0ULL)
 
@@ -76,8 +78,8 @@ static struct run_queue *lock_rq_of(struct task *t, irqflags_t *flags)
 }
 
 /*
- * Charges t for the time since the last charge. Ticks know which mode they interrupted; other charges go
- * where most of the task's time went.
+ * Charges t for the time since the last charge. Ticks know which mode they interrupted; other
+ * charges go where most of the task's time went.
  */
 static void charge(struct task *t, u64 now, bool user)
 {
@@ -199,6 +201,7 @@ static void switch_away(struct run_queue *rq, irqflags_t flags)
 	rq->curr = next;
 	rq->prev = prev;
 	rq->nr_switches++;
+	stat_inc(CTXT);
 	switch_mm(rq, prev->mm, next->mm);
 	if (unlikely(rq->tick_ns == NO_TICK) && next != rq->idle) {
 		rq->tick_ns = now + TICK_NS;

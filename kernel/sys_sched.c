@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What programs may ask of the scheduler. There is one policy, SCHED_OTHER, round robin with slices that
- * nice values make longer or shorter; real-time policies are refused.
+ * What programs may ask of the scheduler. There is one policy, SCHED_OTHER, round robin with slices
+ * that nice values make longer or shorter; real-time policies are refused.
  */
 #include <arch/uaccess.h>
 #include <kernel/syscall.h>
@@ -85,8 +85,8 @@ SYSCALL_DEFINE3(getcpu, u32 __user *, ucpu, u32 __user *, unode, void __user *, 
 }
 
 /*
- * The private expedited barrier: every CPU that runs a thread of the caller's process executes a full
- * barrier. Waiting until each of them has dropped a page from its TLB is that and more.
+ * The private expedited barrier: every CPU that runs a thread of the caller's process executes a
+ * full barrier. Waiting until each of them has dropped a page from its TLB is that and more.
  */
 SYSCALL_DEFINE3(membarrier, int, cmd, unsigned int, flags, int, cpu)
 {
@@ -215,7 +215,10 @@ SYSCALL_DEFINE2(sched_rr_get_interval, int, pid, struct timespec __user *, inter
 
 /* ---- nice ---- */
 
-/* Calls fn for each task that which and who name. 0, -ESRCH, -EINVAL, or what fn returned last but 0. */
+/*
+ * Calls fn for each task that which and who name. 0, -ESRCH, -EINVAL, or what fn returned last but
+ * 0.
+ */
 static int for_each_named(int which, int who, int (*fn)(struct task *t, int *arg), int *arg)
 {
 	struct process *p, *self = current->process;

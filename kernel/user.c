@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A table of the users that have tasks. Root's entry is permanent, so the usual fork allocates nothing.
+ * A table of the users that have tasks. Root's entry is permanent, so the usual fork allocates
+ * nothing.
  */
 #include <kernel/task.h>
 #include <kernel/user.h>

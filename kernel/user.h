@@ -20,7 +20,9 @@ void user_init(void);
 struct user *user_find(u32 uid);
 void user_get(struct user *u);
 void user_put(struct user *u);
-/* The caller's user has more tasks than the caller's RLIMIT_NPROC allows, and the limit binds it. */
+/*
+ * The caller's user has more tasks than the caller's RLIMIT_NPROC allows, and the limit binds it.
+ */
 bool user_over_nproc(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * uname(), sethostname(), setdomainname(). Programs look at the release to know what they may ask for, so it
- * is that of the Linux whose calls these are.
+ * uname(), sethostname(), setdomainname(). Programs look at the release to know what they may ask
+ * for, so it is that of the Linux whose calls these are.
  */
 #include <arch/uaccess.h>
 #include <kern/string.h>

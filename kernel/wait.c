@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Wait queues and completions. A waiter is unparked under the queue's lock and leaves the queue under the
- * same lock, so whoever wakes it is done with its stack and its task before it can go away.
+ * Wait queues and completions. A waiter is unparked under the queue's lock and leaves the queue
+ * under the same lock, so whoever wakes it is done with its stack and its task before it can go
+ * away.
  */
 #include <kernel/wait.h>
 

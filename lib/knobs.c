@@ -17,8 +17,8 @@
 struct knob {
 	const char *name;
 	unsigned long *value;
-	unsigned long lo, hi;	/* of a range */
-	const char *choices;	/* "a|b|c"; NULL for a range */
+	unsigned long lo, hi; /* of a range */
+	const char *choices;  /* "a|b|c"; NULL for a range */
 	const char *text;
 };
 

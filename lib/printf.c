@@ -15,7 +15,7 @@ struct out {
 struct spec {
 	bool left, plus, space, alt, zero;
 	int width;
-	int precision; /* -1: none given */
+	int precision;	    /* -1: none given */
 	unsigned int bytes; /* of an integer argument */
 	char conv;
 };
@@ -50,10 +50,13 @@ static void emit_field(struct out *o, const struct spec *sp, const char *prefix,
 		put_n(o, ' ', sp->width - used);
 }
 
-static void emit_number(struct out *o, const struct spec *sp, unsigned long value, const char *prefix)
+static void emit_number(struct out *o, const struct spec *sp, unsigned long value,
+			const char *prefix)
 {
 	const char *digits = sp->conv == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
-	unsigned int base = sp->conv == 'o' ? 8 : (sp->conv | 0x20) == 'x' || sp->conv == 'p' ? 16 : 10;
+	unsigned int base = sp->conv == 'o'				  ? 8
+			    : (sp->conv | 0x20) == 'x' || sp->conv == 'p' ? 16
+									  : 10;
 	char text[24];
 	int n = 0, zeros = 0;
 
@@ -110,12 +113,23 @@ static const char *read_flags(const char *fmt, struct spec *sp)
 {
 	for (;; fmt++) {
 		switch (*fmt) {
-		case '-': sp->left = true; break;
-		case '+': sp->plus = true; break;
-		case ' ': sp->space = true; break;
-		case '#': sp->alt = true; break;
-		case '0': sp->zero = true; break;
-		default: return fmt;
+		case '-':
+			sp->left = true;
+			break;
+		case '+':
+			sp->plus = true;
+			break;
+		case ' ':
+			sp->space = true;
+			break;
+		case '#':
+			sp->alt = true;
+			break;
+		case '0':
+			sp->zero = true;
+			break;
+		default:
+			return fmt;
 		}
 	}
 }

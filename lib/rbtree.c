@@ -143,8 +143,8 @@ static void erase_fixup(struct rb_root *root, struct rb_node *x, struct rb_node 
 			sibling = *child(parent, !s);
 		}
 		far = *child(sibling, !s);
-		sibling->parent_color = (sibling->parent_color & ~BLACK) |
-					(parent->parent_color & BLACK);
+		sibling->parent_color =
+			(sibling->parent_color & ~BLACK) | (parent->parent_color & BLACK);
 		set_black(parent);
 		set_black(far);
 		rotate(root, parent, s, update);

@@ -218,8 +218,8 @@ unsigned int xa_gather(const struct xarray *xa, unsigned long first, unsigned lo
 		const struct xa_node *leaf = find_leaf(xa, first);
 		unsigned long leaf_last = min(first | (XA_SLOTS - 1), last);
 
-		for (unsigned long i = first; leaf && i <= leaf_last; i++) {
-			void *entry = leaf->slots[slot_of(i, 0)];
+		for (unsigned int i = slot_of(first, 0); leaf && i <= slot_of(leaf_last, 0); i++) {
+			void *entry = leaf->slots[i];
 
 			if (entry)
 				out[n++] = entry;

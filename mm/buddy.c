@@ -29,9 +29,9 @@
 
 static struct zone {
 	spinlock_t lock;
-	unsigned int nonempty;	    /* [lock] bit n: area[n] has blocks */
-	unsigned long nr_free;	    /* [lock] pages in all areas */
-	unsigned long nr_total;	    /* [lock] pages ever added */
+	unsigned int nonempty;		  /* [lock] bit n: area[n] has blocks */
+	unsigned long nr_free;		  /* [lock] pages in all areas */
+	unsigned long nr_total;		  /* [lock] pages ever added */
 	unsigned long start_pfn, end_pfn; /* [lock] bounds of what was added */
 	struct {
 		struct list_head blocks; /* [lock] page->buddy_list */
@@ -41,9 +41,9 @@ static struct zone {
 
 /* Written only by their CPU, interrupts off; the numbers are read by anyone. */
 static struct pcp {
-	struct page *list;	/* linked through words[0] */
-	struct page *full;	/* a second stack, of exactly BATCH pages, or NULL */
-	unsigned long count;	/* pages in list, at most BATCH */
+	struct page *list;		/* linked through words[0] */
+	struct page *full;		/* a second stack, of exactly BATCH pages, or NULL */
+	unsigned long count;		/* pages in list, at most BATCH */
 	unsigned long allocated, freed; /* pages, ever */
 } __aligned(64) pcps[MAX_CPUS];
 
@@ -66,12 +66,13 @@ static inline void set_next_free(struct page *page, struct page *next)
 
 static void poison_freed(struct page *page, unsigned int order)
 {
-	const unsigned long bad = 1UL << PG_locked | 1UL << PG_lru | 1UL << PG_reserved | 1UL << PG_buddy |
-				  1UL << PG_slab | 1UL << PG_writeback;
+	const unsigned long bad = 1UL << PG_locked | 1UL << PG_lru | 1UL << PG_reserved |
+				  1UL << PG_buddy | 1UL << PG_slab | 1UL << PG_writeback;
 
 	for (struct page *p = page; p < page + (1UL << order); p++) {
 		if (p->words[6] == POISON_MARK || (p->flags & bad))
-			panic("BUG: page %lx freed twice or in use, flags %lx", page_to_pfn(p), p->flags);
+			panic("BUG: page %lx freed twice or in use, flags %lx", page_to_pfn(p),
+			      p->flags);
 		memset(page_address(p), POISON_BYTE, PAGE_SIZE);
 		p->words[6] = POISON_MARK;
 	}
@@ -88,8 +89,8 @@ static void poison_check(struct page *page, unsigned int order)
 			continue;
 		for (unsigned int i = 0; i < PAGE_SIZE / sizeof(*w); i++)
 			if (w[i] != POISON_WORD)
-				panic("BUG: free page %lx written to at offset %lx: %lx", page_to_pfn(p),
-				      i * sizeof(*w), w[i]);
+				panic("BUG: free page %lx written to at offset %lx: %lx",
+				      page_to_pfn(p), i * sizeof(*w), w[i]);
 		p->words[6] = 0;
 	}
 }
@@ -508,7 +509,8 @@ void buddy_validate(void)
 			/* An inner page marked as a block of its own: the two overlap. */
 			for (unsigned long i = 1; i < 1UL << order; i++)
 				BUG_ON(p[i].flags & (1UL << PG_buddy));
-			BUG_ON(order < MAX_ORDER && buddy >= zone.start_pfn && buddy < zone.end_pfn &&
+			BUG_ON(order < MAX_ORDER && buddy >= zone.start_pfn &&
+			       buddy < zone.end_pfn &&
 			       pfn_to_page(buddy)->flags & (1UL << PG_buddy) &&
 			       pfn_to_page(buddy)->buddy_order == order);
 			nr++;

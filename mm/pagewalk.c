@@ -76,14 +76,13 @@ void vma_usage(struct mm *mm, struct vma *vma, struct vma_usage *u)
 }
 
 /* Bits of a pagemap word: Linux's Documentation/admin-guide/mm/pagemap.rst. */
-#define PM_SOFT_DIRTY (1ULL << 55)
 #define PM_EXCLUSIVE (1ULL << 56)
 #define PM_FILE (1ULL << 61)
 #define PM_PRESENT (1ULL << 63)
 
 static u64 pagemap_word(pte_t e, bool show_pfn)
 {
-	u64 word = PM_PRESENT | PM_SOFT_DIRTY | (show_pfn ? pte_pfn(e) : 0);
+	u64 word = PM_PRESENT | (show_pfn ? pte_pfn(e) : 0);
 	struct folio *folio;
 
 	if (pte_special(e))

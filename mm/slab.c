@@ -38,18 +38,19 @@ struct slab {
 	struct list_head list;	  /* [cache->lock] in one of the cache's three lists */
 	struct kmem_cache *cache; /* [I] */
 	void *free;		  /* [cache->lock] linked through the objects */
-	unsigned int nr_used;	  /* [cache->lock] objects not on free: in use or on a CPU's stack */
+	unsigned int nr_used; /* [cache->lock] objects not on free: in use or on a CPU's stack */
 };
 
-_Static_assert(sizeof(struct slab) <= offsetof(struct folio, order), "slab overlays folio up to order");
+_Static_assert(sizeof(struct slab) <= offsetof(struct folio, order),
+	       "slab overlays folio up to order");
 
 struct kmem_cache {
-	const char *name;	  /* [I] */
-	unsigned int id;	  /* [I] index of its stack in each CPU's row */
-	unsigned int size;	  /* [I] bytes from one object to the next */
-	unsigned int per_slab;	  /* [I] objects */
-	unsigned int order;	  /* [I] of a slab */
-	unsigned int stack_max;	  /* [I] objects on a CPU's stack: fewer when they are large */
+	const char *name;	/* [I] */
+	unsigned int id;	/* [I] index of its stack in each CPU's row */
+	unsigned int size;	/* [I] bytes from one object to the next */
+	unsigned int per_slab;	/* [I] objects */
+	unsigned int order;	/* [I] of a slab */
+	unsigned int stack_max; /* [I] objects on a CPU's stack: fewer when they are large */
 	spinlock_t lock;
 	struct list_head full;	  /* [lock] slabs without free objects */
 	struct list_head partial; /* [lock] slabs with free and used objects */

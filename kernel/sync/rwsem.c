@@ -2,17 +2,18 @@
  *
  * The slow half of the reader-writer lock: a FIFO of waiters to whom the lock is handed.
  *
- * While RWSEM_WAITERS is set the fast paths of <sync/rwsem.h> acquire nothing, so the only way in is a
- * grant, made here under wait_lock, and the only other change of count is a release. From this follows:
+ * While RWSEM_WAITERS is set the fast paths of <sync/rwsem.h> acquire nothing, so the only way in
+ * is a grant, made here under wait_lock, and the only other change of count is a release. From this
+ * follows:
  *
  *   - RWSEM_WAITERS is set if and only if the list has a waiter (both change under wait_lock).
- *   - A release that leaves a waiter who could run sees the bit and calls rwsem_wake(); a release that
- *     came before the bit was set left a free lock, which the new waiter's own grant pass finds.
+ *   - A release that leaves a waiter who could run sees the bit and calls rwsem_wake(); a release
+ *     that came before the bit was set left a free lock, which the new waiter's own grant pass finds.
  *   - A grant is a hand-over: the waiter owns its hold when granted is set, and it looks at granted
  *     under wait_lock only. So a fatal signal and a grant cannot both win, and whoever granted has
  *     finished with the waiter's stack and task before the waiter can go away.
  *
- * A reader at the head takes every queued reader along (SEMANTICS 7.3.4); readers that come later queue
+ * A reader at the head takes every queued reader along, as in Linux; readers that come later queue
  * behind the writers, so each writer waits for one batch of readers at most.
  */
 #include <sync/rwsem.h>
@@ -64,8 +65,8 @@ static bool grant_readers(struct rwsem *sem)
 }
 
 /*
- * Gives the lock to whoever at the head of the queue can have it now. wait_lock held; it is dropped and
- * retaken between batches of readers.
+ * Gives the lock to whoever at the head of the queue can have it now. wait_lock held; it is dropped
+ * and retaken between batches of readers.
  */
 static void grant_waiters(struct rwsem *sem)
 {

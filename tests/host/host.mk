@@ -4,6 +4,7 @@
 # machine of tests/host/sim. Included by the top Makefile; also runs by itself:
 #
 #   make -f tests/host/host.mk host-units          every unit test, with gcc and with clang
+#   make -f tests/host/host.mk host-race           the tests with threads, under ThreadSanitizer
 #   make -f tests/host/host.mk host-fuzz FUZZ_SECONDS=60 [FUZZ="mm_ops elf"]
 
 O ?= build
@@ -15,8 +16,12 @@ HOST_DIR := tests/host
 HOST_OUT := $(O)/host
 HOST_INC := -I$(HOST_DIR)/include -I$(HOST_DIR)/sim -Iinclude -Iarch/x86_64/include
 HOST_CFLAGS := -std=gnu11 -O1 -g -pthread -fno-omit-frame-pointer -fno-strict-aliasing -DCONFIG_DEBUG \
-	-fsanitize=address,undefined -fno-sanitize-recover=all \
 	-Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wvla
+HOST_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
+# Those with threads run under ThreadSanitizer too, in as many runs as HOST_RACE_RUNS.
+HOST_RACES := t_rwsem
+HOST_RACE_RUNS ?= 5
+
 # Names that libc has too: ours are compiled under others, and tested under those.
 HOST_LIBC := memcpy memmove memset memcmp memchr strlen strnlen strcmp strncmp strchr strrchr strstr \
 	snprintf vsnprintf
@@ -37,11 +42,14 @@ HOST_EXTRA_cpio := fs/cpio.c
 hostq := $(if $(filter 1,$(V)),,@)
 hostsay = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$1' '$2')
 
-.PHONY: host-units host-fuzz host-build
+.PHONY: host-units host-fuzz host-race host-build
 host-build: $(foreach cc,$(HOST_CCS),$(HOST_UNITS:%=$(HOST_OUT)/$(cc)/%))
 
 host-units: host-build
 	@$(HOST_DIR)/run-units $(foreach cc,$(HOST_CCS),$(HOST_UNITS:%=$(HOST_OUT)/$(cc)/%))
+
+host-race: $(HOST_RACES:%=$(HOST_OUT)/tsan/%)
+	@for i in $$(seq $(HOST_RACE_RUNS)); do $(HOST_DIR)/run-units $^ || exit 1; done
 
 host-fuzz: $(FUZZ:%=$(HOST_OUT)/fuzz/fuzz_%)
 	@$(HOST_DIR)/run-fuzz $(FUZZ_SECONDS) $(HOST_OUT)/fuzz $^
@@ -62,21 +70,23 @@ $(HOST_OUT)/$1/libmm.a: $(HOST_SRC:%.c=$(HOST_OUT)/$1/obj/%.o)
 	$$(hostq)rm -f $$@; ar rcsD $$@ $$^
 endef
 
-$(foreach cc,$(HOST_CCS),$(eval $(call host_variant,$(cc),$(cc),)))
-$(eval $(call host_variant,fuzz,clang,-fsanitize=fuzzer-no-link))
+$(foreach cc,$(HOST_CCS),$(eval $(call host_variant,$(cc),$(cc),$(HOST_SANITIZE))))
+$(eval $(call host_variant,fuzz,clang,$(HOST_SANITIZE) -fsanitize=fuzzer-no-link))
+$(eval $(call host_variant,tsan,clang,-fsanitize=thread))
 
-# $1: compiler
+# $1: directory, $2: compiler, $3: more flags
 define host_units
 $(HOST_OUT)/$1/t_%: $(HOST_OUT)/$1/obj/$(HOST_DIR)/unit/t_%.o $(HOST_OUT)/$1/libmm.a
 	$$(call hostsay,HOSTLD,$$@)
-	$$(hostq)$1 $(HOST_CFLAGS) -o $$@ $$^ -lcmocka
+	$$(hostq)$2 $(HOST_CFLAGS) $3 -o $$@ $$^ -lcmocka
 endef
-$(foreach cc,$(HOST_CCS),$(eval $(call host_units,$(cc))))
+$(foreach cc,$(HOST_CCS),$(eval $(call host_units,$(cc),$(cc),$(HOST_SANITIZE))))
+$(eval $(call host_units,tsan,clang,-fsanitize=thread))
 
 define host_fuzzer
 $(HOST_OUT)/fuzz/fuzz_$1: $(HOST_OUT)/fuzz/obj/$(HOST_DIR)/fuzz/fuzz_$1.o $(HOST_EXTRA_$1:%.c=$(HOST_OUT)/fuzz/obj/%.o) $(HOST_OUT)/fuzz/libmm.a
 	$$(call hostsay,HOSTLD,$$@)
-	$$(hostq)clang $(HOST_CFLAGS) -fsanitize=fuzzer -o $$@ $$^
+	$$(hostq)clang $(HOST_CFLAGS) $(HOST_SANITIZE) -fsanitize=fuzzer -o $$@ $$^
 endef
 $(foreach f,$(HOST_FUZZERS),$(eval $(call host_fuzzer,$(f))))
 

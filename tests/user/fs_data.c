@@ -156,7 +156,8 @@ TEST(self_copy, "write and read whose buffer is a mapping of the same file, page
 	close(fd);
 }
 
-TEST(partial, "a buffer that ends in the middle gives a short count, one that begins nowhere EFAULT")
+TEST(partial,
+     "a buffer that ends in the middle gives a short count, one that begins nowhere EFAULT")
 {
 	int fd = tmp_file(0);
 	char *p = map_anon(2 * PAGE, RW);

@@ -22,7 +22,7 @@ static void make_tree(const char *base)
 	MUST(!symlink("loop", "loop"));
 }
 
-FORKED_TEST(dots, "\".\", \"..\" and repeated slashes lead where they should")
+TEST(dots, "\".\", \"..\" and repeated slashes lead where they should")
 {
 	struct stat a, b;
 
@@ -61,7 +61,8 @@ FORKED_TEST(trailing_slash, "a trailing slash demands a directory and follows a 
 	CHECK_ERR(symlink("x", "newlink/"), ENOENT);
 }
 
-FORKED_TEST(links, "links: followed in the middle always, at the end unless told not to; 40 at most")
+FORKED_TEST(links,
+	    "links: followed in the middle always, at the end unless told not to; 40 at most")
 {
 	char name[16], to[16], buf[64];
 	struct stat st;

@@ -58,14 +58,18 @@ static void parse(const u8 *bytes, size_t n, unsigned int stop_after)
 /* One member: type, length and name from the input. Returns the archive's new length. */
 static size_t add_member(char *out, size_t at, const uint8_t *p, size_t n)
 {
-	static const unsigned int types[] = { 0100644, 0040755, 0120777, 0020600, 0060600, 0010600, 0140600, 0 };
-	size_t name_len = 1 + p[1] % 12, data_len = types[p[0] % 8] == 0100644 || p[0] % 8 == 2 ? p[2] : 0;
+	static const unsigned int types[] = { 0100644, 0040755, 0120777, 0020600,
+					      0060600, 0010600, 0140600, 0 };
+	size_t name_len = 1 + p[1] % 12,
+	       data_len = types[p[0] % 8] == 0100644 || p[0] % 8 == 2 ? p[2] : 0;
 
 	if (n < 20 || at + 110 + name_len + data_len + 16 > MAX_ARCHIVE)
 		return at;
-	at += (size_t)scnprintf(out + at, MAX_ARCHIVE - at, "07070%c%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x",
-				p[0] & 64 ? '2' : '1', p[3], types[p[0] % 8], p[4], p[5], 1 + p[6] % 2, 0U,
-				(unsigned int)data_len, 0U, p[7], p[8], p[9], (unsigned int)name_len + 1, 0U);
+	at += (size_t)scnprintf(out + at, MAX_ARCHIVE - at,
+				"07070%c%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x",
+				p[0] & 64 ? '2' : '1', p[3], types[p[0] % 8], p[4], p[5],
+				1 + p[6] % 2, 0U, (unsigned int)data_len, 0U, p[7], p[8], p[9],
+				(unsigned int)name_len + 1, 0U);
 	for (size_t i = 0; i < name_len; i++)
 		out[at++] = "abcd./"[p[10 + i % 10] % 6];
 	out[at++] = 0;
@@ -86,7 +90,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	parse(data, size, 0);
 	for (i = 4; i + 20 <= size; i += 20)
 		n = add_member(archive, n, data + i, size - i);
-	n += (size_t)scnprintf(archive + n, sizeof(archive) - n, "070701%078d%08x%08x%08x", 0, 11, 0, 0);
+	n += (size_t)scnprintf(archive + n, sizeof(archive) - n, "070701%078d%08x%08x%08x", 0, 11,
+			       0, 0);
 	n -= 8;
 	memcpy(archive + n, "TRAILER!!!", 11);
 	n += 11;

@@ -23,10 +23,10 @@
 #define OBJ_PAGES 80
 #define SAMPLES 4
 
-#define EXPECT(cond)                                                                          \
-	do {                                                                                  \
-		if (!(cond) && !failure_fired())                                              \
-			panic("oracle: %s at %s:%d", #cond, __FILE__, __LINE__);              \
+#define EXPECT(cond)                                                                               \
+	do {                                                                                       \
+		if (!(cond) && !failure_fired())                                                   \
+			panic("oracle: %s at %s:%d", #cond, __FILE__, __LINE__);                   \
 	} while (0)
 
 /*
@@ -47,7 +47,7 @@ struct object {
 	struct object *next; /* all of this run, to be freed at its end */
 	struct file *file;   /* NULL: anonymous */
 	bool writable;
-	u64 size;	     /* bytes */
+	u64 size; /* bytes */
 	u8 bytes[OBJ_PAGES][SAMPLES];
 };
 
@@ -86,10 +86,10 @@ static unsigned int take_below(unsigned int n)
 /* TRACE=1 in the environment: the operations of a run, readable. */
 static bool tracing;
 
-#define TRACE(...)                                  \
-	do {                                        \
-		if (tracing)                        \
-			fprintf(stderr, __VA_ARGS__); \
+#define TRACE(...)                                                                                 \
+	do {                                                                                       \
+		if (tracing)                                                                       \
+			fprintf(stderr, __VA_ARGS__);                                              \
 	} while (0)
 
 static unsigned long va_of(unsigned long page)
@@ -244,9 +244,10 @@ static void op_mmap(struct space *s)
 	flags |= shared ? MAP_SHARED : MAP_PRIVATE;
 	if (anonymous)
 		flags |= MAP_ANONYMOUS;
-	addr = mm_mmap(s->mm, va_of(r.first), r.n * PAGE_SIZE, prot, flags, obj ? obj->file : NULL, pgoff);
-	TRACE("mmap(%lu +%lu, prot %u, flags %lx, file %ld, pgoff %lu) = %lx\n", r.first, r.n, prot, flags,
-	      obj ? (long)(obj->size >> PAGE_SHIFT) : -1, pgoff, addr);
+	addr = mm_mmap(s->mm, va_of(r.first), r.n * PAGE_SIZE, prot, flags, obj ? obj->file : NULL,
+		       pgoff);
+	TRACE("mmap(%lu +%lu, prot %u, flags %lx, file %ld, pgoff %lu) = %lx\n", r.first, r.n, prot,
+	      flags, obj ? (long)(obj->size >> PAGE_SHIFT) : -1, pgoff, addr);
 
 	if ((flags & MAP_FIXED_NOREPLACE) && occupied) {
 		EXPECT(addr == -EEXIST);
@@ -268,8 +269,12 @@ static void op_mmap(struct space *s)
 		obj = new_object(NULL, true, r.n * PAGE_SIZE);
 	for (unsigned long i = 0; i < r.n; i++)
 		s->page[r.first + i] = (struct opage){
-			.mapped = true, .shared = shared, .prot = prot, .obj = obj,
-			.may_write = !shared || !obj || obj->writable, .index = obj ? pgoff + i : 0,
+			.mapped = true,
+			.shared = shared,
+			.prot = prot,
+			.obj = obj,
+			.may_write = !shared || !obj || obj->writable,
+			.index = obj ? pgoff + i : 0,
 		};
 	if (flags & MAP_POPULATE && !shared && (prot & PROT_WRITE))
 		for (unsigned long i = 0; i < r.n && !beyond_end(&s->page[r.first + i]); i++)
@@ -359,7 +364,8 @@ static void op_mremap(struct space *s)
 	last = n ? s->page[first + n - 1] : s->page[first];
 	for (unsigned long i = 0; i < new_n; i++)
 		moved[i] = i < keep ? s->page[first + i]
-				    : n ? continuation(&last, i - (n - 1)) : continuation(&last, i);
+			   : n	    ? continuation(&last, i - (n - 1))
+				    : continuation(&last, i);
 	if ((unsigned long)addr == va_of(first) && !(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))) {
 		if (n > new_n)
 			memset(&s->page[first + new_n], 0, (n - new_n) * sizeof(struct opage));
@@ -387,7 +393,8 @@ static void op_mremap(struct space *s)
 	EXPECT(!(flags & MREMAP_FIXED));
 	for (unsigned long i = 0; i < keep; i++) {
 		u8 byte;
-		enum fault_result r = sim_read(s->mm, (unsigned long)addr + i * PAGE_SIZE, &byte, 1);
+		enum fault_result r =
+			sim_read(s->mm, (unsigned long)addr + i * PAGE_SIZE, &byte, 1);
 
 		EXPECT(r == expected(&moved[i], FAULT_READ));
 		EXPECT(r != FAULT_DONE || byte == bytes_of(&moved[i])[0]);
@@ -453,8 +460,9 @@ static int advise_page(struct opage *p, int advice)
 static void op_madvise(struct space *s)
 {
 	static const int advices[] = {
-		MADV_DONTNEED, MADV_DONTNEED, MADV_FREE, MADV_DONTFORK, MADV_DOFORK, MADV_WIPEONFORK,
-		MADV_KEEPONFORK, MADV_REMOVE, MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_WILLNEED,
+		MADV_DONTNEED,	    MADV_DONTNEED,	 MADV_FREE,	  MADV_DONTFORK,
+		MADV_DOFORK,	    MADV_WIPEONFORK,	 MADV_KEEPONFORK, MADV_REMOVE,
+		MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_WILLNEED,
 	};
 	struct range r = take_range();
 	int advice = advices[take_below(ARRAY_SIZE(advices))], err = 0, unmapped = 0;
@@ -469,7 +477,8 @@ static void op_madvise(struct space *s)
 		else
 			unmapped = -ENOMEM;
 	}
-	EXPECT(mm_madvise(s->mm, va_of(r.first), r.n * PAGE_SIZE, advice) == (err ? err : unmapped));
+	EXPECT(mm_madvise(s->mm, va_of(r.first), r.n * PAGE_SIZE, advice) ==
+	       (err ? err : unmapped));
 }
 
 static void op_write(struct space *s)
@@ -568,7 +577,8 @@ static void op_file_write(struct space *s)
 	(void)s;
 	if (index * PAGE_SIZE + sample_at[k] >= o->size)
 		return;
-	TRACE("file_write(file of %lx bytes, page %lu, sample %u, %x)\n", (long)o->size, index, k, value);
+	TRACE("file_write(file of %lx bytes, page %lu, sample %u, %x)\n", (long)o->size, index, k,
+	      value);
 	folio = filemap_grab_folio(sim_file_mapping(o->file), index);
 	if (IS_ERR(folio)) {
 		EXPECT(PTR_ERR(folio) == 0);
@@ -632,9 +642,10 @@ static void op_check_contents(struct space *s)
 }
 
 static void (*const operations[])(struct space *s) = {
-	op_mmap, op_mmap, op_mmap, op_munmap, op_mprotect, op_mprotect, op_mremap, op_mremap, op_madvise,
-	op_madvise, op_write, op_write, op_write, op_read, op_exec, op_fork, op_truncate, op_punch,
-	op_file_write, op_mincore, op_msync, op_get_page, op_check_contents,
+	op_mmap,       op_mmap,	   op_mmap,    op_munmap,   op_mprotect,       op_mprotect,
+	op_mremap,     op_mremap,  op_madvise, op_madvise,  op_write,	       op_write,
+	op_write,      op_read,	   op_exec,    op_fork,	    op_truncate,       op_punch,
+	op_file_write, op_mincore, op_msync,   op_get_page, op_check_contents,
 };
 
 /* ---- one run ---- */

@@ -41,7 +41,8 @@ static void check_against_map(const struct boot_info *bi, const struct start_inf
 			if (e.type == 1)
 				covered |= e.addr <= bi->ram[i].start && bi->ram[i].start < end;
 			else
-				CHECK(e.addr >= end || e.addr >= bi->ram[i].end || end <= bi->ram[i].start);
+				CHECK(e.addr >= end || e.addr >= bi->ram[i].end ||
+				      end <= bi->ram[i].start);
 		}
 		CHECK(covered);
 	}

@@ -47,7 +47,7 @@ unsigned long sim_tlb_entries(struct mm *mm);
 extern struct sim_caller {
 	unsigned long rlimit[4]; /* by enum caller_limit */
 	bool ipc_lock, rawio, sys_admin;
-	bool fatal_signal;	 /* park_interrupted() says yes */
+	bool fatal_signal; /* park_interrupted() says yes */
 	unsigned long faults;
 } sim_caller;
 

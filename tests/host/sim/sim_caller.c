@@ -61,7 +61,8 @@ static int read_from_disk(struct mapping *m, struct folio *folio)
 		return -EIO;
 	/* A page's bytes are its number from 1, and zero beyond the end of the file. */
 	for (unsigned long i = 0; i < PAGE_SIZE; i++)
-		((u8 *)folio_address(folio))[i] = folio->index * PAGE_SIZE + i < m->size ? (u8)(folio->index + 1) : 0;
+		((u8 *)folio_address(folio))[i] =
+			folio->index * PAGE_SIZE + i < m->size ? (u8)(folio->index + 1) : 0;
 	return 0;
 }
 

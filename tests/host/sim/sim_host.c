@@ -6,6 +6,7 @@
 #include "sim_host.h"
 
 #include <linux/futex.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -48,13 +49,19 @@ void host_futex_wake(unsigned int *word)
 	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
+void host_yield(void)
+{
+	sched_yield();
+}
+
 unsigned long host_seed(void)
 {
 	static unsigned long seed;
 	const char *given = getenv("SEED");
 
 	if (!seed) {
-		seed = given ? strtoul(given, NULL, 0) : (unsigned long)time(NULL) * 1000003 + (unsigned long)getpid();
+		seed = given ? strtoul(given, NULL, 0)
+			     : (unsigned long)time(NULL) * 1000003 + (unsigned long)getpid();
 		seed |= 1;
 		fprintf(stderr, "SEED=%lu\n", seed);
 	}

@@ -15,6 +15,8 @@ void host_free(void *p);
 /* Sleeps while *word is expected; wakes one sleeper. */
 void host_futex_wait(unsigned int *word, unsigned int expected);
 void host_futex_wake(unsigned int *word);
+/* Lets another thread run. */
+void host_yield(void);
 /* The seed of this run: $SEED, or another one every time; printed by the first caller. */
 unsigned long host_seed(void);
 

@@ -32,7 +32,8 @@ static phys_t loaded_root; /* whose program made the latest access */
 
 static unsigned int hash(phys_t root, unsigned long key)
 {
-	return (unsigned int)(((root >> PAGE_SHIFT) * 31 + key) * 0x9e3779b97f4a7c15UL >> (64 - HASH_BITS));
+	return (unsigned int)(((root >> PAGE_SHIFT) * 31 + key) * 0x9e3779b97f4a7c15UL >>
+			      (64 - HASH_BITS));
 }
 
 static struct entry **find(struct entry **cache, phys_t root, unsigned long key)
@@ -182,7 +183,8 @@ static bool allows(pte_t e, enum fault_access access)
 }
 
 /* The translation for one access, or NULL and what the CPU would report. */
-static struct entry *translate(phys_t root, unsigned long va, enum fault_access access, bool *present)
+static struct entry *translate(phys_t root, unsigned long va, enum fault_access access,
+			       bool *present)
 {
 	struct entry **at = find(pages, root, va >> PAGE_SHIFT);
 	pte_t *pte, e;
@@ -213,8 +215,8 @@ static void check_entry(const struct entry *t)
 
 	if (upper)
 		e = check_table(upper)[(va >> PAGE_SHIFT) & (PTRS_PER_TABLE - 1)];
-	if (!(e & PTE_P) || pte_pfn(e) != pte_pfn(t->pte) || (t->pte & ~e & (PTE_W | PTE_D | PTE_U)) ||
-	    (e & ~t->pte & PTE_NX))
+	if (!(e & PTE_P) || pte_pfn(e) != pte_pfn(t->pte) ||
+	    (t->pte & ~e & (PTE_W | PTE_D | PTE_U)) || (e & ~t->pte & PTE_NX))
 		panic("TLB: stale entry for %lx: cached %lx, page table %lx", va, t->pte, e);
 }
 

@@ -96,7 +96,7 @@ static bool differs(const char *what, unsigned long before, unsigned long now)
 
 /* Of pages in use, so 0 when nothing is. */
 static const enum stat_item gauges[] = {
-	NR_ANON_PAGES, NR_FILE_MAPPED, NR_FILE_PAGES, NR_SHMEM, NR_INACTIVE_ANON,
+	NR_ANON_PAGES,	NR_FILE_MAPPED,	  NR_FILE_PAGES,  NR_SHMEM,	  NR_INACTIVE_ANON,
 	NR_ACTIVE_ANON, NR_INACTIVE_FILE, NR_ACTIVE_FILE, NR_UNEVICTABLE,
 };
 

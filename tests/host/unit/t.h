@@ -129,10 +129,11 @@ static inline const char *t_layout(struct mm *mm, unsigned long base)
 	text[0] = 0;
 	mmap_read_lock(mm);
 	for_each_vma(mm, vma)
-		n += (size_t)scnprintf(text + n, sizeof(text) - n, "%s%ld-%ld:%s%s%s%s", n ? " " : "",
-				       (long)(vma->start - base) / (long)PG, (long)(vma->end - base) / (long)PG,
-				       vma->flags & VM_READ ? "r" : "", vma->flags & VM_WRITE ? "w" : "",
-				       vma->flags & VM_EXEC ? "x" : "", vma->flags & VM_SHARED ? "s" : "");
+		n += (size_t)scnprintf(
+			text + n, sizeof(text) - n, "%s%ld-%ld:%s%s%s%s", n ? " " : "",
+			(long)(vma->start - base) / (long)PG, (long)(vma->end - base) / (long)PG,
+			vma->flags & VM_READ ? "r" : "", vma->flags & VM_WRITE ? "w" : "",
+			vma->flags & VM_EXEC ? "x" : "", vma->flags & VM_SHARED ? "s" : "");
 	mmap_read_unlock(mm);
 	return text;
 }

@@ -5,7 +5,7 @@
 #include "t.h"
 
 #define B 0x70000000UL
-#define AT(page) (B + (page) * PG)
+#define AT(page) (B + (page)*PG)
 
 static int setup(void **state)
 {
@@ -77,7 +77,8 @@ static void test_limits(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T_BRK(test_grow_and_shrink), T_BRK(test_neighbour), T_BRK(test_limits) };
+	const struct CMUnitTest tests[] = { T_BRK(test_grow_and_shrink), T_BRK(test_neighbour),
+					    T_BRK(test_limits) };
 
 	sim_boot(T_FRAMES);
 	return cmocka_run_group_tests(tests, NULL, NULL);

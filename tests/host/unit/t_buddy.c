@@ -106,7 +106,8 @@ static void test_random(void **state)
 		} else if (n) {
 			unsigned long at = t_below(n);
 
-			assert_int_equal(*(unsigned long *)page_address(pages[at]), page_to_pfn(pages[at]));
+			assert_int_equal(*(unsigned long *)page_address(pages[at]),
+					 page_to_pfn(pages[at]));
 			held -= 1UL << orders[at];
 			free_pages(pages[at], orders[at]);
 			pages[at] = pages[--n];

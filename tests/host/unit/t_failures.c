@@ -7,7 +7,7 @@
 #include "t.h"
 
 #define B 0xc0000000UL
-#define AT(page) (B + (page) * PG)
+#define AT(page) (B + (page)*PG)
 
 static struct mm *mm;
 static struct file *file;
@@ -78,7 +78,8 @@ static unsigned int under_failures(long (*op)(void), void (*undo)(void), long ex
 			if (!err)
 				continue;
 			if (err != expect)
-				fail_msg("site %d, failure %lu: %ld, should be %ld", (int)site, nth, err, expect);
+				fail_msg("site %d, failure %lu: %ld, should be %ld", (int)site, nth,
+					 err, expect);
 			failures++;
 			assert_true(nth < 200);
 		}
@@ -115,7 +116,8 @@ static long op_mmap_file(void)
 /* Population that fails is no error of mmap. */
 static long op_mmap_populate(void)
 {
-	long r = mm_mmap(mm, AT(40), 4 * PG, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_POPULATE, NULL, 0);
+	long r = mm_mmap(mm, AT(40), 4 * PG, RW,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_POPULATE, NULL, 0);
 
 	return r < 0 ? r : 0;
 }
@@ -137,7 +139,8 @@ static void test_mmap_over(void **state)
 
 		assert_int_equal(op_mmap(), 0);
 		fail_at(nth % 2 ? FAIL_VMA_ALLOC : FAIL_KMALLOC, (nth + 1) / 2);
-		r = mm_mmap(mm, AT(41), 2 * PG, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0);
+		r = mm_mmap(mm, AT(41), 2 * PG, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+			    NULL, 0);
 		fail_at(FAIL_VMA_ALLOC, 0);
 		assert_true(r == (long)AT(41) || r == -ENOMEM);
 		check_data();
@@ -201,12 +204,15 @@ static long remap_result(long r)
 
 static long op_mremap_move(void)
 {
-	return remap_result(mm_mremap(mm, AT(508), 8 * PG, 8 * PG, MREMAP_MAYMOVE | MREMAP_FIXED, AT(1530)));
+	return remap_result(
+		mm_mremap(mm, AT(508), 8 * PG, 8 * PG, MREMAP_MAYMOVE | MREMAP_FIXED, AT(1530)));
 }
 
 static void mremap_back(void)
 {
-	assert_int_equal(mm_mremap(mm, AT(1530), 8 * PG, 8 * PG, MREMAP_MAYMOVE | MREMAP_FIXED, AT(508)), AT(508));
+	assert_int_equal(
+		mm_mremap(mm, AT(1530), 8 * PG, 8 * PG, MREMAP_MAYMOVE | MREMAP_FIXED, AT(508)),
+		AT(508));
 }
 
 /* On success the data is elsewhere: put it back inside the operation. */
@@ -430,10 +436,11 @@ static void test_zap_without_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T_FAIL(test_mmap),    T_FAIL(test_mmap_over), T_FAIL(test_munmap), T_FAIL(test_mprotect),
-		T_FAIL(test_madvise), T_FAIL(test_mremap),    T_FAIL(test_brk),	   T_FAIL(test_fork),
-		T_FAIL(test_create),  T_FAIL(test_faults),    T_FAIL(test_cow),	   T_FAIL(test_populate),
-		T_FAIL(test_setup_stack), T_FAIL(test_get_page), T_FAIL(test_zap_without_memory),
+		T_FAIL(test_mmap),	  T_FAIL(test_mmap_over), T_FAIL(test_munmap),
+		T_FAIL(test_mprotect),	  T_FAIL(test_madvise),	  T_FAIL(test_mremap),
+		T_FAIL(test_brk),	  T_FAIL(test_fork),	  T_FAIL(test_create),
+		T_FAIL(test_faults),	  T_FAIL(test_cow),	  T_FAIL(test_populate),
+		T_FAIL(test_setup_stack), T_FAIL(test_get_page),  T_FAIL(test_zap_without_memory),
 	};
 
 	sim_boot(T_FRAMES);

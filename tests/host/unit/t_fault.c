@@ -6,10 +6,11 @@
 #include "t.h"
 
 #define B 0x40000000UL
-#define AT(page) (B + (page) * PG)
+#define AT(page) (B + (page)*PG)
 
 /* One access that must succeed and move exactly this counter by one. */
-static void touch_counts(struct mm *mm, unsigned long va, enum fault_access access, enum stat_item item)
+static void touch_counts(struct mm *mm, unsigned long va, enum fault_access access,
+			 enum stat_item item)
 {
 	unsigned long before = stat_read(item), faults = stat_read(PGFAULT);
 
@@ -217,7 +218,8 @@ static void test_fault_around(void **state)
 static void test_shared_anonymous(void **state)
 {
 	struct mm *mm = *state, *child;
-	unsigned long a = (unsigned long)mm_mmap(mm, 0, 4 * PG, RW, MAP_SHARED | MAP_ANONYMOUS, NULL, 0);
+	unsigned long a =
+		(unsigned long)mm_mmap(mm, 0, 4 * PG, RW, MAP_SHARED | MAP_ANONYMOUS, NULL, 0);
 
 	sim_poke(mm, a, 1);
 	assert_int_equal(atomic_read(&mm->rss[RSS_SHMEM]), 1);
@@ -279,7 +281,8 @@ static void test_stack_guard_gap(void **state)
 	assert_int_equal(sim_touch(mm, AT(601 + 255), FAULT_WRITE), FAULT_MAPERR);
 	assert_int_equal(sim_touch(mm, AT(601 + 256), FAULT_WRITE), FAULT_DONE);
 	/* nothing is placed into the gap by a hint */
-	assert_true(mm_mmap(mm, AT(700), PG, RW, MAP_PRIVATE | MAP_ANONYMOUS, NULL, 0) != (long)AT(700));
+	assert_true(mm_mmap(mm, AT(700), PG, RW, MAP_PRIVATE | MAP_ANONYMOUS, NULL, 0) !=
+		    (long)AT(700));
 	/* an area without access below is no reason for a gap */
 	assert_int_equal(mm_munmap(mm, AT(600), PG), 0);
 	t_map(mm, AT(800), 1, PROT_NONE);
@@ -318,11 +321,20 @@ static void test_forced_access(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T_MM(test_anonymous),	  T_MM(test_access_errors),   T_MM(test_straddling),
-		T_MM(test_reuse_and_copy), T_MM(test_extra_reference_forces_copy),
-		T_MM(test_file_private),  T_MM(test_file_shared),     T_MM(test_read_error),
-		T_MM(test_fault_around),  T_MM(test_shared_anonymous), T_MM(test_spurious),
-		T_MM(test_stack_growth),  T_MM(test_stack_guard_gap), T_MM(test_forced_access),
+		T_MM(test_anonymous),
+		T_MM(test_access_errors),
+		T_MM(test_straddling),
+		T_MM(test_reuse_and_copy),
+		T_MM(test_extra_reference_forces_copy),
+		T_MM(test_file_private),
+		T_MM(test_file_shared),
+		T_MM(test_read_error),
+		T_MM(test_fault_around),
+		T_MM(test_shared_anonymous),
+		T_MM(test_spurious),
+		T_MM(test_stack_growth),
+		T_MM(test_stack_guard_gap),
+		T_MM(test_forced_access),
 	};
 
 	sim_boot(T_FRAMES);

@@ -5,7 +5,7 @@
 #include "t.h"
 
 #define B 0xa0000000UL
-#define AT(page) (B + (page) * PG)
+#define AT(page) (B + (page)*PG)
 
 static void test_layout_and_totals(void **state)
 {
@@ -93,7 +93,8 @@ static void test_locks_are_not_inherited(void **state)
 {
 	struct mm *mm = *state, *child;
 
-	assert_true(mm_mmap(mm, AT(0), 2 * PG, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_LOCKED, NULL, 0) > 0);
+	assert_true(mm_mmap(mm, AT(0), 2 * PG, RW,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_LOCKED, NULL, 0) > 0);
 	mm->def_flags = VM_LOCKED;
 	child = mm_fork(mm);
 	assert_int_equal(child->locked_vm, 0);
@@ -150,8 +151,12 @@ static void test_users(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T_MM(test_layout_and_totals), T_MM(test_generations), T_MM(test_parent_loses_write),
-		T_MM(test_locks_are_not_inherited), T_MM(test_private_file), T_MM(test_exe_file),
+		T_MM(test_layout_and_totals),
+		T_MM(test_generations),
+		T_MM(test_parent_loses_write),
+		T_MM(test_locks_are_not_inherited),
+		T_MM(test_private_file),
+		T_MM(test_exe_file),
 		T_MM(test_users),
 	};
 

@@ -94,8 +94,8 @@ static void test_stats(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_range),	   cmocka_unit_test(test_choice),
-		cmocka_unit_test(test_for_each),   cmocka_unit_test(test_failpoints),
+		cmocka_unit_test(test_range),	 cmocka_unit_test(test_choice),
+		cmocka_unit_test(test_for_each), cmocka_unit_test(test_failpoints),
 		cmocka_unit_test(test_stats),
 	};
 

@@ -5,7 +5,7 @@
 #include "t.h"
 
 #define B 0x80000000UL
-#define AT(page) (B + (page) * PG)
+#define AT(page) (B + (page)*PG)
 
 static void test_errors(void **state)
 {

@@ -5,7 +5,7 @@
 #include "t.h"
 
 #define B 0x30000000UL
-#define AT(page) (B + (page) * PG)
+#define AT(page) (B + (page)*PG)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
 
 static void test_errors(void **state)
@@ -39,8 +39,8 @@ static void test_errors(void **state)
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
-		long r = mm_mmap(mm, rows[i].addr, rows[i].len, rows[i].prot, rows[i].flags, rows[i].file,
-				 rows[i].pgoff);
+		long r = mm_mmap(mm, rows[i].addr, rows[i].len, rows[i].prot, rows[i].flags,
+				 rows[i].file, rows[i].pgoff);
 
 		if (r != rows[i].expect)
 			fail_msg("row %u: %ld, should be %ld", i, r, rows[i].expect);
@@ -88,7 +88,8 @@ static void test_placement(void **state)
 	c = (unsigned long)mm_mmap(mm, AT(0), PG, RW, ANON, NULL, 0);
 	assert_true(c > AT(100));
 	assert_int_equal(mm_mmap(mm, AT(0), PG, RW, ANON | MAP_FIXED_NOREPLACE, NULL, 0), -EEXIST);
-	assert_int_equal(mm_mmap(mm, AT(1), 2 * PG, RW, ANON | MAP_FIXED_NOREPLACE, NULL, 0), -EEXIST);
+	assert_int_equal(mm_mmap(mm, AT(1), 2 * PG, RW, ANON | MAP_FIXED_NOREPLACE, NULL, 0),
+			 -EEXIST);
 	assert_int_equal(mm_mmap(mm, AT(1), PG, RW, ANON | MAP_FIXED_NOREPLACE, NULL, 0), AT(1));
 	/* MAP_32BIT: between 1 and 2 GiB */
 	c = (unsigned long)mm_mmap(mm, 0, PG, RW, ANON | MAP_32BIT, NULL, 0);
@@ -172,7 +173,8 @@ static void test_populate(void **state)
 {
 	struct mm *mm = *state;
 	struct file *f = sim_file(8 * PG, true);
-	unsigned long a = (unsigned long)mm_mmap(mm, 0, 300 * PG, RW, ANON | MAP_POPULATE, NULL, 0), b;
+	unsigned long a = (unsigned long)mm_mmap(mm, 0, 300 * PG, RW, ANON | MAP_POPULATE, NULL, 0),
+		      b;
 
 	for (unsigned long i = 0; i < 300; i++)
 		assert_true(pte_write(sim_pte(mm, a + i * PG)));
@@ -263,11 +265,12 @@ static void test_mincore_and_msync(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T_MM(test_errors),	T_MM(test_munmap_errors),   T_MM(test_placement),
-		T_MM(test_bottom_up_fallback), T_MM(test_limits),   T_MM(test_overcommit),
-		T_MM(test_commit_is_exact),    T_MM(test_populate), T_MM(test_dev_zero),
-		T_MM(test_mlocked_mapping),    T_MM(test_fatal_signal),
-		T_MM(test_mincore_and_msync),
+		T_MM(test_errors),	    T_MM(test_munmap_errors),
+		T_MM(test_placement),	    T_MM(test_bottom_up_fallback),
+		T_MM(test_limits),	    T_MM(test_overcommit),
+		T_MM(test_commit_is_exact), T_MM(test_populate),
+		T_MM(test_dev_zero),	    T_MM(test_mlocked_mapping),
+		T_MM(test_fatal_signal),    T_MM(test_mincore_and_msync),
 	};
 
 	sim_boot(T_FRAMES);

@@ -5,7 +5,7 @@
 #include "t.h"
 
 #define B 0x50000000UL
-#define AT(page) (B + (page) * PG)
+#define AT(page) (B + (page)*PG)
 
 static void test_errors(void **state)
 {
@@ -59,7 +59,8 @@ static void test_all_changes(void **state)
 	for (unsigned int shared = 0; shared < 2; shared++)
 		for (unsigned long from = 0; from < 8; from++)
 			for (unsigned long to = 0; to < 8; to++) {
-				unsigned long flags = MAP_ANONYMOUS | MAP_FIXED | (shared ? MAP_SHARED : MAP_PRIVATE);
+				unsigned long flags = MAP_ANONYMOUS | MAP_FIXED |
+						      (shared ? MAP_SHARED : MAP_PRIVATE);
 
 				assert_int_equal(mm_mmap(mm, AT(0), PG, RW, flags, NULL, 0), AT(0));
 				sim_poke(mm, AT(0), 0x5a);
@@ -68,7 +69,8 @@ static void test_all_changes(void **state)
 					sim_touch(mm, AT(0), a);
 				assert_int_equal(mm_mprotect(mm, AT(0), PG, to), 0);
 				t_validate(mm);
-				assert_int_equal(sim_touch(mm, AT(0), FAULT_READ), to ? FAULT_DONE : FAULT_ACCERR);
+				assert_int_equal(sim_touch(mm, AT(0), FAULT_READ),
+						 to ? FAULT_DONE : FAULT_ACCERR);
 				assert_int_equal(sim_touch(mm, AT(0), FAULT_WRITE),
 						 to & PROT_WRITE ? FAULT_DONE : FAULT_ACCERR);
 				assert_int_equal(sim_touch(mm, AT(0), FAULT_EXEC),
@@ -97,7 +99,9 @@ static void test_grows_down(void **state)
 	const unsigned long top = AT(1000);
 
 	assert_int_equal(mm_setup_stack(mm, top, 8 * PG, RW), 0);
-	assert_int_equal(mm_mprotect(mm, top - PG, PG, PROT_READ | PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN), 0);
+	assert_int_equal(
+		mm_mprotect(mm, top - PG, PG, PROT_READ | PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN),
+		0);
 	assert_string_equal(t_layout(mm, top), "-8-0:rwx");
 }
 
@@ -128,8 +132,9 @@ static void test_bits_survive(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T_MM(test_errors),    T_MM(test_partial),    T_MM(test_read_only_file), T_MM(test_all_changes),
-		T_MM(test_zero_page), T_MM(test_grows_down), T_MM(test_bits_survive),
+		T_MM(test_errors),	 T_MM(test_partial),   T_MM(test_read_only_file),
+		T_MM(test_all_changes),	 T_MM(test_zero_page), T_MM(test_grows_down),
+		T_MM(test_bits_survive),
 	};
 
 	sim_boot(T_FRAMES);

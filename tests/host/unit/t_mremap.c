@@ -5,7 +5,7 @@
 #include "t.h"
 
 #define B 0x60000000UL
-#define AT(page) (B + (page) * PG)
+#define AT(page) (B + (page)*PG)
 #define MOVE MREMAP_MAYMOVE
 #define FIXED (MREMAP_MAYMOVE | MREMAP_FIXED)
 #define KEEP (MREMAP_MAYMOVE | MREMAP_DONTUNMAP)
@@ -41,8 +41,8 @@ static void test_errors(void **state)
 	t_map(mm, AT(0), 4, RW);
 	t_map(mm, AT(4), 4, PROT_READ);
 	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
-		long r = mm_mremap(mm, rows[i].addr, rows[i].old_len, rows[i].new_len, rows[i].flags,
-				   rows[i].new_addr);
+		long r = mm_mremap(mm, rows[i].addr, rows[i].old_len, rows[i].new_len,
+				   rows[i].flags, rows[i].new_addr);
 
 		if (r != rows[i].expect)
 			fail_msg("row %u: %ld, should be %ld", i, r, rows[i].expect);
@@ -87,7 +87,8 @@ static void test_move(void **state)
 		assert_int_equal(sim_peek(mm, (unsigned long)to + i * PG), i < 4 ? i + 1 : 0);
 	assert_int_equal(sim_touch(mm, AT(0), FAULT_READ), FAULT_MAPERR);
 	/* the middle of an area moves out of it */
-	assert_int_equal(mm_mremap(mm, (unsigned long)to + PG, 2 * PG, 2 * PG, FIXED, AT(20)), AT(20));
+	assert_int_equal(mm_mremap(mm, (unsigned long)to + PG, 2 * PG, 2 * PG, FIXED, AT(20)),
+			 AT(20));
 	assert_int_equal(sim_peek(mm, AT(20)), 2);
 	assert_int_equal(sim_peek(mm, AT(21)), 3);
 	assert_int_equal(sim_touch(mm, (unsigned long)to + PG, FAULT_READ), FAULT_MAPERR);
@@ -116,7 +117,8 @@ static void test_move_across_tables(void **state)
 			assert_int_equal(mm_mremap(mm, from, n * PG, n * PG, FIXED, to), to);
 			t_validate(mm);
 			for (unsigned long i = 0; i < n; i++)
-				assert_int_equal(sim_peek(mm, to + i * PG), i % 7 ? 0 : (u8)(i * 3 + 1));
+				assert_int_equal(sim_peek(mm, to + i * PG),
+						 i % 7 ? 0 : (u8)(i * 3 + 1));
 			assert_int_equal(mm_munmap(mm, to, n * PG), 0);
 			assert_int_equal(atomic_read(&mm->pgt.nr_tables), 0);
 		}
@@ -177,7 +179,8 @@ static void test_locked(void **state)
 	struct mm *mm = *state;
 	long to;
 
-	assert_true(mm_mmap(mm, AT(0), 2 * PG, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_LOCKED, NULL, 0) > 0);
+	assert_true(mm_mmap(mm, AT(0), 2 * PG, RW,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_LOCKED, NULL, 0) > 0);
 	assert_int_equal(mm_mremap(mm, AT(0), 2 * PG, 4 * PG, 0, 0), AT(0));
 	assert_int_equal(mm->locked_vm, 4);
 	assert_int_equal(mm_rss(mm), 4);
@@ -213,9 +216,15 @@ static void test_remap_file_pages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T_MM(test_errors),	 T_MM(test_in_place),	 T_MM(test_move),
-		T_MM(test_move_across_tables), T_MM(test_dont_unmap), T_MM(test_shared_copy),
-		T_MM(test_limits),	 T_MM(test_locked),	 T_MM(test_remap_file_pages),
+		T_MM(test_errors),
+		T_MM(test_in_place),
+		T_MM(test_move),
+		T_MM(test_move_across_tables),
+		T_MM(test_dont_unmap),
+		T_MM(test_shared_copy),
+		T_MM(test_limits),
+		T_MM(test_locked),
+		T_MM(test_remap_file_pages),
 	};
 
 	sim_boot(T_FRAMES);

@@ -15,7 +15,8 @@ static void release(void *arg, struct page *table)
 	pgtable_free_page(table);
 }
 
-static void free_range(unsigned long start, unsigned long end, unsigned long floor, unsigned long ceiling)
+static void free_range(unsigned long start, unsigned long end, unsigned long floor,
+		       unsigned long ceiling)
 {
 	released = 0;
 	pgtable_free_range(&pt, start, end, floor, ceiling, release, &pt);
@@ -29,7 +30,12 @@ static void free_all(void)
 
 static void test_find_and_alloc(void **state)
 {
-	static const unsigned long vas[] = { 0, PAGE_SIZE, PMD_SIZE, PUD_SIZE, PGD_SIZE, 5 * PGD_SIZE + 3 * PUD_SIZE,
+	static const unsigned long vas[] = { 0,
+					     PAGE_SIZE,
+					     PMD_SIZE,
+					     PUD_SIZE,
+					     PGD_SIZE,
+					     5 * PGD_SIZE + 3 * PUD_SIZE,
 					     TASK_SIZE - PAGE_SIZE };
 
 	(void)state;
@@ -150,7 +156,8 @@ static void test_entry_bits(void **state)
 
 	(void)state;
 	assert_int_equal(pte_pfn(e), 0x12345);
-	assert_true(pte_present(e) && pte_write(e) && pte_dirty(e) && pte_young(e) && !pte_special(e));
+	assert_true(pte_present(e) && pte_write(e) && pte_dirty(e) && pte_young(e) &&
+		    !pte_special(e));
 	e = pte_modify(e, PTE_PROTNONE);
 	assert_true(pte_present(e) && !pte_write(e) && !(e & PTE_P));
 	assert_true(pte_dirty(e) && pte_young(e));
@@ -166,7 +173,7 @@ static void test_entry_bits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_find_and_alloc), T(test_next),	      T(test_lockptr),
+		T(test_find_and_alloc),	   T(test_next),	  T(test_lockptr),
 		T(test_free_range_bounds), T(test_out_of_memory), T(test_entry_bits),
 	};
 

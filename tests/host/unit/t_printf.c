@@ -12,21 +12,34 @@ static char ours[256], theirs[256];
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 #pragma GCC diagnostic ignored "-Wformat-security"
 
-#define COMPARE(fmt, ...)                                                             \
-	do {                                                                          \
-		int a_ = fl_snprintf(ours, sizeof(ours), fmt, __VA_ARGS__);           \
-		int b_ = (snprintf)(theirs, sizeof(theirs), fmt, __VA_ARGS__);        \
-		if (a_ != b_ || strcmp(ours, theirs) != 0)                            \
-			fail_msg("format %s: \"%s\" (%d), should be \"%s\" (%d)", fmt, \
-				 ours, a_, theirs, b_);                               \
+#define COMPARE(fmt, ...)                                                                          \
+	do {                                                                                       \
+		int a_ = fl_snprintf(ours, sizeof(ours), fmt, __VA_ARGS__);                        \
+		int b_ = (snprintf)(theirs, sizeof(theirs), fmt, __VA_ARGS__);                     \
+		if (a_ != b_ || strcmp(ours, theirs) != 0)                                         \
+			fail_msg("format %s: \"%s\" (%d), should be \"%s\" (%d)", fmt, ours, a_,   \
+				 theirs, b_);                                                      \
 	} while (0)
 
 static void test_integers(void **state)
 {
 	static const char *const flags[] = { "", "-", "0", "+", " ", "#", "-#", "0#", "+0", "- " };
-	static const char *const widths[] = { "", "1", "5", "20", "5.0", "5.3", ".0", ".7", "12.7" };
-	static const long values[] = { 0, 1, -1, 7, 8, 255, 65535, -32768, 2147483647, -2147483648L,
-				       4294967295L, 9223372036854775807L, -9223372036854775807L - 1 };
+	static const char *const widths[] = {
+		"", "1", "5", "20", "5.0", "5.3", ".0", ".7", "12.7"
+	};
+	static const long values[] = { 0,
+				       1,
+				       -1,
+				       7,
+				       8,
+				       255,
+				       65535,
+				       -32768,
+				       2147483647,
+				       -2147483648L,
+				       4294967295L,
+				       9223372036854775807L,
+				       -9223372036854775807L - 1 };
 	static const char convs[] = "diuxXo";
 
 	(void)state;
@@ -36,17 +49,23 @@ static void test_integers(void **state)
 				for (const char *c = convs; *c; c++) {
 					char fmt[32];
 
-					(snprintf)(fmt, sizeof(fmt), "<%%%s%s%c>", flags[f], widths[w], *c);
+					(snprintf)(fmt, sizeof(fmt), "<%%%s%s%c>", flags[f],
+						   widths[w], *c);
 					COMPARE(fmt, (int)values[v]);
-					(snprintf)(fmt, sizeof(fmt), "<%%%s%sl%c>", flags[f], widths[w], *c);
+					(snprintf)(fmt, sizeof(fmt), "<%%%s%sl%c>", flags[f],
+						   widths[w], *c);
 					COMPARE(fmt, values[v]);
-					(snprintf)(fmt, sizeof(fmt), "<%%%s%sll%c>", flags[f], widths[w], *c);
+					(snprintf)(fmt, sizeof(fmt), "<%%%s%sll%c>", flags[f],
+						   widths[w], *c);
 					COMPARE(fmt, (long long)values[v]);
-					(snprintf)(fmt, sizeof(fmt), "<%%%s%sz%c>", flags[f], widths[w], *c);
+					(snprintf)(fmt, sizeof(fmt), "<%%%s%sz%c>", flags[f],
+						   widths[w], *c);
 					COMPARE(fmt, (size_t)values[v]);
-					(snprintf)(fmt, sizeof(fmt), "<%%%s%sh%c>", flags[f], widths[w], *c);
+					(snprintf)(fmt, sizeof(fmt), "<%%%s%sh%c>", flags[f],
+						   widths[w], *c);
 					COMPARE(fmt, (int)(short)values[v]);
-					(snprintf)(fmt, sizeof(fmt), "<%%%s%shh%c>", flags[f], widths[w], *c);
+					(snprintf)(fmt, sizeof(fmt), "<%%%s%shh%c>", flags[f],
+						   widths[w], *c);
 					COMPARE(fmt, (int)(signed char)values[v]);
 				}
 }

@@ -96,7 +96,8 @@ static void test_memcmp(void **state)
 		}
 }
 
-static const char *const words[] = { "", "a", "b", "ab", "abc", "abd", "aab", "aaab", "\xff", "a\x80", "banana" };
+static const char *const words[] = { "",    "a",    "b",    "ab",    "abc",   "abd",
+				     "aab", "aaab", "\xff", "a\x80", "banana" };
 
 static void test_strings(void **state)
 {
@@ -176,9 +177,9 @@ static void test_kstrtoul(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_memcpy),	cmocka_unit_test(test_memmove),
-		cmocka_unit_test(test_memset),	cmocka_unit_test(test_memcmp),
-		cmocka_unit_test(test_strings), cmocka_unit_test(test_strscpy),
+		cmocka_unit_test(test_memcpy),	 cmocka_unit_test(test_memmove),
+		cmocka_unit_test(test_memset),	 cmocka_unit_test(test_memcmp),
+		cmocka_unit_test(test_strings),	 cmocka_unit_test(test_strscpy),
 		cmocka_unit_test(test_kstrtoul),
 	};
 

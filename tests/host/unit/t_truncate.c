@@ -5,7 +5,7 @@
 #include "t.h"
 
 #define B 0xb0000000UL
-#define AT(page) (B + (page) * PG)
+#define AT(page) (B + (page)*PG)
 
 static void put_byte(struct file *f, unsigned long index, u8 value)
 {
@@ -205,8 +205,9 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_cache),	     T(test_add_folio),	 T_MM(test_quota), T_MM(test_truncate),
-		T_MM(test_punch_hole), T(test_held_page), T(test_out_of_memory),
+		T(test_cache),	       T(test_add_folio),     T_MM(test_quota),
+		T_MM(test_truncate),   T_MM(test_punch_hole), T(test_held_page),
+		T(test_out_of_memory),
 	};
 
 	sim_boot(T_FRAMES);

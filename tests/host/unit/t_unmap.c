@@ -6,7 +6,7 @@
 #include "t.h"
 
 #define B 0x90000000UL
-#define AT(page) (B + (page) * PG)
+#define AT(page) (B + (page)*PG)
 
 static void test_batch_sizes(void **state)
 {
@@ -79,7 +79,8 @@ static void test_sparse(void **state)
 				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, NULL, 0),
 			 1UL << 32);
 	for (unsigned long i = 0; i < 512; i++)
-		sim_touch(mm, (1UL << 32) + i * PMD_SIZE + i * PG, i % 2 ? FAULT_WRITE : FAULT_READ);
+		sim_touch(mm, (1UL << 32) + i * PMD_SIZE + i * PG,
+			  i % 2 ? FAULT_WRITE : FAULT_READ);
 	assert_int_equal(mm_rss(mm), 256);
 	assert_int_equal(mm_munmap(mm, (1UL << 32) + PG, (1UL << 30) - PG), 0);
 	assert_int_equal(mm_rss(mm), 0);
@@ -157,8 +158,12 @@ static void test_mistakes_are_noticed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T_MM(test_batch_sizes), T_MM(test_batch_without_memory), T_MM(test_tables_of_neighbours_stay),
-		T_MM(test_sparse),	T_MM(test_flush_policy),	 T_MM(test_mistakes_are_noticed),
+		T_MM(test_batch_sizes),
+		T_MM(test_batch_without_memory),
+		T_MM(test_tables_of_neighbours_stay),
+		T_MM(test_sparse),
+		T_MM(test_flush_policy),
+		T_MM(test_mistakes_are_noticed),
 	};
 
 	sim_boot(T_FRAMES);

@@ -6,13 +6,14 @@
 #include "t.h"
 
 #define B 0x20000000UL
-#define AT(page) (B + (page) * PG)
+#define AT(page) (B + (page)*PG)
 
 #define LAYOUT(mm, text) assert_string_equal(t_layout(mm, B), text)
 
 /* Three areas P 0-3, V 3-6, N 6-9 with these rights; then 3+from..3+to of V gets the rights prot. */
-static void modify_case(struct mm *mm, unsigned long p, unsigned long v, unsigned long n, unsigned long from,
-			unsigned long to, unsigned long prot, const char *expect)
+static void modify_case(struct mm *mm, unsigned long p, unsigned long v, unsigned long n,
+			unsigned long from, unsigned long to, unsigned long prot,
+			const char *expect)
 {
 	t_map(mm, AT(0), 3, p);
 	t_map(mm, AT(3), 3, v);
@@ -65,7 +66,8 @@ static void test_modify_across(void **state)
 }
 
 /* A new area between P and N: it joins both, one or none. */
-static void new_case(struct mm *mm, unsigned long p, unsigned long n, unsigned long prot, const char *expect)
+static void new_case(struct mm *mm, unsigned long p, unsigned long n, unsigned long prot,
+		     const char *expect)
 {
 	t_map(mm, AT(0), 3, p);
 	t_map(mm, AT(6), 3, n);
@@ -149,11 +151,13 @@ static void test_moved_pages(void **state)
 
 	t_map(mm, AT(0), 2, RW);
 	t_map(mm, AT(20), 2, RW);
-	assert_int_equal(mm_mremap(mm, AT(20), 2 * PG, 2 * PG, MREMAP_MAYMOVE | MREMAP_FIXED, AT(2)), AT(2));
+	assert_int_equal(
+		mm_mremap(mm, AT(20), 2 * PG, 2 * PG, MREMAP_MAYMOVE | MREMAP_FIXED, AT(2)), AT(2));
 	LAYOUT(mm, "0-4:rw");
 	t_map(mm, AT(20), 2, RW);
 	sim_poke(mm, AT(20), 7);
-	assert_int_equal(mm_mremap(mm, AT(20), 2 * PG, 2 * PG, MREMAP_MAYMOVE | MREMAP_FIXED, AT(4)), AT(4));
+	assert_int_equal(
+		mm_mremap(mm, AT(20), 2 * PG, 2 * PG, MREMAP_MAYMOVE | MREMAP_FIXED, AT(4)), AT(4));
 	LAYOUT(mm, "0-4:rw 4-6:rw");
 	assert_int_equal(sim_peek(mm, AT(4)), 7);
 }
@@ -167,7 +171,8 @@ static void test_flags_keep_apart(void **state)
 	LAYOUT(mm, "0-1:rw 1-2:rw 2-4:rw");
 	assert_int_equal(mm_madvise(mm, AT(1), PG, MADV_DOFORK), 0);
 	LAYOUT(mm, "0-4:rw");
-	assert_int_equal(mm_mmap(mm, AT(4), PG, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, NULL, 0),
+	assert_int_equal(mm_mmap(mm, AT(4), PG, RW,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, NULL, 0),
 			 AT(4));
 	LAYOUT(mm, "0-4:rw 4-5:rw");
 }
@@ -189,9 +194,14 @@ static void test_map_count_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T_MM(test_modify),	T_MM(test_modify_across),    T_MM(test_new),
-		T_MM(test_unmap),	T_MM(test_files),	     T_MM(test_moved_pages),
-		T_MM(test_flags_keep_apart), T_MM(test_map_count_limit),
+		T_MM(test_modify),
+		T_MM(test_modify_across),
+		T_MM(test_new),
+		T_MM(test_unmap),
+		T_MM(test_files),
+		T_MM(test_moved_pages),
+		T_MM(test_flags_keep_apart),
+		T_MM(test_map_count_limit),
 	};
 
 	sim_boot(T_FRAMES);

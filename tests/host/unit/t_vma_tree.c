@@ -12,14 +12,15 @@ static void random_layout(struct mm *mm, unsigned int areas)
 {
 	for (unsigned int i = 0; i < areas; i++) {
 		unsigned long at = LOW + t_below(SPAN) * PG, pages = 1 + t_below(6);
-		unsigned long flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | (t_below(8) ? 0 : MAP_GROWSDOWN);
+		unsigned long flags =
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | (t_below(8) ? 0 : MAP_GROWSDOWN);
 
 		assert_int_equal(mm_mmap(mm, at, pages * PG, t_below(8), flags, NULL, 0), at);
 	}
 }
 
-static unsigned long naive_gap(struct mm *mm, unsigned long len, unsigned long low, unsigned long high,
-			       bool bottom_up)
+static unsigned long naive_gap(struct mm *mm, unsigned long len, unsigned long low,
+			       unsigned long high, bool bottom_up)
 {
 	unsigned long best = 0, from = 0;
 	struct vma *vma = vma_first(mm);
@@ -109,7 +110,8 @@ static void test_hint(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T_MM(test_gap_search), T_MM(test_find), T_MM(test_hint) };
+	const struct CMUnitTest tests[] = { T_MM(test_gap_search), T_MM(test_find),
+					    T_MM(test_hint) };
 
 	sim_boot(T_FRAMES);
 	return cmocka_run_group_tests(tests, NULL, NULL);

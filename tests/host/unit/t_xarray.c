@@ -49,8 +49,11 @@ static void test_store_without_reserve(void **state)
 
 /* Indices where levels begin and end. */
 static const unsigned long edges[] = {
-	0, 1, 62, 63, 64, 65, 4095, 4096, 262143, 262144, 1UL << 24, (1UL << 30) - 1, 1UL << 36,
-	1UL << 52, 1UL << 60, (1UL << 60) + 63, ~0UL - 64, ~0UL - 1, ~0UL,
+	0,	   1,	      62,	 63,
+	64,	   65,	      4095,	 4096,
+	262143,	   262144,    1UL << 24, (1UL << 30) - 1,
+	1UL << 36, 1UL << 52, 1UL << 60, (1UL << 60) + 63,
+	~0UL - 64, ~0UL - 1,  ~0UL,
 };
 
 static void test_edges(void **state)
@@ -118,10 +121,36 @@ static void test_random(void **state)
 					expect++;
 				found = bases[b] + at;
 				entry = xa_find(&xa, &found, bases[b] + ARRAY_SIZE(flat) - 1);
-				assert_ptr_equal(entry, expect < ARRAY_SIZE(flat) ? flat[expect] : NULL);
+				assert_ptr_equal(entry,
+						 expect < ARRAY_SIZE(flat) ? flat[expect] : NULL);
 				assert_int_equal(found - bases[b], entry ? expect : at);
 			}
 			assert_int_equal(xa.count, count);
+		}
+		xa_destroy(&xa);
+	}
+}
+
+static void test_gather(void **state)
+{
+	void *out[200];
+	unsigned long bases[] = { 0, 1UL << 40, ~0UL - 255 };
+
+	(void)state;
+	for (unsigned int b = 0; b < ARRAY_SIZE(bases); b++) {
+		xa_init(&xa);
+		assert_int_equal(xa_gather(&xa, bases[b], bases[b] + 10, out), 0);
+		for (unsigned long i = 0; i < 256; i += 3)
+			assert_int_equal(store(bases[b] + i, &things[i]), 0);
+		for (unsigned int round = 0; round < 500; round++) {
+			unsigned long first = t_below(256), last = min(first + t_below(150), 255UL);
+			unsigned int n = xa_gather(&xa, bases[b] + first, bases[b] + last, out),
+				     k = 0;
+
+			for (unsigned long i = first; i <= last; i++)
+				if (i % 3 == 0)
+					assert_ptr_equal(out[k++], &things[i]);
+			assert_int_equal(n, k);
 		}
 		xa_destroy(&xa);
 	}
@@ -161,7 +190,9 @@ static void test_failures(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_empty), T(test_store_without_reserve), T(test_edges), T(test_random), T(test_failures),
+		T(test_empty),	T(test_store_without_reserve),
+		T(test_edges),	T(test_random),
+		T(test_gather), T(test_failures),
 	};
 
 	sim_boot(T_FRAMES);
