@@ -197,7 +197,7 @@ ifneq ($(filter host-%,$(MAKECMDGOALS)),)
 include tests/host/host.mk
 endif
 
-.PHONY: test test-built quick quick-built bench
+.PHONY: test test-built quick quick-built bench soak
 test: ## everything: host units, user tests on Linux and here, whole programs (under 25 minutes)
 	@tools/setup test
 	@$(MAKE) test-built
@@ -217,10 +217,20 @@ quick-built: $(TEST_NEEDS)
 	@$(MAKE) host-build
 	@$(PYTEST) tests --quick $(PYTEST_ARGS)
 
-ifneq ($(wildcard user/mmbench.c),)
+SOAK_SECONDS ?= 600
+SOAK_OPS ?= 1000000
+SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+
+soak: $(O)/user/init $(O)/user/mmfuzz kernel ## each fuzzer for SOAK_SECONDS, then SOAK_OPS random memory calls in the guest (SEED=n repeats)
+	@tools/setup test
+	@$(MAKE) DEBUG=1 kernel
+	@$(MAKE) host-fuzz FUZZ_SECONDS=$(SOAK_SECONDS)
+	@echo 'mmfuzz: SEED=$(SEED)'
+	@./run --build-dir $(O) --no-build -- $(O)/user/mmfuzz --seed $(SEED) --ops $(SOAK_OPS)
+	@./run --build-dir $(O) --no-build --debug -- $(O)/user/mmfuzz --seed $(SEED) --ops $(SOAK_OPS)
+
 bench: kernel $(O)/user/mmbench $(O)/user/init $(O)/linux/vmlinuz ## the same benchmarks here and on Linux, in guest instructions
 	@$(PYTHON) tools/bench.py --build-dir $(O) $(O)/user/mmbench $(BENCH_ARGS)
-endif
 
 # The distribution's kernel, for --kernel linux.
 $(O)/linux/vmlinuz:

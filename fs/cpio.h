@@ -19,8 +19,8 @@ struct cpio_entry {
 	u32 mtime; /* seconds since 1970 */
 	u64 rdev;  /* as in stat */
 	u32 nlink;
-	u32 ino, dev_major,
-		dev_minor; /* with nlink > 1: entries that agree in these are one file */
+	/* With nlink > 1: entries that agree in these are one file. */
+	u32 ino, dev_major, dev_minor;
 };
 
 struct cpio_ops {

@@ -113,8 +113,8 @@ struct walk_link {
 struct walk {
 	struct dentry *at;
 	struct dentry *root;
-	struct dentry
-		*held; /* a reference that outlived its unlock/lock, dropped at the next one */
+	/* a reference that outlived its unlock/lock, dropped at the next one */
+	struct dentry *held;
 	struct dentry *fresh; /* the dentry that procfs's lookup or a magic link made */
 	const char *rest;
 	const char *name; /* the last component, in the text being walked */
@@ -152,8 +152,6 @@ struct dentry *user_path_at(int dirfd, const char __user *path, int flags, int a
 
 /* ---- file.c ---- */
 void file_init(void);
-/* Opens the inode behind d. Takes a reference to d. ERR_PTR. */
-struct file *file_open_dentry(struct dentry *d, unsigned int flags);
 
 /* ---- tmpfs.c ---- */
 extern const struct inode_ops tmpfs_dir_iops, tmpfs_file_iops;

@@ -146,8 +146,8 @@ struct dentry {
 struct mount {
 	struct list_head node; /* [d] in order of mounting */
 	struct dentry *root;   /* [I] one reference */
-	struct dentry
-		*on; /* [d] the directory it covers, one reference; NULL: the root, or detached */
+	/* [d] the directory it covers, one reference; NULL: the root, or detached */
+	struct dentry *on;
 	const char *fstype;  /* [I] */
 	unsigned long flags; /* [d] MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC */
 	/* [A] open files, working directories, mounts on top; one for being attached */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Formatted text into a buffer. One conversion at a time: its specification is read into struct spec,
- * its characters are made, and emit_field() pads them.
+ * Formatted text into a buffer. One conversion at a time: its specification is read into struct
+ * spec, its characters are made, and emit_field() pads them.
  */
 #include <kern/printf.h>
 #include <kern/string.h>

@@ -2,13 +2,13 @@
  *
  * Red-black tree: insertion, deletion, iteration.
  *
- * The rules: the root is black; a red node has no red child; every path from the root to a missing child
- * passes the same number of black nodes. Insertion can break only the second rule and deletion only the
- * third, so each has one loop that moves the fault towards the root or rotates it away. Left and right cases
- * are one piece of code: a side is a value.
+ * The rules: the root is black; a red node has no red child; every path from the root to a
+ * missing child passes the same number of black nodes. Insertion can break only the second rule
+ * and deletion only the third, so each has one loop that moves the fault towards the root or
+ * rotates it away. Left and right cases are one piece of code: a side is a value.
  *
- * Augmented values depend only on which nodes are in the subtree. A rotation therefore changes the values of
- * the two nodes it turns, never those above them.
+ * Augmented values depend only on which nodes are in the subtree. A rotation therefore changes
+ * the values of the two nodes it turns, never those above them.
  */
 #include <kern/rbtree.h>
 
@@ -53,7 +53,10 @@ static inline void relink(struct rb_root *root, struct rb_node *parent, struct r
 		parent->right = new;
 }
 
-/* x moves down to side s; its child on the other side takes its place. Colours stay with the nodes. */
+/*
+ * x moves down to side s; its child on the other side takes its place. Colours stay with the
+ * nodes.
+ */
 static void rotate(struct rb_root *root, struct rb_node *x, enum side s, rb_update_fn update)
 {
 	struct rb_node *parent = rb_parent(x);
@@ -115,36 +118,45 @@ void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *paren
 	set_black(root->node);
 }
 
+/* The child opposite side s, whose paths are one black node longer: so there is one. */
+static __attribute__((returns_nonnull)) struct rb_node *sibling_of(struct rb_node *parent,
+								   enum side s)
+{
+	return *child(parent, !s);
+}
+
 /* Every path through parent's child x (perhaps none) has one black node too few: repairs that. */
 static void erase_fixup(struct rb_root *root, struct rb_node *x, struct rb_node *parent,
 			rb_update_fn update)
 {
 	while (parent && is_black(x)) {
 		enum side s = parent->left == x ? LEFT : RIGHT;
-		struct rb_node *sibling = *child(parent, !s);
-		struct rb_node *far;
+		struct rb_node *sibling = sibling_of(parent, s);
+		struct rb_node *near, *far;
 
 		if (!is_black(sibling)) {
 			set_black(sibling);
 			set_red(parent);
 			rotate(root, parent, s, update);
-			sibling = *child(parent, !s);
+			sibling = sibling_of(parent, s);
 		}
-		if (is_black(sibling->left) && is_black(sibling->right)) {
+		near = *child(sibling, s);
+		far = *child(sibling, !s);
+		if (is_black(near) && is_black(far)) {
 			set_red(sibling);
 			x = parent;
 			parent = rb_parent(x);
 			continue;
 		}
-		if (is_black(*child(sibling, !s))) {
-			set_black(*child(sibling, s));
+		if (is_black(far)) {
+			set_black(near);
 			set_red(sibling);
 			rotate(root, sibling, !s, update);
-			sibling = *child(parent, !s);
+			far = sibling;
+			sibling = near;
 		}
-		far = *child(sibling, !s);
-		sibling->parent_color =
-			(sibling->parent_color & ~BLACK) | (parent->parent_color & BLACK);
+		sibling->parent_color = (sibling->parent_color & ~BLACK) |
+					(parent->parent_color & BLACK);
 		set_black(parent);
 		set_black(far);
 		rotate(root, parent, s, update);
@@ -191,7 +203,10 @@ void rb_erase(struct rb_root *root, struct rb_node *node, rb_update_fn update)
 	}
 
 	if (update) {
-		/* heir's old value was that of another place: an unchanged one there proves nothing. */
+		/*
+		 * heir's old value was that of another place: an unchanged one there proves
+		 * nothing.
+		 */
 		if (heir) {
 			for (struct rb_node *n = low; n != heir; n = rb_parent(n))
 				update(n);

@@ -2,9 +2,10 @@
  *
  * Strings and blocks of memory.
  *
- * Blocks move eight bytes at a time by the string instructions; what is left over is one more word that
- * overlaps the last whole one, loaded before anything is stored, so that it is also right for memmove.
- * The loops are written as assembly because the compiler may turn a C loop back into a call of memcpy.
+ * Blocks move eight bytes at a time by the string instructions; what is left over is one more
+ * word that overlaps the last whole one, loaded before anything is stored, so that it is also
+ * right for memmove. The loops are written as assembly because the compiler may turn a C loop
+ * back into a call of memcpy.
  */
 #include <kern/err.h>
 #include <kern/string.h>

@@ -2,8 +2,9 @@
  *
  * Sparse array: a radix tree of 64-slot nodes, six bits of the index a level.
  *
- * The tree is as high as its largest index needs and has no parent pointers: erasing remembers the way
- * down. An empty slot is NULL. A node without used slots exists only between xa_reserve() and xa_store().
+ * The tree is as high as its largest index needs and has no parent pointers: erasing remembers
+ * the way down. An empty slot is NULL. A node without used slots exists only between xa_reserve()
+ * and xa_store().
  */
 #include <kern/err.h>
 #include <kern/failpoint.h>
@@ -52,7 +53,10 @@ static struct xa_node *node_alloc(void)
 	return kmem_cache_alloc(xa_node_cache, GFP_KERNEL | __GFP_ZERO);
 }
 
-/* The leaf for index, or NULL when there is a node missing on the way. On the path of every cached read and fault. */
+/*
+ * The leaf for index, or NULL when there is a node missing on the way. On the path of every
+ * cached read and fault.
+ */
 static inline struct xa_node *find_leaf(const struct xarray *xa, unsigned long index)
 {
 	struct xa_node *node = xa->root;
@@ -75,7 +79,10 @@ void *xa_load(const struct xarray *xa, unsigned long index)
 	return leaf ? leaf->slots[slot_of(index, 0)] : NULL;
 }
 
-/* Links one new node where index first lacks one. An empty tree gets its height at once, another grows upwards. */
+/*
+ * Links one new node where index first lacks one. An empty tree gets its height at once, another
+ * grows upwards.
+ */
 static void add_node(struct xarray *xa, unsigned long index, struct xa_node *new)
 {
 	struct xa_node *node = xa->root;
@@ -101,7 +108,10 @@ static void add_node(struct xarray *xa, unsigned long index, struct xa_node *new
 	node->used++;
 }
 
-/* Frees the nodes on the way to index that hold nothing, then levels at the top that nobody needs. */
+/*
+ * Frees the nodes on the way to index that hold nothing, then levels at the top that nobody
+ * needs.
+ */
 static void prune(struct xarray *xa, unsigned long index)
 {
 	struct xa_node *path[XA_MAX_HEIGHT];
@@ -122,8 +132,7 @@ static void prune(struct xarray *xa, unsigned long index)
 		path[level]->slots[slot_of(index, level)] = NULL;
 		path[level]->used--;
 	}
-	while (xa->height > 1 && xa->root->used == 1 && xa->root->slots[0]) {
-		node = xa->root;
+	while ((node = xa->root) && xa->height > 1 && node->used == 1 && node->slots[0]) {
 		xa->root = node->slots[0];
 		xa->height--;
 		kmem_cache_free(xa_node_cache, node);
@@ -193,8 +202,9 @@ void *xa_erase(struct xarray *xa, unsigned long index)
 }
 
 /*
- * One step down the tree: the first used slot of node at or after *i's, or NULL. *i follows: to the start
- * of what that slot covers, or past the node. Sets *i to 0 when it ran over the last index there is.
+ * One step down the tree: the first used slot of node at or after *i's, or NULL. *i follows: to
+ * the start of what that slot covers, or past the node. Sets *i to 0 when it ran over the last
+ * index there is.
  */
 static void *find_slot(const struct xa_node *node, unsigned int level, unsigned long *i)
 {

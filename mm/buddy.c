@@ -2,20 +2,23 @@
  *
  * Physical memory: a binary buddy allocator with per-CPU lists of single pages in front of it.
  *
- * 1. The zone keeps free blocks of 2^0 to 2^MAX_ORDER pages, each aligned to its size, one list an order.
- *    Only a block's first page carries PG_buddy and the order. A block that becomes free is joined with its
- *    buddy (the other half of the next larger block) as long as that one is free too, so no two free buddies
- *    exist. Source: Knuth, TAOCP 1, 2.5, algorithms R and S.
+ * 1. The zone keeps free blocks of 2^0 to 2^MAX_ORDER pages, each aligned to its size, one list
+ *    an order. Only a block's first page carries PG_buddy and the order. A block that becomes
+ *    free is joined with its buddy (the other half of the next larger block) as long as that one
+ *    is free too, so no two free buddies exist. Source: Knuth, TAOCP 1, 2.5, algorithms R and S.
  *
- * 2. Nearly all traffic is single pages. Each CPU has two stacks of them, as the magazines of Bonwick and
- *    Adams, "Magazines and Vmem" (2001): it allocates from and frees to the first, and moves a whole stack
- *    to or from the zone only when both are empty or full. A refill takes whole blocks and a drain puts
- *    consecutive pages back as whole blocks, so the zone sees few operations even for a large unmap.
+ * 2. Nearly all traffic is single pages. Each CPU has two stacks of them, as the magazines of
+ *    Bonwick and Adams, "Magazines and Vmem" (2001): it allocates from and frees to the first,
+ *    and moves a whole stack to or from the zone only when both are empty or full. A refill takes
+ *    whole blocks and a drain puts consecutive pages back as whole blocks, so the zone sees few
+ *    operations even for a large unmap.
  *
- * 3. Locking: zone.lock, with interrupts off, for the zone; interrupts off alone for a CPU's stacks.
+ * 3. Locking: zone.lock, with interrupts off, for the zone; interrupts off alone for a CPU's
+ * stacks.
  *
- * 4. Debug builds fill freed pages with a pattern and check it when they are allocated again; the mark
- *    that says so lies in the free page's descriptor, so memory never used yet needs no filling at boot.
+ * 4. Debug builds fill freed pages with a pattern and check it when they are allocated again; the
+ *    mark that says so lies in the free page's descriptor, so memory never used yet needs no
+ *    filling at boot.
  */
 #include <kern/assert.h>
 #include <kern/failpoint.h>

@@ -2,18 +2,20 @@
  *
  * Small kernel objects.
  *
- * 1. A slab is a block of pages cut into equal objects of one cache. Its descriptor is its first struct
- *    page, which every other page of the block points to, so an address alone leads to its cache. Free
- *    objects of a slab are linked through themselves. Source: Bonwick, "The Slab Allocator" (1994).
+ * 1. A slab is a block of pages cut into equal objects of one cache. Its descriptor is its first
+ *    struct page, which every other page of the block points to, so an address alone leads to its
+ *    cache. Free objects of a slab are linked through themselves. Source: Bonwick, "The Slab
+ *    Allocator" (1994).
  *
- * 2. In front of the slabs each CPU has one stack of free objects a cache, also linked through the
- *    objects. Allocation and freeing are a pop and a push with interrupts off; a batch moves between
- *    stack and slabs when the stack is empty or full. Objects on these stacks count as free.
+ * 2. In front of the slabs each CPU has one stack of free objects a cache, also linked through
+ *    the objects. Allocation and freeing are a pop and a push with interrupts off; a batch moves
+ *    between stack and slabs when the stack is empty or full. Objects on these stacks count as
+ *    free.
  *
  * 3. kmalloc() is a series of caches of the powers of two from 16 to 8192, and whole pages above.
  *
- * 4. Locking: cache->lock, interrupts off, for slabs and counts; interrupts off alone for a CPU's stack.
- *    Pages come and go outside the lock.
+ * 4. Locking: cache->lock, interrupts off, for slabs and counts; interrupts off alone for a CPU's
+ *    stack. Pages come and go outside the lock.
  *
  * 5. Debug builds fill a freed object behind its link with a pattern and check it at the next
  *    allocation. An object that comes back still full of it is looked for among the free ones.
@@ -32,7 +34,10 @@
 #define STACK_BATCH 16
 #define STACK_MAX (2 * STACK_BATCH)
 
-/* Lies over the struct page (and folio) of a slab's first page: order must stay where folios have it. */
+/*
+ * Lies over the struct page (and folio) of a slab's first page: order must stay where folios have
+ * it.
+ */
 struct slab {
 	unsigned long flags;	  /* PG_slab */
 	struct list_head list;	  /* [cache->lock] in one of the cache's three lists */

@@ -21,7 +21,10 @@ unsigned long stat_read(enum stat_item i)
 		return pages_ever_freed();
 	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
 		sum += cpu_stat_read(cpu, i);
-	/* A gauge goes up on one CPU and down on another: read in between, the sum may dip below zero. */
+	/*
+	 * A gauge goes up on one CPU and down on another: read in between, the sum may dip below
+	 * zero.
+	 */
 	return sum > 0 ? (unsigned long)sum : 0;
 }
 

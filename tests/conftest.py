@@ -6,6 +6,7 @@ The build directory comes in the environment variable O; `make test` and `make q
 """
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -160,10 +161,17 @@ def start_batch(machine, programs):
     return batch
 
 
+def like_init():
+    """What a program finds under init: no signal ignored, a session of its own."""
+    os.setsid()
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)
+
+
 def run_natively(program):
     try:
         done = subprocess.run([program], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              timeout=guest.JOB_SECONDS, cwd="/", env=guest.ENVIRONMENT)  # fmt: skip
+                              timeout=guest.JOB_SECONDS, cwd="/", env=guest.ENVIRONMENT, preexec_fn=like_init)  # fmt: skip
     except subprocess.TimeoutExpired as e:
         return 124, (e.stdout or b"").decode(errors="replace"), f"no end after {guest.JOB_SECONDS} s"
     status = done.returncode if done.returncode >= 0 else 128 - done.returncode

@@ -19,7 +19,7 @@
  *	begin NAME	end STATUS	(a shell's $?: the exit code, or 128 + the signal's number)
  *	o COUNT, e COUNT	so many bytes of standard output, error follow
  *	in [COUNT]	the job's input pipe has room [so many bytes follow; 0: end of input]
- *	mem WHEN FREE_KB SLAB_OBJECTS	slab WHEN CACHE OBJECTS		(batches only: WHEN is before or after)
+ *	mem WHEN FREE_KB SLAB_KB	slab WHEN CACHE OBJECTS	(batches only: WHEN is before or after)
  *	exit STATUS	the last job's status; the machine powers off
  *
  * This program allocates nothing after it has started, so that memory which is missing after a job is the
@@ -556,12 +556,20 @@ static void empty_directory(const char *path)
 		empty_directory(path);
 }
 
+/* The figure of a line of /proc/meminfo, or -1. */
+static long meminfo(const char *text, const char *label)
+{
+	const char *line = strstr(text, label);
+
+	return line ? strtol(line + strlen(label), NULL, 10) : -1;
+}
+
 /* Free memory and live kernel objects once everything that can be given back is given back. */
 static void report_memory(const char *when)
 {
 	static char text[64 * 1024];
-	long free_kb = -1, objects = 0, active;
 	char cache[64], *line, *next;
+	long active;
 	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
 
 	if (fd >= 0) {
@@ -573,16 +581,11 @@ static void report_memory(const char *when)
 		next = strchr(line, '\n');
 		if (next)
 			*next++ = 0;
-		if (sscanf(line, "%63[^ ] %ld", cache, &active) != 2)
-			continue;
-		objects += active;
-		report("slab %s %s %ld\n", when, cache, active);
+		if (sscanf(line, "%63[^ ] %ld", cache, &active) == 2)
+			report("slab %s %s %ld\n", when, cache, active);
 	}
 	read_file("/proc/meminfo", text, sizeof(text));
-	line = strstr(text, "MemFree:");
-	if (line)
-		sscanf(line, "MemFree: %ld", &free_kb);
-	report("mem %s %ld %ld\n", when, free_kb, objects);
+	report("mem %s %ld %ld\n", when, meminfo(text, "\nMemFree:"), meminfo(text, "\nSlab:"));
 }
 
 static int run_batch_job(void)

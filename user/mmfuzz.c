@@ -57,12 +57,13 @@ enum backing { UNMAPPED, ANON, SHARED_OBJECT, PRIVATE_OBJECT };
 
 struct page {
 	unsigned char backing, prot;
-	bool own;		/* a private page of this process: `value` counts */
-	unsigned char touched;	/* mapped by an access (anonymous memory: perhaps the zero page), or MAYBE */
+	bool own; /* a private page of this process: `value` counts */
+	unsigned char
+		touched; /* mapped by an access (anonymous memory: perhaps the zero page), or MAYBE */
 	bool dontfork, wipeonfork;
 	unsigned char object;
-	unsigned int index;	/* page in the object */
-	unsigned int area;	/* neighbours with the same number are in one vma for certain */
+	unsigned int index; /* page in the object */
+	unsigned int area;  /* neighbours with the same number are in one vma for certain */
 	uint64_t value;
 };
 
@@ -234,10 +235,11 @@ static void access_page(unsigned int i, bool write, uint64_t value)
 		}
 	}
 	if (fault_sig != want || (want && fault_code != code))
-		fail("%s of page %u: signal %d code %d, expected %d %d", write ? "write" : "read", i,
-		     fault_sig, fault_code, want, code);
+		fail("%s of page %u: signal %d code %d, expected %d %d", write ? "write" : "read",
+		     i, fault_sig, fault_code, want, code);
 	if (want && fault_addr != (uintptr_t)words(i))
-		fail("fault address %lx, expected %lx", (unsigned long)fault_addr, (unsigned long)words(i));
+		fail("fault address %lx, expected %lx", (unsigned long)fault_addr,
+		     (unsigned long)words(i));
 	if (want)
 		return;
 	if (write)
@@ -270,7 +272,8 @@ static void verify_maps(void)
 		n += (size_t)r;
 	close(fd);
 	text[n] = 0;
-	for (char *line = text; line && *line; line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
+	for (char *line = text; line && *line;
+	     line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
 		unsigned long lo, hi;
 		char perms[8];
 
@@ -283,7 +286,8 @@ static void verify_maps(void)
 			if (lo < (unsigned long)area || i >= AREA)
 				continue;
 			mapped++;
-			if (p->backing == UNMAPPED || (perms[0] == 'r') != !!(p->prot & PROT_READ) ||
+			if (p->backing == UNMAPPED ||
+			    (perms[0] == 'r') != !!(p->prot & PROT_READ) ||
 			    (perms[1] == 'w') != !!(p->prot & PROT_WRITE) ||
 			    (perms[2] == 'x') != !!(p->prot & PROT_EXEC) ||
 			    (perms[3] == 's') != (p->backing == SHARED_OBJECT))
@@ -372,8 +376,13 @@ static char *address(unsigned int i)
 
 static int random_prot(void)
 {
-	static const int prots[] = { PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE, PROT_READ | PROT_WRITE,
-				     PROT_READ, PROT_NONE, PROT_WRITE, PROT_READ | PROT_EXEC,
+	static const int prots[] = { PROT_READ | PROT_WRITE,
+				     PROT_READ | PROT_WRITE,
+				     PROT_READ | PROT_WRITE,
+				     PROT_READ,
+				     PROT_NONE,
+				     PROT_WRITE,
+				     PROT_READ | PROT_EXEC,
 				     PROT_READ | PROT_WRITE | PROT_EXEC };
 
 	return prots[below(8)];
@@ -440,8 +449,10 @@ static void op_mmap(void)
 	flags |= backing == SHARED_OBJECT ? MAP_SHARED : MAP_PRIVATE;
 	flags |= fd < 0 ? MAP_ANONYMOUS : 0;
 	flags |= populate ? MAP_POPULATE : 0;
-	note("mmap page %u n %u prot %d flags %x object %u index %u", r.at, r.n, prot, flags, object, index);
-	void *p = mmap(address(r.at), r.n * PAGE, prot, flags, fd, fd < 0 ? 0 : (off_t)(index * PAGE));
+	note("mmap page %u n %u prot %d flags %x object %u index %u", r.at, r.n, prot, flags,
+	     object, index);
+	void *p = mmap(address(r.at), r.n * PAGE, prot, flags, fd,
+		       fd < 0 ? 0 : (off_t)(index * PAGE));
 
 	if ((flags & MAP_FIXED_NOREPLACE) && !free_range) {
 		expect("mmap NOREPLACE", p == MAP_FAILED ? -1 : 0, -EEXIST);
@@ -462,7 +473,8 @@ static void op_mmap(void)
 	}
 	next_area++;
 	for (unsigned int i = r.at; populate && prot && i < r.at + r.n; i++)
-		if (!model_populate(i, backing != SHARED_OBJECT && (prot & PROT_WRITE), &err) && err == EFAULT)
+		if (!model_populate(i, backing != SHARED_OBJECT && (prot & PROT_WRITE), &err) &&
+		    err == EFAULT)
 			break;
 }
 
@@ -534,7 +546,8 @@ static void op_mremap(void)
 	to = (struct range){ below(AREA - r.n + 1), r.n };
 	note("mremap page %u n %u to page %u%s", r.at, r.n, to.at, keep ? " DONTUNMAP" : "");
 	long got = (long)mremap(address(r.at), r.n * PAGE, r.n * PAGE,
-				MREMAP_MAYMOVE | MREMAP_FIXED | (keep ? MREMAP_DONTUNMAP : 0), address(to.at));
+				MREMAP_MAYMOVE | MREMAP_FIXED | (keep ? MREMAP_DONTUNMAP : 0),
+				address(to.at));
 
 	if (to.at < r.at + r.n && r.at < to.at + to.n) {
 		expect("mremap overlapping", got, -EINVAL);
@@ -560,7 +573,8 @@ static void op_dontneed(void)
 	struct range r = any_range();
 
 	note("madvise DONTNEED page %u n %u", r.at, r.n);
-	expect("madvise DONTNEED", madvise(address(r.at), r.n * PAGE, MADV_DONTNEED), has_hole(r) ? -ENOMEM : 0);
+	expect("madvise DONTNEED", madvise(address(r.at), r.n * PAGE, MADV_DONTNEED),
+	       has_hole(r) ? -ENOMEM : 0);
 	for (unsigned int i = r.at; i < r.at + r.n; i++)
 		model_drop(i);
 }
@@ -584,8 +598,8 @@ static void op_populate(void)
 
 static void op_madvise(void)
 {
-	static const int advice[] = { MADV_DONTFORK, MADV_DOFORK, WIPEONFORK, KEEPONFORK, MADV_RANDOM, MADV_NORMAL,
-				      MADV_REMOVE };
+	static const int advice[] = { MADV_DONTFORK, MADV_DOFORK, WIPEONFORK, KEEPONFORK,
+				      MADV_RANDOM,   MADV_NORMAL, MADV_REMOVE };
 	struct range r = one_vma();
 	int a = advice[below(7)];
 	long want = 0;
@@ -643,7 +657,8 @@ static void op_msync(void)
 	struct range r = any_range();
 
 	note("msync page %u n %u", r.at, r.n);
-	expect("msync", msync(address(r.at), r.n * PAGE, one_in(2) ? MS_SYNC : MS_ASYNC), has_hole(r) ? -ENOMEM : 0);
+	expect("msync", msync(address(r.at), r.n * PAGE, one_in(2) ? MS_SYNC : MS_ASYNC),
+	       has_hole(r) ? -ENOMEM : 0);
 }
 
 static void op_brk(void)
@@ -741,7 +756,8 @@ static void op_object(void)
 		for (unsigned int k = n; k < OBJECT_PAGES; k++)
 			ob->value[k] = 0;
 		for (unsigned int k = 0; k < AREA; k++)
-			if (model[k].backing == PRIVATE_OBJECT && model[k].object == o && model[k].index >= n)
+			if (model[k].backing == PRIVATE_OBJECT && model[k].object == o &&
+			    model[k].index >= n)
 				model[k].own = false;
 		ob->pages = n;
 		return;
@@ -755,14 +771,16 @@ static void op_object(void)
 		return;
 	case 2:
 		note("pread object %u page %u", o, i);
-		expect("pread", pread(object_fd[o], page, PAGE, (off_t)(i * PAGE)), i < ob->pages ? (long)PAGE : 0);
+		expect("pread", pread(object_fd[o], page, PAGE, (off_t)(i * PAGE)),
+		       i < ob->pages ? (long)PAGE : 0);
 		if (i < ob->pages && (page[0] != ob->value[i] || page[LAST] != ob->value[i]))
 			fail("object %u page %u holds %lx", o, i, (unsigned long)page[0]);
 		return;
 	case 3:
 		n = 1 + below(OBJECT_PAGES - i);
 		note("punch object %u page %u n %u", o, i, n);
-		expect("fallocate", fallocate(object_fd[o], 3, (off_t)(i * PAGE), (off_t)(n * PAGE)), 0);
+		expect("fallocate",
+		       fallocate(object_fd[o], 3, (off_t)(i * PAGE), (off_t)(n * PAGE)), 0);
 		for (unsigned int k = i; k < i + n; k++)
 			ob->value[k] = 0;
 		return;
@@ -780,7 +798,8 @@ static void op_invalid(void)
 	expect("madvise unaligned", madvise(p + 8, PAGE, MADV_DONTNEED), -EINVAL);
 	expect("msync flags", msync(p, PAGE, MS_SYNC | MS_ASYNC), -EINVAL);
 	expect("mremap overlapping", (long)syscall(SYS_mremap, p, PAGE, PAGE, 3, p), -EINVAL);
-	expect("mmap wrapping", (long)syscall(SYS_mmap, p, -PAGE, 0, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+	expect("mmap wrapping",
+	       (long)syscall(SYS_mmap, p, -PAGE, 0, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
 	       -ENOMEM);
 }
 
@@ -829,10 +848,10 @@ static const struct {
 	void (*fn)(void);
 	unsigned int weight;
 } ops[] = {
-	{ op_mmap, 16 },     { op_munmap, 8 },	{ op_mprotect, 12 }, { op_mremap, 10 },
-	{ op_dontneed, 5 },  { op_populate, 5 }, { op_madvise, 6 },   { op_mincore, 4 },
-	{ op_msync, 2 },     { op_brk, 2 },	{ op_touch, 20 },    { op_kernel_access, 8 },
-	{ op_object, 10 },   { op_invalid, 1 },
+	{ op_mmap, 16 },    { op_munmap, 8 },	{ op_mprotect, 12 }, { op_mremap, 10 },
+	{ op_dontneed, 5 }, { op_populate, 5 }, { op_madvise, 6 },   { op_mincore, 4 },
+	{ op_msync, 2 },    { op_brk, 2 },	{ op_touch, 20 },    { op_kernel_access, 8 },
+	{ op_object, 10 },  { op_invalid, 1 },
 };
 
 static void run(unsigned long n)
@@ -870,7 +889,8 @@ static void set_up(void)
 
 	must(!sigaction(SIGSEGV, &sa, NULL) && !sigaction(SIGBUS, &sa, NULL), "sigaction");
 	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0); /* the model counts single pages */
-	objects = mmap(NULL, OBJECTS * sizeof(objects[0]), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	objects = mmap(NULL, OBJECTS * sizeof(objects[0]), PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	must(objects != MAP_FAILED, "mmap");
 	p = mmap(NULL, AREA * PAGE + 2 * guard, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	must(p != MAP_FAILED, "mmap");

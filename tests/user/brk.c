@@ -86,7 +86,8 @@ FORKED_TEST(child_own, "a child's break is its own")
 {
 	char *b = brk_now();
 
-	IN_CHILD {
+	IN_CHILD
+	{
 		CHECK_EQ(SYS(brk, b + 16 * PAGE), b + 16 * PAGE);
 	}
 	CHECK_EQ(brk_now(), b);

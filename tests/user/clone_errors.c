@@ -16,7 +16,8 @@ TEST(combinations, "CLONE_THREAD without CLONE_SIGHAND, CLONE_SIGHAND without CL
 TEST(tids, "CLONE_PARENT_SETTID and CLONE_CHILD_SETTID store the new tid")
 {
 	static int parent_tid, child_tid;
-	long pid = SYS(clone, CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | SIGCHLD, 0, &parent_tid, &child_tid, 0);
+	long pid = SYS(clone, CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | SIGCHLD, 0, &parent_tid,
+		       &child_tid, 0);
 
 	if (!pid)
 		_exit(child_tid == SYS(gettid) ? 0 : 1);
@@ -42,7 +43,8 @@ TEST(cleartid, "CLONE_CHILD_CLEARTID zeroes the word at exit when the memory is 
 
 	MUST(word != MAP_FAILED);
 	*word = 77;
-	long pid = SYS(clone, CLONE_CHILD_CLEARTID | CLONE_VM | CLONE_VFORK | SIGCHLD, 0, 0, word, 0);
+	long pid =
+		SYS(clone, CLONE_CHILD_CLEARTID | CLONE_VM | CLONE_VFORK | SIGCHLD, 0, 0, word, 0);
 
 	if (!pid)
 		raw_syscall(SYS_exit, 0, 0, 0, 0, 0, 0);

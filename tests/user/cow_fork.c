@@ -9,7 +9,8 @@ TEST(child_writes, "the child's writes stay in the child")
 	char *p = map_anon(8 * PAGE, RW);
 
 	memset(p, 1, 8 * PAGE);
-	IN_CHILD {
+	IN_CHILD
+	{
 		memset(p, 2, 8 * PAGE);
 		for (int i = 0; i < 8; i++)
 			CHECK_EQ(load(p + i * PAGE + 17), 2);
@@ -50,7 +51,8 @@ TEST(kernel_writes, "a write by the kernel (read into the buffer) breaks the sha
 
 	MUST(fd >= 0);
 	memset(p, 5, 2 * PAGE);
-	IN_CHILD {
+	IN_CHILD
+	{
 		CHECK_EQ(read(fd, p + PAGE - 8, 16), 16);
 		CHECK_EQ(load(p + PAGE), 0);
 		CHECK_EQ(load(p + PAGE + 8), 5);
@@ -66,11 +68,14 @@ TEST(generations, "three generations, each its own value")
 	char *p = map_anon(PAGE, RW);
 
 	store(p, 1);
-	IN_CHILD {
+	IN_CHILD
+	{
 		store(p, 2);
-		IN_CHILD {
+		IN_CHILD
+		{
 			store(p, 3);
-			IN_CHILD {
+			IN_CHILD
+			{
 				CHECK_EQ(load(p), 3);
 				store(p, 4);
 			}
@@ -89,7 +94,8 @@ TEST(file_private, "private file pages: the copy is inherited, the file untouche
 
 	MUST(p != MAP_FAILED);
 	store(p, 50);
-	IN_CHILD {
+	IN_CHILD
+	{
 		CHECK_EQ(load(p), 50);
 		store(p, 60);
 		store(p + PAGE, 61);
@@ -107,7 +113,8 @@ TEST(mprotect_between, "mprotect to writable does not undo the sharing")
 	char *p = map_anon(PAGE, RW);
 
 	store(p, 1);
-	IN_CHILD {
+	IN_CHILD
+	{
 		MUST(!mprotect(p, PAGE, PROT_READ));
 		MUST(!mprotect(p, PAGE, RW));
 		store(p, 2);
@@ -121,7 +128,8 @@ TEST(mremap_between, "nor does mremap")
 	char *p = map_anon(2 * PAGE, RW);
 
 	memset(p, 1, 2 * PAGE);
-	IN_CHILD {
+	IN_CHILD
+	{
 		char *q = (char *)SYS(mremap, p, 2 * PAGE, 64 * PAGE, MREMAP_MAYMOVE);
 
 		MUST((long)q > 0);
@@ -138,7 +146,8 @@ TEST(many, "ten children write one page at a time")
 
 	memset(p, 0x55, 16 * PAGE);
 	for (int i = 0; i < 10; i++)
-		IN_CHILD {
+		IN_CHILD
+		{
 			store(p + i * PAGE, i);
 			for (int j = 0; j < 16; j++)
 				CHECK_EQ(load(p + j * PAGE), j == i ? i : 0x55);

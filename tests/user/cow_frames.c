@@ -12,7 +12,8 @@ TEST(shared_after_fork, "after fork both map the same frame")
 	uint64_t frame = pfn_of(p);
 
 	CHECK(frame != 0);
-	IN_CHILD {
+	IN_CHILD
+	{
 		CHECK_EQ(pfn_of(p), frame);
 		CHECK_EQ(pagemap_entry(p) & PAGEMAP_EXCLUSIVE, 0);
 	}
@@ -27,7 +28,8 @@ TEST(child_copies, "a write in the child gives the child a new frame and leaves 
 	store(p, 1);
 	uint64_t frame = pfn_of(p);
 
-	IN_CHILD {
+	IN_CHILD
+	{
 		store(p, 2);
 		CHECK(pfn_of(p) != frame && pfn_of(p) != 0);
 	}
@@ -35,7 +37,8 @@ TEST(child_copies, "a write in the child gives the child a new frame and leaves 
 	munmap(p, PAGE);
 }
 
-TEST(parent_copies, "a write in the parent while the child maps the page gives the parent a new frame")
+TEST(parent_copies,
+     "a write in the parent while the child maps the page gives the parent a new frame")
 {
 	char *p = map_anon(PAGE, RW);
 	int go[2];
@@ -67,7 +70,8 @@ TEST(reuse_after_exit, "when the child is gone the parent's write keeps the fram
 	store(p, 1);
 	uint64_t frame = pfn_of(p);
 
-	IN_CHILD {
+	IN_CHILD
+	{
 		CHECK_EQ(load(p), 1);
 	}
 	long before = minor_faults();
@@ -125,7 +129,8 @@ TEST(zero_page, "first reads map one and the same zero frame; a write gives an o
 TEST(shared_file, "two views of a file map the same frame; a private one until it writes")
 {
 	int fd = tmp_file(PAGE);
-	char *a = mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0), *b = mmap(NULL, PAGE, RW, MAP_PRIVATE, fd, 0);
+	char *a = mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0),
+	     *b = mmap(NULL, PAGE, RW, MAP_PRIVATE, fd, 0);
 
 	MUST(a != MAP_FAILED && b != MAP_FAILED);
 	load(a);
@@ -145,7 +150,8 @@ TEST(mremap_keeps, "mremap moves the frame, it does not copy")
 
 	store(p, 1);
 	uint64_t frame = pfn_of(p);
-	char *q = (char *)SYS(mremap, p, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, free_area(8));
+	char *q = (char *)SYS(mremap, p, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+			      free_area(8));
 
 	MUST((long)q > 0);
 	CHECK_EQ(pfn_of(q), frame);

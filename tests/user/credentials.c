@@ -92,7 +92,8 @@ FORKED_TEST(files, "another user: permission bits decide")
 
 	write_file(path, "x", 1, 0640);
 	MUST(!chown(path, 0, 77));
-	IN_CHILD {
+	IN_CHILD
+	{
 		MUST(!setgroups(0, NULL) && !setgid(99) && !setuid(99));
 		CHECK_ERR(open(path, O_RDONLY), EACCES);
 		CHECK_ERR(unlink(path), EACCES);
@@ -101,7 +102,8 @@ FORKED_TEST(files, "another user: permission bits decide")
 		CHECK_ERR(access(path, R_OK), EACCES);
 		CHECK_OK(access(path, F_OK));
 	}
-	IN_CHILD {
+	IN_CHILD
+	{
 		MUST(!setgroups(0, NULL) && !setgid(77) && !setuid(99));
 		CHECK_OK(open(path, O_RDONLY));
 		CHECK_ERR(open(path, O_WRONLY), EACCES);

@@ -53,8 +53,11 @@ TEST(numbers, "their device numbers are Linux's")
 	static const struct {
 		const char *name;
 		unsigned int rdev;
-	} list[] = { { "/dev/null", 0x103 }, { "/dev/zero", 0x105 }, { "/dev/full", 0x107 },
-		     { "/dev/random", 0x108 }, { "/dev/urandom", 0x109 } };
+	} list[] = { { "/dev/null", 0x103 },
+		     { "/dev/zero", 0x105 },
+		     { "/dev/full", 0x107 },
+		     { "/dev/random", 0x108 },
+		     { "/dev/urandom", 0x109 } };
 	struct stat st;
 
 	for (unsigned int i = 0; i < 5; i++) {

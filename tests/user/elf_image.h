@@ -55,12 +55,22 @@ static inline void image_make(struct image *im, int type, int status)
 	im->eh.e_ehsize = sizeof(Elf64_Ehdr);
 	im->eh.e_phentsize = sizeof(Elf64_Phdr);
 	im->eh.e_phnum = 3;
-	im->ph[0] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_offset = 0,
-				  .p_vaddr = base, .p_paddr = base, .p_filesz = IMAGE_SIZE,
-				  .p_memsz = IMAGE_SIZE, .p_align = PAGE };
-	im->ph[1] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_offset = PAGE,
-				  .p_vaddr = base + 0x10000, .p_paddr = base + 0x10000,
-				  .p_filesz = 100, .p_memsz = 3 * PAGE, .p_align = PAGE };
+	im->ph[0] = (Elf64_Phdr){ .p_type = PT_LOAD,
+				  .p_flags = PF_R | PF_X,
+				  .p_offset = 0,
+				  .p_vaddr = base,
+				  .p_paddr = base,
+				  .p_filesz = IMAGE_SIZE,
+				  .p_memsz = IMAGE_SIZE,
+				  .p_align = PAGE };
+	im->ph[1] = (Elf64_Phdr){ .p_type = PT_LOAD,
+				  .p_flags = PF_R | PF_W,
+				  .p_offset = PAGE,
+				  .p_vaddr = base + 0x10000,
+				  .p_paddr = base + 0x10000,
+				  .p_filesz = 100,
+				  .p_memsz = 3 * PAGE,
+				  .p_align = PAGE };
 	im->ph[2] = (Elf64_Phdr){ .p_type = PT_GNU_STACK, .p_flags = PF_R | PF_W };
 	image_code_exit(im, status);
 }

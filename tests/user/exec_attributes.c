@@ -53,12 +53,14 @@ static void in_new_program(void)
 	child_exit();
 }
 
-TEST(attributes, "pid, cwd, umask, descriptors, signal state, limits, timers, process group, memory")
+TEST(attributes,
+     "pid, cwd, umask, descriptors, signal state, limits, timers, process group, memory")
 {
 	pid_t pid = fork_checked();
 
 	if (!pid) {
-		char env[4][64], *envp[] = { env[0], env[1], env[2], NULL }, *argv[] = { self, NULL };
+		char env[4][64], *envp[] = { env[0], env[1], env[2], NULL },
+				 *argv[] = { self, NULL };
 		stack_t ss = { .ss_sp = fault_stack, .ss_size = sizeof(fault_stack) };
 		sigset_t set;
 		struct rlimit rl = { 123456789, RLIM_INFINITY };
@@ -67,7 +69,8 @@ TEST(attributes, "pid, cwd, umask, descriptors, signal state, limits, timers, pr
 		char *p = mmap((void *)0x20000000, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0);
 
 		MUST(p == (char *)0x20000000);
-		MUST(dup2(fd, state_fd) == state_fd && dup3(fd, cloexec_fd, O_CLOEXEC) == cloexec_fd);
+		MUST(dup2(fd, state_fd) == state_fd &&
+		     dup3(fd, cloexec_fd, O_CLOEXEC) == cloexec_fd);
 		MUST(lseek(state_fd, 5, SEEK_SET) == 5);
 		signal(SIGUSR1, SIG_IGN);
 		signal(SIGUSR2, handler);

@@ -28,13 +28,17 @@ TEST(interpreter, "PT_INTERP: the interpreter gets control, not the program")
 		image_make(&im, type, 42);
 		strcpy((char *)im.bytes + 0x300, path);
 		im.ph[3] = im.ph[2];
-		im.ph[2] = (Elf64_Phdr){ .p_type = PT_INTERP, .p_offset = 0x300,
-					 .p_filesz = strlen(path) + 1, .p_memsz = strlen(path) + 1 };
+		im.ph[2] = (Elf64_Phdr){ .p_type = PT_INTERP,
+					 .p_offset = 0x300,
+					 .p_filesz = strlen(path) + 1,
+					 .p_memsz = strlen(path) + 1 };
 		im.eh.e_phnum = 4;
 		CHECK_OUTCOME(run_image(&im), 0, 0, 44);
 		unlink(path);
 		CHECK_OUTCOME(run_image(&im), ENOENT, 0, 0);
-		write_file(path, "not an ELF file, and longer than an ELF header has to be to be read", 66, 0755);
+		write_file(path,
+			   "not an ELF file, and longer than an ELF header has to be to be read",
+			   66, 0755);
 		CHECK_OUTCOME(run_image(&im), ELIBBAD, 0, 0);
 		write_file(path, interp.bytes, interp.size, 0644);
 		CHECK_OUTCOME(run_image(&im), EACCES, 0, 0);
@@ -45,21 +49,23 @@ TEST(interpreter, "PT_INTERP: the interpreter gets control, not the program")
 /* Puts code at CODE_AT that exits with 0 when the byte at the address is zero, 1 otherwise. */
 static void code_test_byte(unsigned long addr)
 {
-	unsigned char code[] = { 0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, /* mov $addr, %rax */
-				 0x0f, 0xb6, 0x38,		     /* movzbl (%rax), %edi */
-				 0xb8, 231, 0, 0, 0, 0x0f, 0x05 };
+	unsigned char code[] = { 0x48, 0xb8, 0,	   0, 0, 0,    0,   0, 0, 0, /* mov $addr, %rax */
+				 0x0f, 0xb6, 0x38, /* movzbl (%rax), %edi */
+				 0xb8, 231,  0,	   0, 0, 0x0f, 0x05 };
 
 	memcpy(code + 2, &addr, 8);
 	memcpy(im.bytes + CODE_AT, code, sizeof(code));
 }
 
-TEST(bss, "memory beyond a segment's file part is zero: in its last file page and in pages of its own")
+TEST(bss,
+     "memory beyond a segment's file part is zero: in its last file page and in pages of its own")
 {
 	unsigned long data = IMAGE_BASE + 0x10000;
 	struct {
 		unsigned long at;
 		int want;
-	} cases[] = { { 0, 7 }, { 99, 7 }, { 100, 0 }, { PAGE - 1, 0 }, { PAGE, 0 }, { 3 * PAGE - 1, 0 } };
+	} cases[] = { { 0, 7 },	       { 99, 7 },   { 100, 0 },
+		      { PAGE - 1, 0 }, { PAGE, 0 }, { 3 * PAGE - 1, 0 } };
 
 	for (unsigned int i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		image_make(&im, ET_EXEC, 0);

@@ -6,7 +6,8 @@
 
 static struct image im;
 
-TEST(paths, "ENOENT, ENOTDIR, EACCES (directory, no x bit, no search permission), ELOOP, ENAMETOOLONG")
+TEST(paths,
+     "ENOENT, ENOTDIR, EACCES (directory, no x bit, no search permission), ELOOP, ENAMETOOLONG")
 {
 	char *dir = scratch("d"), *file = scratch("d/f"), *loop = scratch("loop");
 	static char name[400];
@@ -35,17 +36,20 @@ FORKED_TEST(other_user, "another user: x bit of others, search permission on the
 	MUST(!mkdir(dir, 0755));
 	image_make(&im, ET_EXEC, 42);
 	write_file(file, im.bytes, im.size, 0750);
-	IN_CHILD {
+	IN_CHILD
+	{
 		MUST(!setgid(65534) && !setuid(65534));
 		CHECK_OUTCOME(run_file(file), EACCES, 0, 0);
 	}
 	MUST(!chmod(file, 0711));
-	IN_CHILD {
+	IN_CHILD
+	{
 		MUST(!setgid(65534) && !setuid(65534));
 		CHECK_OUTCOME(run_file(file), 0, 0, 42); /* x without r is enough */
 	}
 	MUST(!chmod(dir, 0700));
-	IN_CHILD {
+	IN_CHILD
+	{
 		MUST(!setgid(65534) && !setuid(65534));
 		CHECK_OUTCOME(run_file(file), EACCES, 0, 0);
 	}
@@ -67,7 +71,8 @@ TEST(busy, "a file open for writing: ETXTBSY, or it runs (some versions of Linux
 	CHECK_OUTCOME(run_file(file), 0, 0, 42);
 }
 
-TEST(unlinked, "a program may be removed while it runs, and started from a descriptor without a name")
+TEST(unlinked,
+     "a program may be removed while it runs, and started from a descriptor without a name")
 {
 	char *file = scratch("gone");
 

@@ -41,14 +41,15 @@ static void check(const char *name, int want)
 	if (o.sig == SIGALRM)
 		good = false;
 	if (!good)
-		FAIL("%s: errno %d signal %d status %d, want %d", name, o.err, o.sig, o.status, want);
+		FAIL("%s: errno %d signal %d status %d, want %d", name, o.err, o.sig, o.status,
+		     want);
 }
 
-#define CASE(want, ...)										   \
-	do {											   \
-		image_make(&im, ET_EXEC, 42);							   \
-		__VA_ARGS__;									   \
-		check(#__VA_ARGS__, want);							   \
+#define CASE(want, ...)                                                                            \
+	do {                                                                                       \
+		image_make(&im, ET_EXEC, 42);                                                      \
+		__VA_ARGS__;                                                                       \
+		check(#__VA_ARGS__, want);                                                         \
 	} while (0)
 
 TEST(header, "the ELF header")
@@ -132,7 +133,11 @@ TEST(overlap, "overlapping and disordered segments")
 	/* The second over the first, code included: the data page (zeroes) is not executable. */
 	CASE(KILLED, im.ph[1].p_vaddr = IMAGE_BASE);
 	CASE(RUNS, im.ph[1].p_vaddr = IMAGE_BASE + PAGE);
-	CASE(ANY, { Elf64_Phdr t = im.ph[0]; im.ph[0] = im.ph[1]; im.ph[1] = t; });
+	CASE(ANY, {
+		Elf64_Phdr t = im.ph[0];
+		im.ph[0] = im.ph[1];
+		im.ph[1] = t;
+	});
 	CASE(RUNS, im.ph[2] = im.ph[1]);
 	CASE(NOT_RUN, im.ph[0].p_type = PT_NULL);
 	CASE(NOT_RUN, im.ph[0].p_type = PT_NULL, im.ph[1].p_type = PT_NULL);
@@ -141,12 +146,15 @@ TEST(overlap, "overlapping and disordered segments")
 TEST(other_headers, "PT_INTERP, PT_GNU_STACK, PT_GNU_PROPERTY with nonsense")
 {
 	CASE(BAD_FILE, im.ph[2] = ((Elf64_Phdr){ .p_type = PT_INTERP, .p_filesz = 0 }));
-	CASE(BAD_FILE, im.ph[2] = ((Elf64_Phdr){ .p_type = PT_INTERP, .p_filesz = 1, .p_offset = 1 }));
+	CASE(BAD_FILE,
+	     im.ph[2] = ((Elf64_Phdr){ .p_type = PT_INTERP, .p_filesz = 1, .p_offset = 1 }));
 	CASE(BAD_FILE, im.ph[2] = ((Elf64_Phdr){ .p_type = PT_INTERP, .p_filesz = 1UL << 40 }));
 	CASE(BAD_FILE,
-	     im.ph[2] = ((Elf64_Phdr){ .p_type = PT_INTERP, .p_filesz = 20, .p_offset = 1UL << 50 }));
+	     im.ph[2] =
+		     ((Elf64_Phdr){ .p_type = PT_INTERP, .p_filesz = 20, .p_offset = 1UL << 50 }));
 	/* No NUL at the end. */
-	CASE(BAD_FILE, im.ph[2] = ((Elf64_Phdr){ .p_type = PT_INTERP, .p_filesz = 4, .p_offset = 0 }));
+	CASE(BAD_FILE,
+	     im.ph[2] = ((Elf64_Phdr){ .p_type = PT_INTERP, .p_filesz = 4, .p_offset = 0 }));
 	CASE(RUNS, im.ph[2].p_flags = -1U);
 	CASE(RUNS, im.ph[2].p_memsz = -1UL);
 	CASE(RUNS, im.ph[2].p_type = PT_TLS);
@@ -160,7 +168,9 @@ TEST(self_interpreter, "a program that names itself as interpreter")
 
 	image_make(&im, ET_DYN, 42);
 	strcpy((char *)im.bytes + 0x300, path);
-	im.ph[2] = (Elf64_Phdr){ .p_type = PT_INTERP, .p_offset = 0x300, .p_filesz = strlen(path) + 1 };
+	im.ph[2] = (Elf64_Phdr){ .p_type = PT_INTERP,
+				 .p_offset = 0x300,
+				 .p_filesz = strlen(path) + 1 };
 	check("self", RUNS);
 }
 
@@ -180,9 +190,12 @@ TEST(many_segments, "600 program headers (more than 64 KiB of them is ENOEXEC)")
 		ph[0] = im.ph[0];
 		ph[0].p_filesz = ph[0].p_memsz = sizeof(big);
 		for (int i = 1; i < n; i++)
-			ph[i] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R, .p_offset = 0,
+			ph[i] = (Elf64_Phdr){ .p_type = PT_LOAD,
+					      .p_flags = PF_R,
+					      .p_offset = 0,
 					      .p_vaddr = IMAGE_BASE + 0x100000 + i * 2 * PAGE,
-					      .p_filesz = PAGE, .p_memsz = PAGE };
+					      .p_filesz = PAGE,
+					      .p_memsz = PAGE };
 		memcpy(big + 70000, im.bytes + CODE_AT, 32);
 		write_file(path, big, sizeof(big), 0755);
 		struct outcome o = run_file(path);
@@ -205,13 +218,16 @@ static unsigned int random_next(void)
 
 TEST(random, "200 files with random damage to the headers (seed 12345)")
 {
-	static const unsigned long odd[] = { 0, 1, 0xff, PAGE - 1, PAGE, 0x7fffffff, 1UL << 31, 1UL << 32,
-					     1UL << 46, USER_LIMIT, 1UL << 47, 1UL << 63, -1UL, -PAGE };
+	static const unsigned long odd[] = { 0,		1,	    0xff,      PAGE - 1,
+					     PAGE,	0x7fffffff, 1UL << 31, 1UL << 32,
+					     1UL << 46, USER_LIMIT, 1UL << 47, 1UL << 63,
+					     -1UL,	-PAGE };
 
 	for (int i = 0; i < 200; i++) {
 		image_make(&im, i & 1 ? ET_DYN : ET_EXEC, 42);
 		for (int hits = 1 + random_next() % 3; hits; hits--) {
-			unsigned int at = random_next() % (sizeof(Elf64_Ehdr) + 3 * sizeof(Elf64_Phdr));
+			unsigned int at =
+				random_next() % (sizeof(Elf64_Ehdr) + 3 * sizeof(Elf64_Phdr));
 			unsigned long v = odd[random_next() % (sizeof(odd) / sizeof(*odd))];
 
 			if (random_next() & 1)

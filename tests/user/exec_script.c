@@ -92,7 +92,8 @@ TEST(loop, "a script that is its own interpreter: ELOOP")
 	CHECK_OUTCOME(run(path, NULL, NULL), ELOOP, 0, 0);
 }
 
-TEST(errors, "no interpreter named: ENOEXEC; missing: ENOENT; not executable or a directory: EACCES")
+TEST(errors,
+     "no interpreter named: ENOEXEC; missing: ENOENT; not executable or a directory: EACCES")
 {
 	CHECK_OUTCOME(run(script("s", "#!\n"), NULL, NULL), ENOEXEC, 0, 0);
 	CHECK_OUTCOME(run(script("s", "#!  \t\n%"), NULL, NULL), ENOEXEC, 0, 0);

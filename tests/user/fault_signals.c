@@ -34,7 +34,8 @@ TEST(null, "NULL: MAPERR, si_addr 0")
 
 TEST(kernel, "a kernel address: MAPERR, error code with bit 0 set whatever is there")
 {
-	unsigned long where[] = { KERNEL_ADDRESS, 0xffffffff80000000UL, 0xffffffff81000000UL, -PAGE };
+	unsigned long where[] = { KERNEL_ADDRESS, 0xffffffff80000000UL, 0xffffffff81000000UL,
+				  -PAGE };
 
 	for (int i = 0; i < 4; i++) {
 		void *p = (void *)where[i];

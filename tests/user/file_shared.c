@@ -29,7 +29,8 @@ TEST(processes, "a child's write is seen by the parent and in the file")
 	char *p = mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0), c;
 
 	MUST(p != MAP_FAILED);
-	IN_CHILD {
+	IN_CHILD
+	{
 		store(p, 'c');
 	}
 	CHECK_EQ(load(p), 'c');

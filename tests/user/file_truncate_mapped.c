@@ -52,7 +52,8 @@ TEST(partial_zeroed, "cutting inside a page zeroes its tail, also when the file 
 	close(fd);
 }
 
-TEST(dirty_tail, "bytes stored behind the end in the last page are zero after the file grows over them")
+TEST(dirty_tail,
+     "bytes stored behind the end in the last page are zero after the file grows over them")
 {
 	int fd = tmp_file(100);
 	char *p = mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0), c = 1;

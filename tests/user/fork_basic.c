@@ -37,7 +37,8 @@ TEST(offset_shared, "open files are shared: the child's seek moves the parent's 
 	int fd = tmp_file(2 * PAGE);
 
 	MUST(!lseek(fd, 0, SEEK_SET));
-	IN_CHILD {
+	IN_CHILD
+	{
 		CHECK_EQ(lseek(fd, 100, SEEK_SET), 100);
 		MUST(!close(fd));
 	}
@@ -49,7 +50,8 @@ TEST(table_copied, "the descriptor table is a copy: closing in the child, openin
 {
 	int fd = tmp_file(1);
 
-	IN_CHILD {
+	IN_CHILD
+	{
 		MUST(!close(fd));
 		MUST(open("/dev/null", O_RDONLY) == fd);
 	}
@@ -66,7 +68,8 @@ TEST(cwd_copied, "cwd and umask are copies")
 	mode_t mask = umask(022);
 
 	MUST(getcwd(a, sizeof(a)));
-	IN_CHILD {
+	IN_CHILD
+	{
 		MUST(!chdir("/proc"));
 		umask(0777);
 	}
@@ -93,7 +96,8 @@ TEST(signals, "handlers and mask are inherited, pending signals and timers are n
 	MUST(!sigprocmask(SIG_BLOCK, &set, &was));
 	kill(getpid(), SIGUSR1);
 	MUST(!setitimer(ITIMER_REAL, &it, NULL));
-	IN_CHILD {
+	IN_CHILD
+	{
 		MUST(!sigpending(&set));
 		CHECK_EQ(sigismember(&set, SIGUSR1), 0);
 		MUST(!sigprocmask(SIG_BLOCK, NULL, &set));
@@ -157,19 +161,24 @@ TEST(registers, "callee-saved and vector registers survive fork in both")
 {
 	double a = 1.5, b = 2.25;
 
-	__asm__ volatile("movsd %0, %%xmm8\n\tmovsd %1, %%xmm15" : : "m"(a), "m"(b) : "xmm8", "xmm15");
+	__asm__ volatile("movsd %0, %%xmm8\n\tmovsd %1, %%xmm15"
+			 :
+			 : "m"(a), "m"(b)
+			 : "xmm8", "xmm15");
 	unsigned long r12, rbx = 0;
 	double x = 0, y = 0;
 
-	__asm__ volatile("mov $0x1234567, %%r12\n\tmov $0x7654321, %%rbx\n\tmov $57, %%eax\n\tsyscall\n\t"
-			 "mov %%r12, %1\n\tmov %%rbx, %2\n\tmovsd %%xmm8, %3\n\tmovsd %%xmm15, %4"
-			 : "=&a"(r12), "=m"(*(volatile unsigned long *)&fault_seen.addr),
-			   "=m"(*(volatile unsigned long *)&fault_seen.err), "=m"(x), "=m"(y)
-			 : : "rcx", "r11", "r12", "rbx", "xmm8", "xmm15", "memory");
+	__asm__ volatile(
+		"mov $0x1234567, %%r12\n\tmov $0x7654321, %%rbx\n\tmov $57, %%eax\n\tsyscall\n\t"
+		"mov %%r12, %1\n\tmov %%rbx, %2\n\tmovsd %%xmm8, %3\n\tmovsd %%xmm15, %4"
+		: "=&a"(r12), "=m"(*(volatile unsigned long *)&fault_seen.addr),
+		  "=m"(*(volatile unsigned long *)&fault_seen.err), "=m"(x), "=m"(y)
+		:
+		: "rcx", "r11", "r12", "rbx", "xmm8", "xmm15", "memory");
 	pid_t pid = (pid_t)r12;
 
-	rbx = (unsigned long)(fault_seen.addr != 0x1234567) + (fault_seen.err != 0x7654321) + (x != a) +
-	      (y != b);
+	rbx = (unsigned long)(fault_seen.addr != 0x1234567) + (fault_seen.err != 0x7654321) +
+	      (x != a) + (y != b);
 	if (!pid)
 		_exit((int)rbx);
 	CHECK_EQ(rbx, 0);

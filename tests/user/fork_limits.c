@@ -77,7 +77,8 @@ FORKED_TEST(root, "root forks beyond the limit")
 	struct rlimit rl = { 1, 1 };
 
 	MUST(!setrlimit(RLIMIT_NPROC, &rl));
-	IN_CHILD {
+	IN_CHILD
+	{
 		CHECK_EQ(getuid(), 0);
 	}
 }

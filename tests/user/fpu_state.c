@@ -37,9 +37,9 @@ static int sse_round(unsigned long n, long (*wait)(void))
 		"movdqu %%xmm15, 240(%1)"
 		:
 		: "b"(in), "r"(out), "r"(wait)
-		: "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "memory", "cc", "xmm0",
-		  "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
-		  "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+		: "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "memory", "cc",
+		  "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",
+		  "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
 	for (int i = 0; i < 32; i++)
 		wrong += in[i] != out[i];
 	return wrong;
@@ -64,14 +64,18 @@ static volatile int hits;
 static void handler(int sig UNUSED)
 {
 	hits++;
-	__asm__ volatile("pcmpeqd %%xmm0, %%xmm0\n\tmovdqa %%xmm0, %%xmm1\n\tmovdqa %%xmm0, %%xmm7\n\t"
-			 "movdqa %%xmm0, %%xmm8\n\tmovdqa %%xmm0, %%xmm15\n\tfninit\n\tfld1"
-			 : : : "xmm0", "xmm1", "xmm7", "xmm8", "xmm15");
+	__asm__ volatile(
+		"pcmpeqd %%xmm0, %%xmm0\n\tmovdqa %%xmm0, %%xmm1\n\tmovdqa %%xmm0, %%xmm7\n\t"
+		"movdqa %%xmm0, %%xmm8\n\tmovdqa %%xmm0, %%xmm15\n\tfninit\n\tfld1"
+		:
+		:
+		: "xmm0", "xmm1", "xmm7", "xmm8", "xmm15");
 }
 
 static long wait_signal(void)
 {
-	return raw_syscall(SYS_kill, raw_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0), SIGUSR1, 0, 0, 0, 0);
+	return raw_syscall(SYS_kill, raw_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0), SIGUSR1, 0, 0, 0,
+			   0);
 }
 
 TEST(switches, "SSE registers across switches between two processes, by yield and by preemption")
@@ -145,12 +149,18 @@ __attribute__((target("avx"))) static int avx_round(unsigned long n, bool use_si
 
 	for (int i = 0; i < 8; i++)
 		in[i] = n * 77777 + i;
-	__asm__ volatile("vmovdqu 0(%0), %%ymm3\n\tvmovdqu 32(%0), %%ymm14" : : "r"(in) : "xmm3", "xmm14", "memory");
+	__asm__ volatile("vmovdqu 0(%0), %%ymm3\n\tvmovdqu 32(%0), %%ymm14"
+			 :
+			 : "r"(in)
+			 : "xmm3", "xmm14", "memory");
 	if (use_signal)
 		wait_signal();
 	else
 		wait_yield();
-	__asm__ volatile("vmovdqu %%ymm3, 0(%0)\n\tvmovdqu %%ymm14, 32(%0)\n\tvzeroupper" : : "r"(out) : "memory");
+	__asm__ volatile("vmovdqu %%ymm3, 0(%0)\n\tvmovdqu %%ymm14, 32(%0)\n\tvzeroupper"
+			 :
+			 : "r"(out)
+			 : "memory");
 	for (int i = 0; i < 8; i++)
 		wrong += in[i] != out[i];
 	return wrong;
@@ -212,9 +222,9 @@ TEST(exec_clean, "execve starts a program with the default control words and zer
 	static struct image im;
 	/* stmxcsr -8(%rsp); mov -8(%rsp),%eax; cmp $0x1f80,%eax; setne %dil; movq %xmm3,%rax; or %al,%dil; exit */
 	static const unsigned char code[] = {
-		0x0f, 0xae, 0x5c, 0x24, 0xf8, 0x8b, 0x44, 0x24, 0xf8, 0x31, 0xff, 0x3d, 0x80, 0x1f, 0, 0,
-		0x40, 0x0f, 0x95, 0xc7, 0x66, 0x48, 0x0f, 0x7e, 0xd8, 0x40, 0x08, 0xc7,
-		0xb8, 231, 0, 0, 0, 0x0f, 0x05,
+		0x0f, 0xae, 0x5c, 0x24, 0xf8, 0x8b, 0x44, 0x24, 0xf8, 0x31, 0xff, 0x3d,
+		0x80, 0x1f, 0,	  0,	0x40, 0x0f, 0x95, 0xc7, 0x66, 0x48, 0x0f, 0x7e,
+		0xd8, 0x40, 0x08, 0xc7, 0xb8, 231,  0,	  0,	0,    0x0f, 0x05,
 	};
 	unsigned int set = 0x9f80, clean = 0x1f80;
 

@@ -31,7 +31,8 @@ TEST(mkdir_, "mkdir: mode less umask, link counts, EEXIST, ENOENT")
 	CHECK_OK(rmdir(scratch("d")));
 }
 
-TEST(complete, "400 entries: each exactly once, . and .. first or not, types and inode numbers right")
+TEST(complete,
+     "400 entries: each exactly once, . and .. first or not, types and inode numbers right")
 {
 	char name[32];
 	int seen[400] = { 0 }, others = 0;
@@ -108,10 +109,12 @@ TEST(changing, "entries removed while reading: none twice, the others all there"
 	CHECK_OK(rmdir(scratch("many")));
 }
 
-TEST(removed, "a removed directory that is open or the cwd: reads nothing, creates nothing, getcwd ENOENT")
+TEST(removed,
+     "a removed directory that is open or the cwd: reads nothing, creates nothing, getcwd ENOENT")
 {
 	MUST(!mkdir(scratch("gone"), 0755));
-	IN_CHILD {
+	IN_CHILD
+	{
 		static char buf[1024];
 
 		MUST(!chdir(scratch("gone")));
@@ -131,7 +134,8 @@ TEST(cwd, "chdir, fchdir, getcwd, ERANGE")
 	int fd;
 
 	MUST(!mkdir(scratch("c"), 0755));
-	IN_CHILD {
+	IN_CHILD
+	{
 		CHECK_OK(chdir(scratch("c")));
 		CHECK_OK(chdir("./../c/."));
 		CHECK(getcwd(buf, sizeof(buf)) != NULL);
@@ -152,7 +156,8 @@ TEST(chroot_, "chroot: / is the new root, .. does not leave it; needs root")
 {
 	MUST(!mkdir(scratch("r"), 0755));
 	write_file(scratch("r/inside"), "x", 1, 0644);
-	IN_CHILD {
+	IN_CHILD
+	{
 		CHECK_OK(chroot(scratch("r")));
 		CHECK_OK(chdir("/"));
 		CHECK_OK(access("/inside", F_OK));

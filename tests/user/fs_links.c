@@ -25,7 +25,8 @@ TEST(hard, "a hard link is the same inode; link counts; the data lives until the
 	unlink(scratch("c"));
 }
 
-TEST(symbolic, "a symbolic link: readlink, stat follows, lstat does not, size is the target's length")
+TEST(symbolic,
+     "a symbolic link: readlink, stat follows, lstat does not, size is the target's length")
 {
 	struct stat st;
 	char buf[64];
@@ -89,7 +90,8 @@ TEST(loops, "loops and chains of more than 40 links are ELOOP")
 
 TEST(in_path, "links inside a path, with .. behind them")
 {
-	MUST(!mkdir(scratch("d"), 0755) && !mkdir(scratch("d/e"), 0755) && !symlink("d/e", scratch("s")));
+	MUST(!mkdir(scratch("d"), 0755) && !mkdir(scratch("d/e"), 0755) &&
+	     !symlink("d/e", scratch("s")));
 	write_file(scratch("d/f"), "via", 3, 0644);
 	CHECK_STR(slurp(scratch("s/../f")), "via");
 	CHECK_ERR(access(scratch("d/f/"), F_OK), ENOTDIR);

@@ -20,8 +20,11 @@ TEST(exclusive, "a write lock keeps others out: EAGAIN, and F_GETLK names the ho
 	CHECK_OK(lock(F_SETLK, F_WRLCK, 100, 100));
 	pid_t me = getpid();
 
-	IN_CHILD {
-		struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0 };
+	IN_CHILD
+	{
+		struct flock fl = {
+			.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0
+		};
 
 		CHECK_ERR(lock(F_SETLK, F_RDLCK, 150, 10), EAGAIN);
 		CHECK_OK(lock(F_SETLK, F_WRLCK, 0, 100));
@@ -33,7 +36,8 @@ TEST(exclusive, "a write lock keeps others out: EAGAIN, and F_GETLK names the ho
 		CHECK_EQ(fl.l_len, 100);
 	}
 	CHECK_OK(lock(F_SETLK, F_UNLCK, 0, 0));
-	IN_CHILD {
+	IN_CHILD
+	{
 		CHECK_OK(lock(F_SETLK, F_WRLCK, 0, 0));
 	}
 	close(fd);
@@ -45,7 +49,8 @@ TEST(shared, "read locks share; splitting and upgrading ranges")
 	CHECK_OK(lock(F_SETLK, F_RDLCK, 0, 300));
 	CHECK_OK(lock(F_SETLK, F_WRLCK, 100, 100));
 	CHECK_OK(lock(F_SETLK, F_UNLCK, 140, 20));
-	IN_CHILD {
+	IN_CHILD
+	{
 		CHECK_OK(lock(F_SETLK, F_RDLCK, 0, 100));
 		CHECK_OK(lock(F_SETLK, F_RDLCK, 200, 100));
 		CHECK_ERR(lock(F_SETLK, F_RDLCK, 100, 40), EAGAIN);
@@ -85,7 +90,8 @@ TEST(close_drops, "closing any descriptor of the file drops the process's record
 
 	CHECK_OK(lock(F_SETLK, F_WRLCK, 0, 0));
 	close(other);
-	IN_CHILD {
+	IN_CHILD
+	{
 		CHECK_OK(lock(F_SETLK, F_WRLCK, 0, 0));
 	}
 	close(fd);
@@ -130,7 +136,8 @@ TEST(flock_, "flock belongs to the open file: EWOULDBLOCK for another open, shar
 	CHECK_OK(flock(a, LOCK_EX));
 	CHECK_ERR(flock(b, LOCK_EX | LOCK_NB), EWOULDBLOCK);
 	CHECK_ERR(flock(b, LOCK_SH | LOCK_NB), EWOULDBLOCK);
-	IN_CHILD {
+	IN_CHILD
+	{
 		CHECK_OK(flock(a, LOCK_SH | LOCK_NB));
 	}
 	CHECK_OK(flock(b, LOCK_SH | LOCK_NB));

@@ -13,7 +13,8 @@ TEST(lowest, "the lowest free descriptor; EMFILE at RLIMIT_NOFILE")
 	CHECK_EQ(open("/dev/null", O_RDONLY), a);
 	close(a);
 	close(b);
-	IN_CHILD {
+	IN_CHILD
+	{
 		struct rlimit rl = { 20, 20 };
 		int fd, last = -1;
 

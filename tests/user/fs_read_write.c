@@ -104,7 +104,8 @@ TEST(vectors, "readv and writev; preadv and pwritev")
 {
 	int fd = tmp_file(0);
 	char a[3] = "", b[5] = "";
-	struct iovec out[3] = { { "ab", 2 }, { NULL, 0 }, { "cdef", 4 } }, in[2] = { { a, 2 }, { b, 4 } };
+	struct iovec out[3] = { { "ab", 2 }, { NULL, 0 }, { "cdef", 4 } },
+		     in[2] = { { a, 2 }, { b, 4 } };
 
 	CHECK_EQ(writev(fd, out, 3), 6);
 	MUST(lseek(fd, 0, SEEK_SET) == 0);
@@ -133,7 +134,8 @@ TEST(modes, "wrong open mode EBADF, directory EISDIR, closed EBADF, RLIMIT_FSIZE
 	CHECK_ERR(read(dir, &c, 1), EISDIR);
 	CHECK_ERR(open(scratch_dir(), O_RDWR), EISDIR);
 	CHECK_ERR(open(scratch("m"), O_RDONLY | O_DIRECTORY), ENOTDIR);
-	IN_CHILD {
+	IN_CHILD
+	{
 		struct rlimit rl = { 1000, 1000 };
 
 		MUST(!setrlimit(RLIMIT_FSIZE, &rl));

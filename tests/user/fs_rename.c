@@ -72,7 +72,8 @@ TEST(moved_parent, "a moved directory's .. is its new parent; cwd follows")
 	char cwd[256];
 	struct stat a, b;
 
-	MUST(!mkdir(scratch("p"), 0755) && !mkdir(scratch("q"), 0755) && !mkdir(scratch("p/c"), 0755));
+	MUST(!mkdir(scratch("p"), 0755) && !mkdir(scratch("q"), 0755) &&
+	     !mkdir(scratch("p/c"), 0755));
 	MUST(!chdir(scratch("p/c")));
 	CHECK_OK(rename(scratch("p/c"), scratch("q/c")));
 	MUST(!stat("..", &a) && !stat(scratch("q"), &b));
@@ -88,7 +89,8 @@ TEST(moved_parent, "a moved directory's .. is its new parent; cwd follows")
 	rmdir(scratch("p"));
 }
 
-TEST(kinds, "file over directory EISDIR, directory over file ENOTDIR, missing ENOENT, . and / EBUSY")
+TEST(kinds,
+     "file over directory EISDIR, directory over file ENOTDIR, missing ENOENT, . and / EBUSY")
 {
 	put(scratch("f"), "x");
 	MUST(!mkdir(scratch("d"), 0755));
@@ -119,8 +121,10 @@ TEST(flags, "RENAME_NOREPLACE is EEXIST, RENAME_EXCHANGE swaps, both or unknown 
 {
 	put(scratch("a"), "A");
 	put(scratch("b"), "B");
-	CHECK_EQ(SYS(renameat2, AT_FDCWD, scratch("a"), AT_FDCWD, scratch("b"), RENAME_NOREPLACE), -EEXIST);
-	CHECK_EQ(SYS(renameat2, AT_FDCWD, scratch("a"), AT_FDCWD, scratch("b"), RENAME_EXCHANGE), 0);
+	CHECK_EQ(SYS(renameat2, AT_FDCWD, scratch("a"), AT_FDCWD, scratch("b"), RENAME_NOREPLACE),
+		 -EEXIST);
+	CHECK_EQ(SYS(renameat2, AT_FDCWD, scratch("a"), AT_FDCWD, scratch("b"), RENAME_EXCHANGE),
+		 0);
 	CHECK_STR(get(scratch("a")), "B");
 	CHECK_STR(get(scratch("b")), "A");
 	CHECK_EQ(SYS(renameat2, AT_FDCWD, scratch("a"), AT_FDCWD, scratch("b"), 3), -EINVAL);

@@ -56,7 +56,8 @@ TEST(to_pipe, "file to pipe, more than the pipe holds, with a reading child")
 	close(in);
 }
 
-TEST(errors, "bad descriptors EBADF, negative offset EINVAL, source a pipe EINVAL, bad pointer EFAULT")
+TEST(errors,
+     "bad descriptors EBADF, negative offset EINVAL, source a pipe EINVAL, bad pointer EFAULT")
 {
 	int in = tmp_file(PAGE), out = tmp_file(0), p[2];
 	off_t off = -1;

@@ -143,7 +143,8 @@ TEST(requeue, "CMP_REQUEUE wakes one and moves the rest to another word")
 TEST(kinds, "shared mappings at two addresses are one futex; private ones of two processes are not")
 {
 	int fd = tmp_file(PAGE);
-	int *a = mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0), *b = mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0);
+	int *a = mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0),
+	    *b = mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0);
 	int *priv = (int *)map_anon(PAGE, RW);
 
 	MUST(a != MAP_FAILED && b != MAP_FAILED);
@@ -167,7 +168,8 @@ static void handler(int sig UNUSED)
 {
 }
 
-TEST(signal_, "a signal: EINTR; unaligned EINVAL, unknown operation ENOSYS, read-only memory works for WAIT")
+TEST(signal_,
+     "a signal: EINTR; unaligned EINVAL, unknown operation ENOSYS, read-only memory works for WAIT")
 {
 	struct sigaction sa = { .sa_handler = handler };
 	int *ro = (int *)map_anon(PAGE, PROT_READ);

@@ -51,7 +51,8 @@ TEST(children, "parent and child read different bytes")
 	unsigned char mine[16];
 
 	MUST(shared != MAP_FAILED);
-	IN_CHILD {
+	IN_CHILD
+	{
 		CHECK_EQ(SYS(getrandom, shared, 16, 0), 16);
 	}
 	CHECK_EQ(SYS(getrandom, mine, 16, 0), 16);

@@ -63,12 +63,14 @@ FORKED_TEST(as_below_use, "a limit below what is mapped already takes nothing aw
 	limit(RLIMIT_AS, PAGE);
 	CHECK_NO_FAULT(store(p + 3 * PAGE, 1));
 	CHECK_EQ(SYS(mmap, 0, PAGE, RW, ANON, -1, 0), -ENOMEM);
-	IN_CHILD {
+	IN_CHILD
+	{
 		CHECK_NO_FAULT(store(p, 1));
 	}
 }
 
-FORKED_TEST(data_private, "RLIMIT_DATA: private writable memory counts; read-only, shared, PROT_NONE do not")
+FORKED_TEST(data_private,
+	    "RLIMIT_DATA: private writable memory counts; read-only, shared, PROT_NONE do not")
 {
 	limit(RLIMIT_DATA, MIB);
 	CHECK_EQ(SYS(mmap, 0, 4 * MIB, RW, ANON, -1, 0), -ENOMEM);
@@ -95,7 +97,9 @@ FORKED_TEST(count_vm, "VmSize, VmData and VmPeak in status follow")
 	CHECK(proc_value("/proc/self/status", "VmPeak:") >= size + 2048);
 }
 
-FORKED_TEST(rlimit_calls, "setrlimit: soft above hard EINVAL, bad resource EINVAL, raising hard needs the capability")
+FORKED_TEST(
+	rlimit_calls,
+	"setrlimit: soft above hard EINVAL, bad resource EINVAL, raising hard needs the capability")
 {
 	struct rlimit rl = { 10, 5 }, old;
 
@@ -110,7 +114,8 @@ FORKED_TEST(rlimit_calls, "setrlimit: soft above hard EINVAL, bad resource EINVA
 	MUST(!getrlimit(RLIMIT_FSIZE, &old));
 	CHECK_EQ(old.rlim_cur, 1000000);
 	CHECK_EQ(old.rlim_max, 2000000);
-	IN_CHILD {
+	IN_CHILD
+	{
 		MUST(!getrlimit(RLIMIT_FSIZE, &old));
 		CHECK_EQ(old.rlim_cur, 1000000);
 	}

@@ -50,7 +50,8 @@ TEST(child, "in a child it drops only the child's view")
 	char *p = map_anon(PAGE, RW);
 
 	store(p, 9);
-	IN_CHILD {
+	IN_CHILD
+	{
 		CHECK_OK(madvise(p, PAGE, MADV_DONTNEED));
 		CHECK_EQ(load(p), 0);
 	}

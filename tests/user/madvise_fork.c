@@ -10,7 +10,8 @@ TEST(dontfork, "DONTFORK: the child has a hole, the parent keeps its page")
 
 	memset(at, 1, 3 * PAGE);
 	CHECK_OK(madvise(at + PAGE, PAGE, MADV_DONTFORK));
-	IN_CHILD {
+	IN_CHILD
+	{
 		CHECK_EQ(load(at), 1);
 		CHECK_FAULT(load(at + PAGE), SIGSEGV, SEGV_MAPERR, at + PAGE);
 		CHECK_EQ(load(at + 2 * PAGE), 1);
@@ -28,7 +29,8 @@ TEST(dofork, "DOFORK takes it back, and the area is one again")
 	CHECK_EQ(maps_in(at, 3 * PAGE), 3);
 	CHECK_OK(madvise(at + PAGE, PAGE, MADV_DOFORK));
 	CHECK_EQ(maps_in(at, 3 * PAGE), 1);
-	IN_CHILD {
+	IN_CHILD
+	{
 		CHECK_EQ(load(at + PAGE), 1);
 	}
 	munmap(at, 3 * PAGE);
@@ -40,11 +42,13 @@ TEST(wipeonfork, "WIPEONFORK: the child reads zeroes, the grandchild too")
 
 	memset(p, 5, 2 * PAGE);
 	CHECK_OK(madvise(p, PAGE, MADV_WIPEONFORK));
-	IN_CHILD {
+	IN_CHILD
+	{
 		CHECK_EQ(load(p), 0);
 		CHECK_EQ(load(p + PAGE), 5);
 		store(p, 9);
-		IN_CHILD {
+		IN_CHILD
+		{
 			CHECK_EQ(load(p), 0);
 		}
 		CHECK_EQ(load(p), 9);
@@ -60,7 +64,8 @@ TEST(keeponfork, "KEEPONFORK takes it back")
 	store(p, 5);
 	CHECK_OK(madvise(p, PAGE, MADV_WIPEONFORK));
 	CHECK_OK(madvise(p, PAGE, MADV_KEEPONFORK));
-	IN_CHILD {
+	IN_CHILD
+	{
 		CHECK_EQ(load(p), 5);
 	}
 	munmap(p, PAGE);

@@ -94,7 +94,8 @@ TEST(breaks_cow, "WRITE breaks copy-on-write without changing content")
 	char *p = map_anon(4 * PAGE, RW);
 
 	memset(p, 6, 4 * PAGE);
-	IN_CHILD {
+	IN_CHILD
+	{
 		CHECK_OK(madvise(p, 4 * PAGE, MADV_POPULATE_WRITE));
 		CHECK_EQ(load(p + PAGE), 6);
 		long before = minor_faults();

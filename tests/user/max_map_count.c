@@ -29,7 +29,9 @@ static char *fill(long pages)
 	return p;
 }
 
-FORKED_TEST(full, "at the limit: mmap, splitting munmap, mprotect, mremap fail; what needs no new area works")
+FORKED_TEST(
+	full,
+	"at the limit: mmap, splitting munmap, mprotect, mremap fail; what needs no new area works")
 {
 	limit_was = proc_value("/proc/sys/vm/max_map_count", "");
 	MUST(limit_was > 0);
@@ -51,8 +53,8 @@ FORKED_TEST(full, "at the limit: mmap, splitting munmap, mprotect, mremap fail; 
 	CHECK(count <= limit_was + 1);
 	/* Mappings of another kind fill up to the limit itself. */
 	for (int j = 0; j < 4; j++)
-		r = SYS(mmap, 0, PAGE, j & 1 ? RW : PROT_READ | PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS,
-			-1, 0);
+		r = SYS(mmap, 0, PAGE, j & 1 ? RW : PROT_READ | PROT_EXEC,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK_EQ(r, -ENOMEM);
 	/* The tail of the filled range is one area of many pages: its middle cannot be cut out... */
 	MUST(limit_was + 16 - i > 8);

@@ -49,7 +49,8 @@ TEST(name, "maps shows /memfd:NAME (deleted)")
 	close(fd);
 }
 
-TEST(flags, "unknown flags EINVAL, name too long EINVAL, bad pointer EFAULT, MFD_CLOEXEC sets the flag")
+TEST(flags,
+     "unknown flags EINVAL, name too long EINVAL, bad pointer EFAULT, MFD_CLOEXEC sets the flag")
 {
 	static char name[512];
 
@@ -107,7 +108,8 @@ TEST(shrink_grow, "F_SEAL_SHRINK and F_SEAL_GROW refuse ftruncate and growing wr
 	close(fd);
 }
 
-TEST(write_, "F_SEAL_WRITE: EBUSY while a writable shared mapping exists, then no write and no such mapping")
+TEST(write_,
+     "F_SEAL_WRITE: EBUSY while a writable shared mapping exists, then no write and no such mapping")
 {
 	int fd = memfd(MFD_ALLOW_SEALING);
 

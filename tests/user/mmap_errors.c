@@ -72,7 +72,8 @@ TEST(write_only_fd, "a mapping of a descriptor opened write-only is EACCES")
 	unlink(path);
 }
 
-TEST(read_only_fd, "a read-only descriptor: shared and writable is EACCES, private and writable works")
+TEST(read_only_fd,
+     "a read-only descriptor: shared and writable is EACCES, private and writable works")
 {
 	char *path = scratch("ro");
 	int fd;

@@ -62,7 +62,8 @@ TEST(middle_out, "moving the middle out splits the old area")
 	CHECK_EQ(load(from + PAGE), 2);
 	CHECK_EQ(load(from + 4 * PAGE), 5);
 	CHECK_EQ(load(to), 3);
-	MUST(SYS(mremap, to, 2 * PAGE, 2 * PAGE, MOVE, from + 2 * PAGE) == (long)from + 2 * (long)PAGE);
+	MUST(SYS(mremap, to, 2 * PAGE, 2 * PAGE, MOVE, from + 2 * PAGE) ==
+	     (long)from + 2 * (long)PAGE);
 	CHECK_EQ(maps_in(from, 6 * PAGE), 1);
 	munmap(from, 6 * PAGE);
 }

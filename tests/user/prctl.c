@@ -92,7 +92,8 @@ TEST(arch, "arch_prctl: FS and GS base")
 	CHECK_EQ(SYS(arch_prctl, 0x1004, &gs), 0);
 	CHECK_EQ(gs, &word);
 	/* It survives a switch to another process. */
-	IN_CHILD {
+	IN_CHILD
+	{
 		sleep_ms(1);
 		__asm__ volatile("movq %%gs:0, %0" : "=r"(got));
 		CHECK_EQ(got, 0x1234);

@@ -49,9 +49,10 @@ TEST(file, "a file line: offset, device, inode, name from column 73 on")
 	char *p = mmap(free_area(2), 2 * PAGE, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 2 * PAGE);
 
 	MUST(p != MAP_FAILED);
-	int n = snprintf(want, sizeof(want), "%lx-%lx r-xs 00002000 %02x:%02x %lu", (unsigned long)p,
-			 (unsigned long)p + 2 * PAGE, (unsigned int)(st.st_dev >> 8),
-			 (unsigned int)(st.st_dev & 0xff), (unsigned long)st.st_ino);
+	int n = snprintf(want, sizeof(want), "%lx-%lx r-xs 00002000 %02x:%02x %lu",
+			 (unsigned long)p, (unsigned long)p + 2 * PAGE,
+			 (unsigned int)(st.st_dev >> 8), (unsigned int)(st.st_dev & 0xff),
+			 (unsigned long)st.st_ino);
 
 	snprintf(want + n, sizeof(want) - n, "%*s%s", 73 - n, "", path);
 	CHECK_STR(line_at(p), want);

@@ -57,7 +57,8 @@ TEST(zero, "the zero page: present, not exclusive")
 	munmap(p, PAGE);
 }
 
-TEST(reading, "offset and length must be multiples of 8; many entries at once; the end of user space is the end")
+TEST(reading,
+     "offset and length must be multiples of 8; many entries at once; the end of user space is the end")
 {
 	char *p = map_anon(64 * PAGE, RW);
 	uint64_t e[64];

@@ -28,10 +28,12 @@ TEST(order, "labels in order, values right-aligned in 8 columns behind 16, kB")
 {
 	/* KSM and ProtectionKey lines appear on some kernels and CPUs only. */
 	static const char *const order[] = {
-		"Size:", "KernelPageSize:", "MMUPageSize:", "Rss:", "Pss:", "Pss_Dirty:", "Shared_Clean:",
-		"Shared_Dirty:", "Private_Clean:", "Private_Dirty:", "Referenced:", "Anonymous:", "KSM:",
-		"LazyFree:", "AnonHugePages:", "ShmemPmdMapped:", "FilePmdMapped:", "Shared_Hugetlb:",
-		"Private_Hugetlb:", "Swap:", "SwapPss:", "Locked:", "THPeligible:", "ProtectionKey:",
+		"Size:",	  "KernelPageSize:", "MMUPageSize:",	 "Rss:",
+		"Pss:",		  "Pss_Dirty:",	     "Shared_Clean:",	 "Shared_Dirty:",
+		"Private_Clean:", "Private_Dirty:",  "Referenced:",	 "Anonymous:",
+		"KSM:",		  "LazyFree:",	     "AnonHugePages:",	 "ShmemPmdMapped:",
+		"FilePmdMapped:", "Shared_Hugetlb:", "Private_Hugetlb:", "Swap:",
+		"SwapPss:",	  "Locked:",	     "THPeligible:",	 "ProtectionKey:",
 		"VmFlags:",
 	};
 	char *p = map_at(free_area(4), 4 * PAGE, RW);
@@ -93,7 +95,8 @@ TEST(shared, "after fork the pages are shared: half of them to each one's Pss")
 	char *p = map_at(free_area(4), 4 * PAGE, RW);
 
 	memset(p, 1, 4 * PAGE);
-	IN_CHILD {
+	IN_CHILD
+	{
 		CHECK_EQ(field(p, "Rss"), 16);
 		CHECK_EQ(field(p, "Pss"), 8);
 		CHECK_EQ(field(p, "Shared_Dirty"), 16);

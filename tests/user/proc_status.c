@@ -4,16 +4,47 @@
  */
 #include "test.h"
 
-TEST(status_lines, "status: name, state, ids and Vm lines in order, kB values in 8 columns after a tab")
+TEST(status_lines,
+     "status: name, state, ids and Vm lines in order, kB values in 8 columns after a tab")
 {
 	static const char *const order[] = {
-		"Name:\t", "Umask:\t0", "State:\tR (running)\n", "Tgid:\t", "Pid:\t", "PPid:\t", "TracerPid:\t0\n",
-		"Uid:\t0\t0\t0\t0\n", "Gid:\t0\t0\t0\t0\n", "FDSize:\t", "Groups:\t", "VmPeak:\t", "VmSize:\t",
-		"VmLck:\t       0 kB\n", "VmPin:\t       0 kB\n", "VmHWM:\t", "VmRSS:\t", "RssAnon:\t",
-		"RssFile:\t", "RssShmem:\t", "VmData:\t", "VmStk:\t", "VmExe:\t", "VmLib:\t", "VmPTE:\t",
-		"VmSwap:\t       0 kB\n", "Threads:\t1\n", "SigQ:\t", "SigPnd:\t0000000000000000\n",
-		"ShdPnd:\t0000000000000000\n", "SigBlk:\t", "SigIgn:\t", "SigCgt:\t", "CapInh:\t", "CapPrm:\t",
-		"CapEff:\t", "CapBnd:\t",
+		"Name:\t",
+		"Umask:\t0",
+		"State:\tR (running)\n",
+		"Tgid:\t",
+		"Pid:\t",
+		"PPid:\t",
+		"TracerPid:\t0\n",
+		"Uid:\t0\t0\t0\t0\n",
+		"Gid:\t0\t0\t0\t0\n",
+		"FDSize:\t",
+		"Groups:\t",
+		"VmPeak:\t",
+		"VmSize:\t",
+		"VmLck:\t       0 kB\n",
+		"VmPin:\t       0 kB\n",
+		"VmHWM:\t",
+		"VmRSS:\t",
+		"RssAnon:\t",
+		"RssFile:\t",
+		"RssShmem:\t",
+		"VmData:\t",
+		"VmStk:\t",
+		"VmExe:\t",
+		"VmLib:\t",
+		"VmPTE:\t",
+		"VmSwap:\t       0 kB\n",
+		"Threads:\t1\n",
+		"SigQ:\t",
+		"SigPnd:\t0000000000000000\n",
+		"ShdPnd:\t0000000000000000\n",
+		"SigBlk:\t",
+		"SigIgn:\t",
+		"SigCgt:\t",
+		"CapInh:\t",
+		"CapPrm:\t",
+		"CapEff:\t",
+		"CapBnd:\t",
 	};
 	char *text = slurp("/proc/self/status");
 
@@ -36,12 +67,15 @@ TEST(status_lines, "status: name, state, ids and Vm lines in order, kB values in
 
 TEST(status_sums, "VmRSS = RssAnon + RssFile + RssShmem; VmHWM and VmPeak not below")
 {
-	long anon = proc_value("/proc/self/status", "RssAnon:"), file = proc_value("/proc/self/status", "RssFile:"),
-	     shmem = proc_value("/proc/self/status", "RssShmem:"), rss = proc_value("/proc/self/status", "VmRSS:");
+	long anon = proc_value("/proc/self/status", "RssAnon:"),
+	     file = proc_value("/proc/self/status", "RssFile:"),
+	     shmem = proc_value("/proc/self/status", "RssShmem:"),
+	     rss = proc_value("/proc/self/status", "VmRSS:");
 
 	CHECK_RANGE(rss - anon - file - shmem, -64, 64); /* pages may come between two reads */
 	CHECK(proc_value("/proc/self/status", "VmHWM:") >= rss);
-	CHECK(proc_value("/proc/self/status", "VmPeak:") >= proc_value("/proc/self/status", "VmSize:"));
+	CHECK(proc_value("/proc/self/status", "VmPeak:") >=
+	      proc_value("/proc/self/status", "VmSize:"));
 }
 
 TEST(status_shmem, "pages of a shared anonymous mapping count in RssShmem")
@@ -88,8 +122,9 @@ TEST(statm, "statm: seven numbers that agree with status")
 	char *line = slurp("/proc/self/statm");
 
 	MUST(line);
-	CHECK_EQ(sscanf(line, "%lu %lu %lu %lu %lu %lu %lu\n", &size, &resident_pages, &shared, &text, &lib, &data,
-			&dirty), 7);
+	CHECK_EQ(sscanf(line, "%lu %lu %lu %lu %lu %lu %lu\n", &size, &resident_pages, &shared,
+			&text, &lib, &data, &dirty),
+		 7);
 	CHECK_EQ(lib, 0);
 	CHECK_EQ(dirty, 0);
 	CHECK(resident_pages <= size && shared <= resident_pages && text > 0);

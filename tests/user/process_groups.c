@@ -69,7 +69,8 @@ TEST(after_exec, "a child that has called execve cannot be moved: EACCES")
 
 TEST(setsid_, "setsid: new session and group; EPERM for a group leader")
 {
-	IN_CHILD {
+	IN_CHILD
+	{
 		pid_t old = getsid(0);
 
 		CHECK_EQ(setsid(), getpid());

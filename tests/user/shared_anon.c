@@ -12,7 +12,8 @@ TEST(both_ways, "parent and child see each other's writes, also to pages nobody 
 
 	MUST(p != MAP_FAILED);
 	store(p, 1);
-	IN_CHILD {
+	IN_CHILD
+	{
 		CHECK_EQ(load(p), 1);
 		store(p, 2);
 		store(p + PAGE, 3);
@@ -81,7 +82,8 @@ TEST(dev_zero, "a shared mapping of /dev/zero is the same thing; a private one t
 	CHECK(p != MAP_FAILED && q != MAP_FAILED);
 	if (p == MAP_FAILED || q == MAP_FAILED)
 		return;
-	IN_CHILD {
+	IN_CHILD
+	{
 		store(p, 8);
 		store(q, 8);
 	}

@@ -36,7 +36,8 @@ TEST(every_signal, "each signal that can be caught reaches its handler with its 
 	}
 }
 
-TEST(uncatchable, "SIGKILL and SIGSTOP cannot be caught or ignored, signal 0 and 65 do not exist: EINVAL")
+TEST(uncatchable,
+     "SIGKILL and SIGSTOP cannot be caught or ignored, signal 0 and 65 do not exist: EINVAL")
 {
 	char act[32] = { 0 };
 
@@ -117,7 +118,8 @@ static void inner(int sig)
 	order[order_len++ & 3] = sig;
 }
 
-TEST(sa_mask, "sa_mask holds another signal back until the handler returns; without it that one nests")
+TEST(sa_mask,
+     "sa_mask holds another signal back until the handler returns; without it that one nests")
 {
 	struct sigaction sa = { .sa_handler = outer };
 
@@ -139,10 +141,11 @@ TEST(sa_mask, "sa_mask holds another signal back until the handler returns; with
 
 TEST(defaults, "default actions: terminate, dump, ignore, stop")
 {
-	static const unsigned char ends[] = { SIGHUP, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS,
-					      SIGFPE, SIGKILL, SIGUSR1, SIGSEGV, SIGUSR2, SIGPIPE,
-					      SIGALRM, SIGTERM, SIGSTKFLT, SIGXCPU, SIGXFSZ,
-					      SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSYS, 40, 64 };
+	static const unsigned char ends[] = { SIGHUP,	 SIGINT,  SIGQUIT, SIGILL,    SIGTRAP,
+					      SIGABRT,	 SIGBUS,  SIGFPE,  SIGKILL,   SIGUSR1,
+					      SIGSEGV,	 SIGUSR2, SIGPIPE, SIGALRM,   SIGTERM,
+					      SIGSTKFLT, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF,
+					      SIGIO,	 SIGPWR,  SIGSYS,  40,	      64 };
 	static const unsigned char ignored[] = { SIGCHLD, SIGURG, SIGWINCH, SIGCONT };
 
 	for (unsigned int i = 0; i < sizeof(ends); i++) {

@@ -102,7 +102,8 @@ TEST(inherited, "fork keeps it")
 
 	MUST(!sigaltstack(&ss, NULL));
 	install(SA_ONSTACK);
-	IN_CHILD {
+	IN_CHILD
+	{
 		raise(SIGUSR1);
 		CHECK_EQ(on_stack, 1);
 	}

@@ -26,14 +26,18 @@ static void handler(int sig UNUSED, siginfo_t *si UNUSED, void *context)
 	if (mode == 4)
 		sigaddset(&uc->uc_sigmask, SIGUSR2);
 	if (mode == 5)
-		g[REG_EFL] |= 0x3000 | 0x200 | 0x20000; /* I/O privilege, interrupts, virtual 8086 */
+		g[REG_EFL] |=
+			0x3000 | 0x200 | 0x20000; /* I/O privilege, interrupts, virtual 8086 */
 	if (mode == 6)
 		g[REG_CSGSFS] = (g[REG_CSGSFS] & ~0xffffL) | 0x10; /* a kernel code segment */
 	if (mode == 7)
 		g[REG_RSP] = 0;
 	/* Destroy what it may destroy. */
-	__asm__ volatile("xor %%r8d, %%r8d\n\txor %%r9d, %%r9d\n\txor %%r10d, %%r10d\n\txor %%r11d, %%r11d"
-			 : : : "r8", "r9", "r10", "r11");
+	__asm__ volatile(
+		"xor %%r8d, %%r8d\n\txor %%r9d, %%r9d\n\txor %%r10d, %%r10d\n\txor %%r11d, %%r11d"
+		:
+		:
+		: "r8", "r9", "r10", "r11");
 }
 
 static void catch_it(int m)
@@ -67,8 +71,8 @@ TEST(registers, "all registers at an int3 are in the frame and come back")
 			 "mov $1, %%eax\n\tjmp 2f\n1:\txor %%eax, %%eax\n2:"
 			 : "=a"(ok)
 			 :
-			 : "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
-			   "r15", "memory", "cc");
+			 : "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12",
+			   "r13", "r14", "r15", "memory", "cc");
 	CHECK_EQ(ok, 1);
 	CHECK_EQ(seen[REG_RAX], 0x101);
 	CHECK_EQ(seen[REG_RCX], 0x303);
@@ -84,7 +88,10 @@ TEST(modified, "registers the handler changes in the frame are what the program 
 	unsigned long r12, rax;
 
 	catch_it(1);
-	__asm__ volatile("xor %%r12d, %%r12d\n\tint3\n\tmov %%r12, %1" : "=&a"(rax), "=r"(r12) : : "r12", "memory");
+	__asm__ volatile("xor %%r12d, %%r12d\n\tint3\n\tmov %%r12, %1"
+			 : "=&a"(rax), "=r"(r12)
+			 :
+			 : "r12", "memory");
 	CHECK_EQ(r12, 0x1111222233334444);
 	CHECK_EQ(rax, 77);
 }
@@ -95,7 +102,9 @@ TEST(jump, "a changed instruction pointer is where it goes on")
 
 	catch_it(2);
 	__asm__ volatile("lea 1f(%%rip), %%rax\n\tmov %%rax, %1\n\tint3\n\tmov $5, %0\n1:"
-			 : "+r"(went), "=m"(skip_to) : : "rax", "memory");
+			 : "+r"(went), "=m"(skip_to)
+			 :
+			 : "rax", "memory");
 	CHECK_EQ(went, 0);
 }
 
@@ -122,7 +131,8 @@ TEST(flags_in_frame, "privileged bits of RFLAGS in the frame are not taken over"
 	CHECK_EQ(flags & 0x200, 0x200);
 }
 
-TEST(hostile_frames, "a non-canonical rip, a kernel cs, a null stack: the program dies, nothing else does")
+TEST(hostile_frames,
+     "a non-canonical rip, a kernel cs, a null stack: the program dies, nothing else does")
 {
 	for (int m = 3; m <= 7; m++) {
 		if (m == 4 || m == 5)
@@ -156,7 +166,10 @@ TEST(bare_sigreturn, "rt_sigreturn without a frame: SIGSEGV or a state from garb
 			/* Stack pointer into zeroes, into 0xff bytes, and next to a hole. */
 			char *sp = i == 2 ? p + 4 * PAGE - 16 : p + PAGE;
 
-			__asm__ volatile("mov %0, %%rsp\n\tmov $15, %%eax\n\tsyscall\n\tud2" : : "r"(sp) : "memory");
+			__asm__ volatile("mov %0, %%rsp\n\tmov $15, %%eax\n\tsyscall\n\tud2"
+					 :
+					 : "r"(sp)
+					 : "memory");
 		}
 		CHECK(WIFSIGNALED(wait_for(pid)));
 	}
@@ -172,7 +185,10 @@ TEST(red_zone, "the frame lies at least 128 bytes below the interrupted stack po
 	/* Data in the red zone survives. */
 	unsigned long v;
 
-	__asm__ volatile("movq $0x5a5a5a, -120(%%rsp)\n\tint3\n\tmovq -120(%%rsp), %0" : "=&r"(v) : : "memory");
+	__asm__ volatile("movq $0x5a5a5a, -120(%%rsp)\n\tint3\n\tmovq -120(%%rsp), %0"
+			 : "=&r"(v)
+			 :
+			 : "memory");
 	CHECK_EQ(v, 0x5a5a5a);
 }
 

@@ -73,7 +73,8 @@ FORKED_TEST(permission, "another user's process: EPERM; one's own is allowed")
 {
 	pid_t roots = sleeper();
 
-	IN_CHILD {
+	IN_CHILD
+	{
 		MUST(!setuid(12345));
 		CHECK_ERR(kill(roots, SIGTERM), EPERM);
 		CHECK_ERR(kill(roots, 0), EPERM);

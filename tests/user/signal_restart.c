@@ -120,7 +120,8 @@ TEST(never, "poll, select, nanosleep, pause, sigtimedwait are EINTR in spite of 
 	CHECK_EQ(count, 5);
 }
 
-TEST(stop_restarts, "stopped and continued without a handler: the sleep goes on for its full length")
+TEST(stop_restarts,
+     "stopped and continued without a handler: the sleep goes on for its full length")
 {
 	int64_t start = now_ns(CLOCK_MONOTONIC);
 	pid_t pid = fork_checked();

@@ -165,7 +165,8 @@ __attribute__((noinline)) static int endless(int depth)
 	return depth == depth_limit ? 0 : endless(depth + 1) + frame[0];
 }
 
-FORKED_TEST(overflow, "endless recursion ends in SIGSEGV at the limit, handled on the alternate stack")
+FORKED_TEST(overflow,
+	    "endless recursion ends in SIGSEGV at the limit, handled on the alternate stack")
 {
 	char here;
 	struct rlimit rl = { 1 * MIB, RLIM_INFINITY };

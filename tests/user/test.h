@@ -56,7 +56,7 @@
 #define PAGE 4096UL
 #define MIB (1024UL * 1024)
 #define GIB (1024 * MIB)
-#define USER_LIMIT 0x7ffffffff000UL   /* one page below 2^47 */
+#define USER_LIMIT 0x7ffffffff000UL /* one page below 2^47 */
 #define KERNEL_ADDRESS 0xffff800000000000UL
 #define NON_CANONICAL 0x0000900000000000UL
 #define UNUSED __attribute__((unused))
@@ -371,7 +371,8 @@ static struct sigaction fault_saved[NR_FAULT_SIGNALS];
 static inline void faults_catch(void)
 {
 	stack_t ss = { .ss_sp = fault_stack, .ss_size = sizeof(fault_stack) };
-	struct sigaction sa = { .sa_sigaction = fault_handler, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	struct sigaction sa = { .sa_sigaction = fault_handler,
+				.sa_flags = SA_SIGINFO | SA_ONSTACK };
 
 	MUST(!sigaltstack(&ss, NULL));
 	for (int i = 0; i < NR_FAULT_SIGNALS; i++)
@@ -432,7 +433,8 @@ static inline void jump_to(const volatile void *p)
 	__asm__ volatile("call *%0"
 			 :
 			 : "r"(p)
-			 : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "memory", "cc");
+			 : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "memory",
+			   "cc");
 }
 #define RET_INSTRUCTION 0xc3
 
@@ -518,7 +520,8 @@ static inline long proc_value(const char *path, const char *label)
 	char *text = slurp(path);
 	size_t len = strlen(label);
 
-	for (char *line = text; line && *line; line = strchr(line, '\n'), line = line ? line + 1 : NULL)
+	for (char *line = text; line && *line;
+	     line = strchr(line, '\n'), line = line ? line + 1 : NULL)
 		if (!strncmp(line, label, len))
 			return strtol(line + len, NULL, 10);
 	return -1;
@@ -564,23 +567,32 @@ static inline bool map_find(const void *addr, struct map *m)
 	return false;
 }
 
-/* How many mappings have a page in the range. */
+/* How many mappings have a page in the range. Reads in pieces: there may be many thousand lines. */
 static inline int maps_in(const void *addr, size_t len)
 {
+	static char buf[64 * 1024];
 	unsigned long lo = (unsigned long)addr, hi = lo + len;
-	char *text = slurp("/proc/self/maps");
-	struct map m;
-	int n = 0;
+	int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC), count = 0;
+	size_t have = 0;
+	ssize_t r;
 
-	MUST(text);
-	while (map_next(&text, &m))
-		n += m.start < hi && m.end > lo;
-	return n;
-}
+	MUST(fd >= 0);
+	while ((r = read(fd, buf + have, sizeof(buf) - 1 - have)) > 0) {
+		char *text = buf, *last;
+		struct map m;
 
-static inline int maps_total(void)
-{
-	return maps_in(NULL, -1UL);
+		have += r;
+		buf[have] = 0;
+		last = strrchr(buf, '\n');
+		MUST(last);
+		*last++ = 0;
+		while (map_next(&text, &m))
+			count += m.start < hi && m.end > lo;
+		have -= last - buf;
+		memmove(buf, last, have);
+	}
+	close(fd);
+	return count;
 }
 
 /* The permissions at an address as in maps ("rw-p"), "" when nothing is mapped. */
@@ -625,7 +637,8 @@ static inline const char *scratch_dir(void)
 	if (!scratch_path[0]) {
 		struct stat st;
 		/* Where other users may search too. */
-		const char *base = !stat("/dev/shm", &st) && (st.st_mode & S_IXOTH) ? "/dev/shm" : "/tmp";
+		const char *base =
+			!stat("/dev/shm", &st) && (st.st_mode & S_IXOTH) ? "/dev/shm" : "/tmp";
 
 		MUST(!mkdir(base, 01777) || errno == EEXIST);
 		snprintf(scratch_path, sizeof(scratch_path), "%s/test.XXXXXX", base);

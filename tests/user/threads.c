@@ -59,7 +59,8 @@ TEST(condition, "two threads take turns with a condition variable")
 	pthread_t a, b;
 
 	counter = turn = 0;
-	MUST(!pthread_create(&a, NULL, ping, (void *)0) && !pthread_create(&b, NULL, ping, (void *)1));
+	MUST(!pthread_create(&a, NULL, ping, (void *)0) &&
+	     !pthread_create(&b, NULL, ping, (void *)1));
 	pthread_join(a, NULL);
 	pthread_join(b, NULL);
 	CHECK_EQ(counter, 400);

@@ -6,7 +6,14 @@
 #include <poll.h>
 
 static const unsigned long bad[] = {
-	0, 1, PAGE - 1, USER_LIMIT, KERNEL_ADDRESS, NON_CANONICAL, -1UL, -PAGE,
+	0,
+	1,
+	PAGE - 1,
+	USER_LIMIT,
+	KERNEL_ADDRESS,
+	NON_CANONICAL,
+	-1UL,
+	-PAGE,
 	0xffffffff80000000UL,
 };
 #define NR_BAD (sizeof(bad) / sizeof(*bad))
@@ -131,7 +138,8 @@ TEST(zero_length, "length 0 does not look at the buffer (except where it is no u
 	close(fd);
 }
 
-TEST(huge_length, "a length beyond user space is EFAULT or a short count, negative EINVAL or EFAULT")
+TEST(huge_length,
+     "a length beyond user space is EFAULT or a short count, negative EINVAL or EFAULT")
 {
 	static char buf[PAGE];
 	int fd = tmp_file(PAGE);

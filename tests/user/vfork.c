@@ -75,7 +75,8 @@ TEST(killed, "a child killed by a signal releases the parent")
 	pid_t pid = vfork();
 
 	if (!pid) {
-		raw_syscall(SYS_kill, raw_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0), SIGKILL, 0, 0, 0, 0);
+		raw_syscall(SYS_kill, raw_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0), SIGKILL, 0, 0, 0,
+			    0);
 		_exit(1);
 	}
 	CHECK_EQ(WTERMSIG(wait_for(pid)), SIGKILL);

@@ -221,7 +221,8 @@ TEST(orphan, "an orphan's parent becomes another process, which reaps it")
 	close(p[1]);
 }
 
-TEST(sigchld_ignored, "SIGCHLD ignored: children reap themselves, wait blocks until the last and is ECHILD")
+TEST(sigchld_ignored,
+     "SIGCHLD ignored: children reap themselves, wait blocks until the last and is ECHILD")
 {
 	void (*old)(int) = signal(SIGCHLD, SIG_IGN);
 	int status;

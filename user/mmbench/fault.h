@@ -107,7 +107,8 @@ static void bench_file_map(void)
 
 	samples_begin();
 	for (int i = 0; i < 5; i++) {
-		TIME(p = (char *)CALL(mmap, NULL, len, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0));
+		TIME(p = (char *)CALL(mmap, NULL, len, PROT_READ, MAP_SHARED | MAP_POPULATE, fd,
+				      0));
 		MUST(p != MAP_FAILED);
 		munmap(p, len);
 	}

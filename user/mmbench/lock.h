@@ -21,11 +21,13 @@ static int lock_onfault(void *p, size_t len)
 
 #define LOCK_NAMES                                                                                 \
 	"mlock.64m_untouched", "mlock.64m_populated", "mlock.64m_again_noop",                      \
-	"munlock.64m_populated", "munmap.64m_locked", "mlock.1page_mid",                           \
-	"munlock.1page_mid", "mlock.each_page_seq_untouched", "mlock2.onfault_64m_untouched",      \
-	"munlock.onfault_64m_untouched", "mlock2.onfault_write_fault", "mlock2.onfault_64m_populated",\
-	"munlock.onfault_64m_1024resident", "mlockall.current_64m_untouched", "munlockall.64m_populated",\
-	"mlockall.future_mmap_64m", "mlockall.current_onfault_64m", "mlockall.future_onfault_mmap"
+		"munlock.64m_populated", "munmap.64m_locked", "mlock.1page_mid",                   \
+		"munlock.1page_mid", "mlock.each_page_seq_untouched",                              \
+		"mlock2.onfault_64m_untouched", "munlock.onfault_64m_untouched",                   \
+		"mlock2.onfault_write_fault", "mlock2.onfault_64m_populated",                      \
+		"munlock.onfault_64m_1024resident", "mlockall.current_64m_untouched",              \
+		"munlockall.64m_populated", "mlockall.future_mmap_64m",                            \
+		"mlockall.current_onfault_64m", "mlockall.future_onfault_mmap"
 
 /* Two runs of samples in one loop: the second is kept aside. */
 static uint64_t aside[MAX_SAMPLES];

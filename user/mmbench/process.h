@@ -137,8 +137,8 @@ static void open_page(int sig, siginfo_t *si, void *context)
 
 static void bench_signal(void)
 {
-	struct sigaction sa = { .sa_handler = count_signal }, segv = { .sa_sigaction = open_page,
-								       .sa_flags = SA_SIGINFO };
+	struct sigaction sa = { .sa_handler = count_signal },
+			 segv = { .sa_sigaction = open_page, .sa_flags = SA_SIGINFO };
 	int pid = getpid(), tid = (int)syscall(SYS_gettid);
 	char *p;
 

@@ -73,7 +73,8 @@ static void bench_more_areas(int pages, const char *map_name, const char *unmap_
 
 	samples_begin();
 	for (int i = 0; i < MORE; i++)
-		TIME(p[i] = (char *)CALL(mmap, NULL, pages * PAGE, i & 1 ? RW : PROT_READ, ANON, -1, 0));
+		TIME(p[i] = (char *)CALL(mmap, NULL, pages * PAGE, i & 1 ? RW : PROT_READ, ANON, -1,
+					 0));
 	report(map_name, 1);
 	samples_begin();
 	for (int i = 0; i < MORE; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The cpio parser: raw bytes, and archives built from the input with a few bytes changed, because random
- * bytes seldom are 13 hexadecimal numbers.
+ * The cpio parser: raw bytes, and archives built from the input with a few bytes changed, because
+ * random bytes seldom are 13 hexadecimal numbers.
  */
 #include "sim_host.h"
 

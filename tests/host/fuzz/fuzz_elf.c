@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The ELF header checks: whatever the file says, an accepted image lies inside the file and inside user space.
+ * The ELF header checks: whatever the file says, an accepted image lies inside the file and
+ * inside user space.
  */
 #include "sim_host.h"
 

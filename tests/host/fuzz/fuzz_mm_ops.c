@@ -2,11 +2,12 @@
  *
  * Random sequences of memory operations against a flat oracle with one entry a page.
  *
- * The oracle knows of each page of a small window, in each of a few address spaces: is it mapped, with which
- * rights, from which object at which index, and four of its bytes. It is as simple as it can be, an array, so
- * that it is right by inspection. After every operation the vmas must say the same as the array, every
- * invariant must hold and the TLB must hold nothing stale; reads and writes must give the oracle's bytes or
- * the oracle's fault. At the end everything is unmapped and nothing may be missing.
+ * The oracle knows of each page of a small window, in each of a few address spaces: is it mapped,
+ * with which rights, from which object at which index, and four of its bytes. It is as simple as
+ * it can be, an array, so that it is right by inspection. After every operation the vmas must say
+ * the same as the array, every invariant must hold and the TLB must hold nothing stale; reads and
+ * writes must give the oracle's bytes or the oracle's fault. At the end everything is unmapped
+ * and nothing may be missing.
  *
  * The window straddles a 1 GiB boundary, so that areas and moves cross tables of every level.
  */
@@ -30,8 +31,8 @@
 	} while (0)
 
 /*
- * An operation may run with one allocation failing. When that happened the oracle knows nothing any more: only
- * the invariants are checked, and everything starts afresh.
+ * An operation may run with one allocation failing. When that happened the oracle knows nothing
+ * any more: only the invariants are checked, and everything starts afresh.
  */
 static bool failure_armed;
 

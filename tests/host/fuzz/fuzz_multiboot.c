@@ -7,7 +7,10 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct boot_info bi, untouched;
-	/* An exact copy, so that one byte too far is a report; the real block is 8-byte aligned too. */
+	/*
+	 * An exact copy, so that one byte too far is a report; the real block is 8-byte aligned
+	 * too.
+	 */
 	u8 *block = host_alloc(size ? size : 1);
 	u32 total = (u32)size;
 	int err;

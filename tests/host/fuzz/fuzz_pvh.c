@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The PVH parser: its tables lie anywhere in a small physical memory, which is the input. The resulting RAM is
- * compared with the map entry by entry.
+ * The PVH parser: its tables lie anywhere in a small physical memory, which is the input. The
+ * resulting RAM is compared with the map entry by entry.
  */
 #include "fuzz_boot.h"
 

@@ -24,7 +24,10 @@ bool sim_leaks(const struct sim_resources *before);
 
 /* ---- sim_mmu.c ---- */
 
-/* One access of the program in mm, byte by byte as far as it gets, faults and all. FAULT_DONE, or the first failure. */
+/*
+ * One access of the program in mm, byte by byte as far as it gets, faults and all. FAULT_DONE, or
+ * the first failure.
+ */
 enum fault_result sim_read(struct mm *mm, unsigned long va, void *buf, size_t n);
 enum fault_result sim_write(struct mm *mm, unsigned long va, const void *buf, size_t n);
 enum fault_result sim_exec(struct mm *mm, unsigned long va);

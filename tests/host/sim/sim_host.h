@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the simulation asks of the operating system it runs on: kept apart, because that system's headers
- * and ours define the same names.
+ * What the simulation asks of the operating system it runs on: kept apart, because that system's
+ * headers and ours define the same names.
  */
 #ifndef SIM_HOST_H
 #define SIM_HOST_H

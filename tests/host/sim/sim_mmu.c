@@ -2,17 +2,20 @@
  *
  * The MMU: walks the real page tables through a TLB that remembers.
  *
- * 1. Each address space is taken to be loaded on a CPU of its own at all times, so nothing but a flush
- *    makes the TLB forget: neither room nor a context switch. A forgotten flush therefore shows, either as
- *    an access through the stale entry or in sim_tlb_check(), which compares every entry with the tables.
+ * 1. Each address space is taken to be loaded on a CPU of its own at all times, so nothing but a
+ *    flush makes the TLB forget: neither room nor a context switch. A forgotten flush therefore
+ *    shows, either as an access through the stale entry or in sim_tlb_check(), which compares
+ *    every entry with the tables.
  *
- * 2. As in the real machine there are two kinds of memory: translations of pages, and the paging-structure
- *    cache (Intel SDM vol. 3A, 4.10.3), here the pointers to last-level tables. Flushing a page drops its
- *    translation and its table pointer; flushing a range drops the table pointers only if the caller says that
- *    tables are freed, or when the range is large enough to drop everything.
+ * 2. As in the real machine there are two kinds of memory: translations of pages, and the
+ *    paging-structure cache (Intel SDM vol. 3A, 4.10.3), here the pointers to last-level tables.
+ *    Flushing a page drops its translation and its table pointer; flushing a range drops the
+ *    table pointers only if the caller says that tables are freed, or when the range is large
+ *    enough to drop everything.
  *
- * 3. Accessed and dirty bits are set as the CPU does it: A when an entry is loaded, D at the first write through
- *    an entry that was loaded without it. A cached dirty entry never looks at the table again.
+ * 3. Accessed and dirty bits are set as the CPU does it: A when an entry is loaded, D at the
+ *    first write through an entry that was loaded without it. A cached dirty entry never looks at
+ *    the table again.
  */
 #include "sim.h"
 #include "sim_host.h"
@@ -139,7 +142,10 @@ static pte_t *check_table(pte_t upper)
 	return phys_to_virt(pa);
 }
 
-/* The upper entry that points to the last-level table of va, from the tables alone; 0 when there is none. */
+/*
+ * The upper entry that points to the last-level table of va, from the tables alone; 0 when there
+ * is none.
+ */
 static pte_t walk_upper(phys_t root, unsigned long va)
 {
 	pte_t e = root | PTE_P;
@@ -193,7 +199,10 @@ static struct entry *translate(phys_t root, unsigned long va, enum fault_access 
 	if (*at) {
 		if (allows((*at)->pte, access) && (access != FAULT_WRITE || ((*at)->pte & PTE_D)))
 			return *at;
-		/* A fault through a cached entry drops it; a first write looks at the table again. */
+		/*
+		 * A fault through a cached entry drops it; a first write looks at the table
+		 * again.
+		 */
 		drop(pages, at);
 	}
 	pte = walk(root, va);

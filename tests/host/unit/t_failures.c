@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Every error path: each operation runs with the first, second, third ... allocation at each site failing,
- * until it succeeds. After each failure every invariant holds, the program's data is as it was, and the errno
- * is the right one. What leaks shows at tear-down.
+ * Every error path: each operation runs with the first, second, third ... allocation at each site
+ * failing, until it succeeds. After each failure every invariant holds, the program's data is as
+ * it was, and the errno is the right one. What leaks shows at tear-down.
  */
 #include "t.h"
 
@@ -51,8 +51,8 @@ static void check_data(void)
 }
 
 /*
- * Runs op, which returns 0, or the error when it failed, under every single failure of every site. undo puts
- * things back after each try. Returns how often op failed.
+ * Runs op, which returns 0, or the error when it failed, under every single failure of every
+ * site. undo puts things back after each try. Returns how often op failed.
  */
 static unsigned int under_failures(long (*op)(void), void (*undo)(void), long expect)
 {
@@ -74,7 +74,10 @@ static unsigned int under_failures(long (*op)(void), void (*undo)(void), long ex
 			check_data();
 			if (!fired)
 				break;
-			/* A failure may be survived: with less done at a time, or by doing without. */
+			/*
+			 * A failure may be survived: with less done at a time, or by doing
+			 * without.
+			 */
 			if (!err)
 				continue;
 			if (err != expect)
@@ -328,7 +331,10 @@ static void drop_pages(void)
 
 static void test_faults(void **state)
 {
-	/* What a read and a write need at least: page, table (at both sites), file page, cache node. */
+	/*
+	 * What a read and a write need at least: page, table (at both sites), file page, cache
+	 * node.
+	 */
 	static const struct {
 		unsigned long va;
 		unsigned int read, write;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The fault handler, case by case of the table in mm/fault.c: what the entry is, what counter moves, what the
- * program sees.
+ * The fault handler, case by case of the table in mm/fault.c: what the entry is, what counter
+ * moves, what the program sees.
  */
 #include "t.h"
 

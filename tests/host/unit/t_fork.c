@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * fork: the child's layout and pages, copy on write in both directions, chains of children, what is inherited.
+ * fork: the child's layout and pages, copy on write in both directions, chains of children, what
+ * is inherited.
  */
 #include "t.h"
 

@@ -142,7 +142,10 @@ static void test_overcommit(void **state)
 	assert_int_equal(mm_mmap(mm, 0, ram, RW, ANON | MAP_NORESERVE, NULL, 0), -ENOMEM);
 }
 
-/* Every way a private writable page can come and go leaves the promises right: checked at tear-down. */
+/*
+ * Every way a private writable page can come and go leaves the promises right: checked at
+ * tear-down.
+ */
 static void test_commit_is_exact(void **state)
 {
 	struct mm *mm = *state, *child;

@@ -51,7 +51,10 @@ static void test_read_only_file(void **state)
 	file_put(f);
 }
 
-/* From every right to every other, with the page present and cached in the TLB: the new rights hold at once. */
+/*
+ * From every right to every other, with the page present and cached in the TLB: the new rights
+ * hold at once.
+ */
 static void test_all_changes(void **state)
 {
 	struct mm *mm = *state;

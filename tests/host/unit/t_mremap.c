@@ -173,7 +173,10 @@ static void test_limits(void **state)
 	assert_string_equal(t_layout(mm, B), "0-6:rw");
 }
 
-/* A locked area stays locked, its new pages are populated, and DONTUNMAP unlocks what stays behind. */
+/*
+ * A locked area stays locked, its new pages are populated, and DONTUNMAP unlocks what stays
+ * behind.
+ */
 static void test_locked(void **state)
 {
 	struct mm *mm = *state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * lib/printf.c, compiled under other names, against libc's for every conversion, flag, width and precision
- * that both have.
+ * lib/printf.c, compiled under other names, against libc's for every conversion, flag, width and
+ * precision that both have.
  */
 #include "t.h"
 

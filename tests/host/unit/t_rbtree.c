@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The red-black tree against a sorted array: random insertions and deletions, with a subtree maximum as
- * the augmented value, every rule checked after each step.
+ * The red-black tree against a sorted array: random insertions and deletions, with a subtree
+ * maximum as the augmented value, every rule checked after each step.
  */
 #include "t.h"
 #include <kern/rbtree.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The reader-writer lock, with real threads: exclusion, shared reading, downgrade, arrival order, and a fatal
- * signal while waiting. `make host-race` runs it under ThreadSanitizer too.
+ * The reader-writer lock, with real threads: exclusion, shared reading, downgrade, arrival order,
+ * and a fatal signal while waiting. `make host-race` runs it under ThreadSanitizer too.
  */
 #include "t.h"
 

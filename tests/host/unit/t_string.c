@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * lib/string.c, compiled under other names, against libc's functions: every length around the word size,
- * every overlap, bytes at both ends untouched.
+ * lib/string.c, compiled under other names, against libc's functions: every length around the
+ * word size, every overlap, bytes at both ends untouched.
  */
 #include "t.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The page cache: finding, adding, truncating, punching holes, with the pages mapped in several address spaces.
+ * The page cache: finding, adding, truncating, punching holes, with the pages mapped in several
+ * address spaces.
  */
 #include "t.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Unmapping: batches of every size, page tables freed when nobody needs them, the TLB before the frames. And
- * the simulated TLB itself: that it would notice.
+ * Unmapping: batches of every size, page tables freed when nobody needs them, the TLB before the
+ * frames. And the simulated TLB itself: that it would notice.
  */
 #include "t.h"
 

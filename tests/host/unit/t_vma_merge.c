@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Splitting and merging: every case of the picture in mm/vma.c, for mmap, mprotect and munmap; and what keeps
- * neighbours apart.
+ * Splitting and merging: every case of the picture in mm/vma.c, for mmap, mprotect and munmap;
+ * and what keeps neighbours apart.
  */
 #include "t.h"
 
@@ -10,7 +10,9 @@
 
 #define LAYOUT(mm, text) assert_string_equal(t_layout(mm, B), text)
 
-/* Three areas P 0-3, V 3-6, N 6-9 with these rights; then 3+from..3+to of V gets the rights prot. */
+/*
+ * Three areas P 0-3, V 3-6, N 6-9 with these rights; then 3+from..3+to of V gets the rights prot.
+ */
 static void modify_case(struct mm *mm, unsigned long p, unsigned long v, unsigned long n,
 			unsigned long from, unsigned long to, unsigned long prot,
 			const char *expect)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The vma index against a walk over the list: finding, neighbours, and the gap search in both directions.
+ * The vma index against a walk over the list: finding, neighbours, and the gap search in both
+ * directions.
  */
 #include "t.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The sparse array against a flat one: stores, loads, erasures and searches at indices of every height.
+ * The sparse array against a flat one: stores, loads, erasures and searches at indices of every
+ * height.
  */
 #include "t.h"
 #include <kern/xarray.h>

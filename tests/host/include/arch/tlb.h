@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The seam on the host: what the machine's arch/tlb.h declares, answered by sim_mmu.c, whose TLB keeps
- * every entry until it is told to forget it.
+ * The seam on the host: what the machine's arch/tlb.h declares, answered by sim_mmu.c, whose TLB
+ * keeps every entry until it is told to forget it.
  */
 #ifndef ARCH_TLB_H
 #define ARCH_TLB_H
