@@ -82,17 +82,28 @@ void rb_propagate(struct rb_node *node, rb_update_fn update)
 		node = rb_parent(node);
 }
 
-void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *parent,
-	       struct rb_node **link, rb_update_fn update)
+void rb_link(struct rb_node *node, struct rb_node *parent, struct rb_node **link)
 {
 	node->parent_color = (unsigned long)parent; /* red */
 	node->left = NULL;
 	node->right = NULL;
 	*link = node;
+}
+
+void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *parent,
+	       struct rb_node **link, rb_update_fn update)
+{
+	rb_link(node, parent, link);
 	if (update) {
 		update(node);
 		rb_propagate(parent, update);
 	}
+	rb_balance(root, node, update);
+}
+
+void rb_balance(struct rb_root *root, struct rb_node *node, rb_update_fn update)
+{
+	struct rb_node *parent;
 
 	while (!is_black(parent = rb_parent(node))) {
 		struct rb_node *grand = rb_parent(parent);
@@ -155,8 +166,8 @@ static void erase_fixup(struct rb_root *root, struct rb_node *x, struct rb_node 
 			far = sibling;
 			sibling = near;
 		}
-		sibling->parent_color = (sibling->parent_color & ~BLACK) |
-					(parent->parent_color & BLACK);
+		sibling->parent_color =
+			(sibling->parent_color & ~BLACK) | (parent->parent_color & BLACK);
 		set_black(parent);
 		set_black(far);
 		rotate(root, parent, s, update);

@@ -14,7 +14,7 @@
  *    operations even for a large unmap.
  *
  * 3. Locking: zone.lock, with interrupts off, for the zone; interrupts off alone for a CPU's
- * stacks.
+ *    stacks.
  *
  * 4. Debug builds fill freed pages with a pattern and check it when they are allocated again; the
  *    mark that says so lies in the free page's descriptor, so memory never used yet needs no

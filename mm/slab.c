@@ -192,6 +192,7 @@ static struct slab *slab_create(struct kmem_cache *c, gfp_t gfp)
 {
 	struct folio *folio = folio_alloc(gfp & ~__GFP_ZERO, c->order);
 	struct slab *slab = (struct slab *)folio;
+	unsigned int i = c->per_slab;
 	char *base;
 
 	if (!folio)
@@ -200,8 +201,8 @@ static struct slab *slab_create(struct kmem_cache *c, gfp_t gfp)
 	slab->cache = c;
 	slab->nr_used = 0;
 	slab->free = NULL;
-	for (unsigned int i = c->per_slab; i-- > 0;) {
-		char *obj = base + (size_t)i * c->size;
+	do {
+		char *obj = base + (size_t)--i * c->size;
 
 #ifdef CONFIG_DEBUG
 		memset(obj, POISON_BYTE, c->size);
@@ -209,7 +210,7 @@ static struct slab *slab_create(struct kmem_cache *c, gfp_t gfp)
 		mem_freed(obj, c->size);
 		set_link(obj, slab->free);
 		slab->free = obj;
-	}
+	} while (i);
 	slab->flags = 1UL << PG_slab;
 	return slab;
 }

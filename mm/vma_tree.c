@@ -103,6 +103,21 @@ struct vma *vma_first(struct mm *mm)
 }
 
 /*
+ * Makes the values right from n to the root. ancestor's own gap changed as well, so the walk may not stop
+ * before it.
+ */
+static void update_path(struct rb_node *n, const struct rb_node *ancestor)
+{
+	bool passed = !ancestor;
+
+	for (; n; n = rb_parent(n)) {
+		passed |= n == ancestor;
+		if (!update_max_gap(n) && passed)
+			return;
+	}
+}
+
+/*
  * In a search tree the place between two neighbours is the missing right child of the lower or the missing
  * left child of the upper one: no descent.
  */
@@ -122,17 +137,13 @@ void vma_insert(struct mm *mm, struct vma *vma, struct vma *prev, struct vma *ne
 	}
 	vma->gap = gap_below(prev, vma);
 	vma->max_gap = vma->gap;
-	/*
-	 * next's gap changes only when the tree is whole again: a rotation that recomputed next on the way
-	 * would let the walk from there stop before next's ancestors know.
-	 */
-	rb_insert(&mm->vmas, &vma->rb, parent, link, update_max_gap);
-	if (next) {
+	if (next)
 		next->gap = gap_below(vma, next);
-		rb_propagate(&next->rb, update_max_gap);
-	} else {
+	else
 		mm->top_vma = vma;
-	}
+	rb_link(&vma->rb, parent, link);
+	update_path(parent, next ? &next->rb : NULL);
+	rb_balance(&mm->vmas, &vma->rb, update_max_gap);
 	mm->map_count++;
 }
 
@@ -175,14 +186,20 @@ static bool gap_fits(const struct gap_request *rq, const struct vma *vma, unsign
 	return *end > *start && *end - *start >= rq->len;
 }
 
+static inline bool has_gap(const struct rb_node *n, unsigned long len)
+{
+	return n && node_vma(n)->max_gap >= len;
+}
+
 /* In-order from the right, leaving out subtrees without a gap that is large enough. */
 static unsigned long highest_gap(const struct gap_request *rq, struct rb_node *n)
 {
-	while (n && node_vma(n)->max_gap >= rq->len) {
+	while (has_gap(n, rq->len)) {
 		struct vma *vma = node_vma(n);
 		unsigned long start, end, found;
 
-		if (vma->end < rq->high && (found = highest_gap(rq, n->right)))
+		if (vma->end < rq->high && has_gap(n->right, rq->len) &&
+		    (found = highest_gap(rq, n->right)))
 			return found;
 		if (gap_fits(rq, vma, &start, &end))
 			return end - rq->len;
@@ -195,11 +212,12 @@ static unsigned long highest_gap(const struct gap_request *rq, struct rb_node *n
 
 static unsigned long lowest_gap(const struct gap_request *rq, struct rb_node *n)
 {
-	while (n && node_vma(n)->max_gap >= rq->len) {
+	while (has_gap(n, rq->len)) {
 		struct vma *vma = node_vma(n);
 		unsigned long start, end, found;
 
-		if (vma->start > rq->low && (found = lowest_gap(rq, n->left)))
+		if (vma->start > rq->low && has_gap(n->left, rq->len) &&
+		    (found = lowest_gap(rq, n->left)))
 			return found;
 		if (gap_fits(rq, vma, &start, &end))
 			return start;

@@ -33,6 +33,12 @@ typedef bool (*rb_update_fn)(struct rb_node *node);
  */
 void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *parent,
 	       struct rb_node **link, rb_update_fn update);
+/*
+ * The same in two steps, for who has values to change in between: after rb_link() all values must be made
+ * right by the caller, then rb_balance() keeps them so.
+ */
+void rb_link(struct rb_node *node, struct rb_node *parent, struct rb_node **link);
+void rb_balance(struct rb_root *root, struct rb_node *node, rb_update_fn update);
 void rb_erase(struct rb_root *root, struct rb_node *node, rb_update_fn update);
 /* The node's own value changed: recompute from it towards the root until nothing changes. */
 void rb_propagate(struct rb_node *node, rb_update_fn update);

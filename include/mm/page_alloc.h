@@ -16,8 +16,8 @@ typedef unsigned int gfp_t;
 #define __GFP_ZERO 2u	/* contents zeroed */
 
 /*
- * Boot: hands frames [start_pfn, end_pfn) to the allocator. The struct pages of every aligned 4 MiB block
- * that the range touches exist and are zeroed (a buddy outside the range is looked at).
+ * Boot: hands frames [start_pfn, end_pfn) to the allocator. The struct pages of every aligned
+ * 4 MiB block that the range touches exist and are zeroed (a buddy outside the range is looked at).
  */
 void buddy_add_range(unsigned long start_pfn, unsigned long end_pfn);
 
@@ -33,7 +33,7 @@ struct folio *folio_alloc(gfp_t gfp, unsigned int order) __must_check;
 
 /* Exact, per-CPU lists included. Pages. */
 unsigned long nr_free_pages(void);
-/* Pages handed out and taken back since boot: PGALLOC and PGFREE of stats.def, counted where it costs least. */
+/* Pages handed out and taken back since boot: PGALLOC and PGFREE of stats.def. */
 unsigned long pages_ever_allocated(void);
 unsigned long pages_ever_freed(void);
 /* Pages ever given to the allocator. */
