@@ -134,6 +134,10 @@ int file_mmap_info(struct file *f, struct file_mmap *out)
 	bool anonymous = false;
 	int err;
 
+	out->mapping = NULL;
+	out->readable = f->mode & FMODE_READ;
+	out->writable = f->mode & FMODE_WRITE;
+	out->noexec = dentry_noexec(f->dentry);
 	if (f->ops->mmap) {
 		err = f->ops->mmap(f, &anonymous);
 		if (err)
@@ -141,9 +145,8 @@ int file_mmap_info(struct file *f, struct file_mmap *out)
 	}
 	if (!anonymous && !f->inode->has_mapping)
 		return -ENODEV;
-	out->mapping = anonymous ? NULL : &f->inode->mapping;
-	out->readable = f->mode & FMODE_READ;
-	out->writable = f->mode & FMODE_WRITE;
+	if (!anonymous)
+		out->mapping = &f->inode->mapping;
 	return 0;
 }
 

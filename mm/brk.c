@@ -57,7 +57,10 @@ unsigned long mm_brk(struct mm *mm, unsigned long brk)
 	if (brk < mm->start_brk || newpage < brk || !data_limit_ok(mm, brk))
 		goto out;
 	if (newpage < oldpage) {
-		if (munmap_locked(mm, newpage, oldpage))
+		const struct vma *vma = vma_find(mm, newpage);
+
+		/* What the program unmapped by itself cannot be given back. */
+		if (!vma || vma->start >= oldpage || munmap_locked(mm, newpage, oldpage))
 			goto out;
 	} else if (newpage > oldpage) {
 		if (heap_grow(mm, oldpage, newpage))

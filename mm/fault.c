@@ -45,8 +45,11 @@ static bool access_allowed(const struct vma *vma, const struct fault_info *in)
 static enum fault_result fault_lookup(struct mm *mm, const struct fault_info *in,
 				      struct fault_ctx *f)
 {
-	struct vma *vma = vma_find(mm, f->addr);
+	struct vma *vma = __atomic_load_n(&mm->last_vma, __ATOMIC_RELAXED);
 
+	/* Most faults hit the vma of the one before. */
+	if (unlikely(!vma || f->addr < vma->start || f->addr >= vma->end))
+		vma = vma_find(mm, f->addr);
 	if (unlikely(!vma))
 		return FAULT_MAPERR;
 	if (unlikely(vma->start > f->addr))

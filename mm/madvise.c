@@ -99,7 +99,7 @@ static int advise_remove(struct mm *mm, struct vma *vma, unsigned long start, un
 
 	if (vma->flags & VM_LOCKED)
 		return -EINVAL;
-	if (!file || !vma->mapping)
+	if (!file)
 		return -EINVAL;
 	if ((vma->flags & (VM_SHARED | VM_WRITE)) != (VM_SHARED | VM_WRITE))
 		return -EACCES;

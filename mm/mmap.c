@@ -42,12 +42,12 @@ static unsigned long find_place(struct mm *mm, unsigned long len, unsigned long 
 	return addr ? addr : vma_gap(mm, len, mm->mmap_base, TASK_SIZE, true);
 }
 
-/* A hint is taken when the place is free, guard gaps included. */
-static bool hint_fits(struct mm *mm, unsigned long addr, unsigned long len)
+/* A hint is taken when the place is free, guard gaps included, and ends below high. */
+static bool hint_fits(struct mm *mm, unsigned long addr, unsigned long len, unsigned long high)
 {
 	struct vma *vma;
 
-	if (addr > TASK_SIZE - len)
+	if (len > high || addr > high - len)
 		return false;
 	vma = vma_find(mm, addr);
 	return !vma || addr + len <= vma_start_gap(vma);
@@ -68,10 +68,11 @@ unsigned long get_unmapped_area(struct mm *mm, unsigned long addr, unsigned long
 			return (unsigned long)-EPERM;
 		return addr;
 	}
+	addr &= PAGE_MASK;
 	if (addr) {
 		/* A hint below the minimum is moved up to it. */
-		addr = max(addr & PAGE_MASK, PAGE_ALIGN(knob_mmap_min_addr));
-		if (hint_fits(mm, addr, len))
+		addr = max(addr, PAGE_ALIGN(knob_mmap_min_addr));
+		if (hint_fits(mm, addr, len, map_flags & MAP_32BIT ? MAP_32BIT_HIGH : TASK_SIZE))
 			return addr;
 	}
 	addr = find_place(mm, len, map_flags);
@@ -93,19 +94,22 @@ static int check_file(struct map_request *rq)
 	struct file_mmap fm;
 	int err;
 
+	if (!file_range_ok(rq))
+		return -EOVERFLOW;
 	if (type == MAP_SHARED_VALIDATE && (rq->map_flags & ~MAP_LEGACY_MASK & ~MAP_TYPE))
 		return -EOPNOTSUPP;
 	if (type != MAP_SHARED && type != MAP_SHARED_VALIDATE && type != MAP_PRIVATE)
 		return -EINVAL;
 	err = file_mmap_info(rq->file, &fm);
-	if (err && err != -ENODEV)
-		return err;
-	if (!file_range_ok(rq))
-		return -EOVERFLOW;
-	if (!err && type != MAP_PRIVATE && (rq->prot & PROT_WRITE) && !fm.writable)
+	if (type != MAP_PRIVATE && (rq->prot & PROT_WRITE) && !fm.writable)
 		return -EACCES;
-	if (!err && !fm.readable)
+	if (!fm.readable)
 		return -EACCES;
+	if (fm.noexec) {
+		if (rq->vm_flags & VM_EXEC)
+			return -EPERM;
+		rq->vm_flags &= ~VM_MAYEXEC;
+	}
 	if (err)
 		return err;
 	if (rq->vm_flags & VM_GROWSDOWN)
@@ -213,7 +217,7 @@ static int map_region(struct mm *mm, struct map_request *rq)
 		rq->vm_flags |= VM_ACCOUNT;
 	}
 	d.flags = rq->vm_flags;
-	d.file = rq->mapping ? rq->file : NULL;
+	d.file = rq->file;
 	d.mapping = rq->mapping;
 	d.pgoff = rq->pgoff;
 	if (!vma_merge_new(mm, &d, &nb)) {
@@ -262,8 +266,6 @@ static long do_mmap(struct mm *mm, struct map_request *rq)
 		return err;
 	if ((rq->map_flags & MAP_NORESERVE) && knob_overcommit_memory != 2)
 		rq->vm_flags |= VM_NORESERVE;
-	if (rq->file && !rq->mapping && !(rq->vm_flags & VM_MAYSHARE))
-		rq->pgoff = addr >> PAGE_SHIFT;
 	err = make_shared_file(rq);
 	if (!err)
 		err = check_seals(rq);

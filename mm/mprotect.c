@@ -68,10 +68,11 @@ static struct vma *protect_vma(struct mm *mm, struct vma *vma, unsigned long sta
 	/* The MAY bits stand three above the rights they allow. */
 	if (rights & ~(old >> 4) & VM_ACCESS)
 		return ERR_PTR(-EACCES);
+	/* What turns into data counts against RLIMIT_DATA. */
+	if ((new & VM_WRITE) && !may_expand_vm(mm, new, pages) && may_expand_vm(mm, old, pages))
+		return ERR_PTR(-ENOMEM);
 	/* Private memory that becomes writable is promised from now on, and keeps its promise. */
 	if ((new & VM_WRITE) && !(old & (VM_ACCOUNT | VM_WRITE | VM_SHARED | VM_NORESERVE))) {
-		if (!may_expand_vm(mm, new, pages) && may_expand_vm(mm, old, pages))
-			return ERR_PTR(-ENOMEM);
 		if (vm_commit_charge(pages))
 			return ERR_PTR(-ENOMEM);
 		charged = pages;
@@ -104,6 +105,8 @@ static int protect_range(struct mm *mm, unsigned long start, unsigned long end,
 		start = vma->start;
 	} else if (vma->start > start) {
 		return -ENOMEM;
+	} else if (grows & PROT_GROWSUP) {
+		return -EINVAL; /* x86 stacks grow down only */
 	}
 	while (start < end) {
 		unsigned long stop;
@@ -138,9 +141,6 @@ int mm_mprotect(struct mm *mm, unsigned long addr, unsigned long len, unsigned l
 	if (end <= addr)
 		return -ENOMEM;
 	if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM))
-		return -EINVAL;
-	/* x86 stacks grow down only. */
-	if (grows & PROT_GROWSUP)
 		return -EINVAL;
 	if (mmap_write_lock_killable(mm))
 		return -EINTR;

@@ -260,7 +260,7 @@ static bool can_grow_in_place(struct mm *mm, const struct vma *vma, const struct
 	mmap_assert_write_locked(mm);
 	if (rq->addr + rq->old_len != vma->end || end < rq->addr || end > TASK_SIZE)
 		return false;
-	return !next || end <= vma_start_gap(next);
+	return !next || end <= next->start; /* into a stack's guard gap too, as Linux */
 }
 
 static long grow_in_place(struct mm *mm, struct vma *vma, const struct remap_request *rq)
@@ -301,13 +301,13 @@ static long remap_locked(struct mm *mm, struct remap_request *rq)
 
 	if (!vma_lookup(mm, rq->addr))
 		return -EFAULT;
+	if (rq->old_len > rq->new_len && rq->old_len > TASK_SIZE - rq->addr)
+		return -EINVAL;
 	if (rq->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
 		return remap_to(mm, rq);
 	if (rq->old_len < rq->new_len)
 		return grow(mm, rq);
 	if (rq->old_len > rq->new_len) {
-		if (rq->addr > TASK_SIZE || rq->old_len > TASK_SIZE - rq->addr)
-			return -EINVAL;
 		err = munmap_locked(mm, rq->addr + rq->new_len, rq->addr + rq->old_len);
 		if (err)
 			return err;

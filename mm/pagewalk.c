@@ -97,22 +97,28 @@ static u64 pagemap_word(pte_t e, bool show_pfn)
 
 void mm_pagemap(struct mm *mm, unsigned long addr, unsigned long n, u64 *out, bool show_pfn)
 {
-	unsigned long va = addr, end = addr + (n << PAGE_SHIFT), stop;
+	unsigned long end = addr + (n << PAGE_SHIFT), stop;
+	struct vma *vma;
 	pte_t *pte;
 
 	memset(out, 0, n * sizeof(*out));
 	mmap_read_lock(mm);
-	while ((pte = pgtable_next(&mm->pgt, &va, end, &stop))) {
-		spinlock_t *ptl = pte_lockptr(pte);
+	/* Only inside vmas: tables that serve none may be going, under this very lock (mm/munmap.c). */
+	for (vma = vma_find(mm, addr); vma && vma->start < end; vma = vma_next(vma)) {
+		unsigned long va = max(addr, vma->start), last = min(end, vma->end);
 
-		spin_lock(ptl);
-		for (; va < stop; va += PAGE_SIZE, pte++) {
-			pte_t e = pte_read(pte);
+		while ((pte = pgtable_next(&mm->pgt, &va, last, &stop))) {
+			spinlock_t *ptl = pte_lockptr(pte);
 
-			if (pte_present(e))
-				out[(va - addr) >> PAGE_SHIFT] = pagemap_word(e, show_pfn);
+			spin_lock(ptl);
+			for (; va < stop; va += PAGE_SIZE, pte++) {
+				pte_t e = pte_read(pte);
+
+				if (pte_present(e))
+					out[(va - addr) >> PAGE_SHIFT] = pagemap_word(e, show_pfn);
+			}
+			spin_unlock(ptl);
 		}
-		spin_unlock(ptl);
 	}
 	mmap_read_unlock(mm);
 }

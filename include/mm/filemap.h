@@ -89,8 +89,12 @@ struct file *shmem_file_setup(const char *name, u64 size);
 struct file_mmap {
 	struct mapping *mapping; /* NULL: private mappings are anonymous (/dev/zero) */
 	bool readable, writable; /* how the file was opened */
+	bool noexec;		 /* its mount allows no execution */
 };
-/* Answered by fs/. 0, or -ENODEV when the file cannot be mapped. Takes no reference. */
+/*
+ * Answered by fs/. 0, or -ENODEV when the file cannot be mapped: out says all but the mapping even so.
+ * Takes no reference.
+ */
 int file_mmap_info(struct file *f, struct file_mmap *out);
 /* fallocate(PUNCH_HOLE | KEEP_SIZE) for MADV_REMOVE. Answered by fs/. 0 or -errno. No mm lock held. */
 int file_punch_hole(struct file *f, u64 start, u64 len);

@@ -54,7 +54,10 @@ static void in_new_program(int argc, char **argv, char **envp, const char *mode)
 		text = slurp("/proc/self/comm");
 		MUST(text);
 		/* The last component of the path, at most 15 bytes. */
-		CHECK_STR(text, "exec_arguments\n");
+		char comm[17];
+
+		snprintf(comm, sizeof(comm), "%.15s\n", strrchr(self, '/') + 1);
+		CHECK_STR(text, comm);
 		char exe[256];
 		ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 

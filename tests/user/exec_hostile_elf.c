@@ -174,14 +174,15 @@ TEST(self_interpreter, "a program that names itself as interpreter")
 	check("self", RUNS);
 }
 
-TEST(many_segments, "600 program headers (more than 64 KiB of them is ENOEXEC)")
+/* Linux takes up to 64 KiB of headers, 6.1 up to 4 KiB. */
+TEST(many_segments, "70 program headers; 1200 (more than 64 KiB) do not run")
 {
 	static char big[128 * 1024];
 	char *path = scratch("big");
 	Elf64_Ehdr *eh = (Elf64_Ehdr *)big;
 	Elf64_Phdr *ph = (Elf64_Phdr *)(big + sizeof(*eh));
 
-	for (int n = 600; n <= 1200; n += 600) {
+	for (int n = 70; n <= 1200; n += 1130) {
 		memset(big, 0, sizeof(big));
 		image_make(&im, ET_EXEC, 42);
 		*eh = im.eh;
@@ -200,7 +201,7 @@ TEST(many_segments, "600 program headers (more than 64 KiB of them is ENOEXEC)")
 		write_file(path, big, sizeof(big), 0755);
 		struct outcome o = run_file(path);
 
-		if (n == 600)
+		if (n == 70)
 			CHECK_OUTCOME(o, 0, 0, 42);
 		else
 			CHECK(o.err || o.sig);

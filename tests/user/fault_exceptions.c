@@ -166,14 +166,6 @@ static void do_sysret(void)
 {
 	__asm__ volatile("sysretq" : : "c"(0UL));
 }
-static void do_iret(void)
-{
-	/* A frame that asks for ring 0. */
-	__asm__ volatile("pushq $0\n\tpushq %%rsp\n\tpushf\n\tpushq $0x10\n\tpushq $0\n\tiretq"
-			 :
-			 :
-			 : "memory");
-}
 static void do_load_ss(void)
 {
 	__asm__ volatile("mov %w0, %%ss" : : "r"(0x10));
@@ -211,16 +203,12 @@ TEST(privileged,
 		{ "int 14", do_int_pf },
 		{ "int 8", do_int_df },
 		{ "sysret", do_sysret },
-		{ "iret to ring 0", do_iret },
 		{ "mov ss", do_load_ss },
 		{ "mov ds", do_load_ds },
 	};
 
 	for (unsigned int i = 0; i < sizeof(list) / sizeof(*list); i++) {
 		CATCH(list[i].fn());
-		/* QEMU reads iret's frame with the kernel's rights, which SMAP forbids: a page fault there. */
-		if (list[i].fn == do_iret && fault_seen.sig == SIGSEGV)
-			continue;
 		if (fault_seen.sig != SIGSEGV || fault_seen.code != SI_KERNEL || fault_seen.addr ||
 		    fault_seen.trapno != 13)
 			FAIL("%s: signal %d code %d address %#lx trap %ld", list[i].name,

@@ -76,7 +76,8 @@ TEST(hole, "a hole is ENOMEM, pages before it are populated")
 	MUST(!munmap(at + 2 * PAGE, 2 * PAGE));
 	CHECK_ERR(madvise(at, 6 * PAGE, MADV_POPULATE_WRITE), ENOMEM);
 	CHECK_EQ(resident(at, 2 * PAGE), 2);
-	CHECK_EQ(resident(at + 4 * PAGE, 2 * PAGE), 0);
+	/* Linux 6.1 goes on behind the hole, newer ones stop there. */
+	CHECK_RANGE(resident(at + 4 * PAGE, 2 * PAGE), 0, 2);
 	munmap(at, 6 * PAGE);
 }
 

@@ -93,6 +93,13 @@ static void catch_nothing(int sig UNUSED)
 {
 }
 
+static unsigned long mask_of(const char *label)
+{
+	char *at = strstr(slurp("/proc/self/status"), label);
+
+	return at ? strtoul(at + strlen(label), NULL, 16) : -1UL;
+}
+
 TEST(status_signals, "SigBlk, SigIgn, SigCgt, SigPnd are the masks")
 {
 	sigset_t set, old;
@@ -103,12 +110,11 @@ TEST(status_signals, "SigBlk, SigIgn, SigCgt, SigPnd are the masks")
 	raise(SIGUSR1);
 	signal(SIGUSR2, SIG_IGN);
 	signal(SIGHUP, catch_nothing);
-	char *text = slurp("/proc/self/status");
-
-	CHECK(strstr(text, "\nSigBlk:\t0000000000000200\n"));
-	CHECK(strstr(text, "\nSigIgn:\t0000000000000800\n"));
-	CHECK(strstr(text, "\nSigCgt:\t0000000000000001\n"));
-	CHECK(strstr(text, "\nSigPnd:\t0000000000000200\n"));
+	CHECK_EQ(mask_of("SigBlk:"), 0x200);
+	CHECK_EQ(mask_of("SigPnd:"), 0x200);
+	/* More may be ignored by whoever started us. */
+	CHECK_EQ(mask_of("SigIgn:") & 0xa01, 0x800);
+	CHECK_EQ(mask_of("SigCgt:"), 1);
 	signal(SIGUSR1, SIG_IGN);
 	MUST(!sigprocmask(SIG_SETMASK, &old, NULL));
 	signal(SIGUSR1, SIG_DFL);
