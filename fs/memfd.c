@@ -37,6 +37,8 @@ static int install_memfd(const char *name, unsigned int flags)
 		f->inode->mode &= ~(u32)S_IXUGO;
 		f->inode->seals = F_SEAL_EXEC;
 	}
+	if (!(f->inode->seals & F_SEAL_SEAL))
+		f->inode->mapping.flags |= MAPPING_SEALABLE;
 	fd = fd_install(f, 0, flags & MFD_CLOEXEC);
 	if (fd < 0)
 		file_put(f);

@@ -538,7 +538,7 @@ static int tmpfs_fallocate(struct file *f, int mode, u64 off, u64 len)
 }
 
 /*
- * Is there data at *index? Pages that were only allocated or only read are holes. When there is no
+ * Is there data at *index? Pages that were only allocated are holes. When there is no
  * page at all and data is looked for, *index moves to just before the next page.
  */
 static bool has_data(struct mapping *m, unsigned long *index, unsigned long last, bool skip)
@@ -555,7 +555,7 @@ static bool has_data(struct mapping *m, unsigned long *index, unsigned long last
 		folio = xa_load(&m->folios, *index);
 	}
 	if (folio)
-		data = folio_test(folio, PG_dirty);
+		data = !folio_is_hole(folio);
 	spin_unlock(&m->lock);
 	return data;
 }

@@ -34,11 +34,21 @@ void vm_stat_account(struct mm *mm, unsigned long flags, long pages)
 		mm->locked_vm += (unsigned long)pages;
 }
 
+static bool data_limit_allows(unsigned long pages)
+{
+	unsigned long limit = caller_rlimit(LIMIT_DATA);
+
+	/* A soft limit of 0 stops brk alone, for the sake of programs like Valgrind: mmap asks the hard one. */
+	if (unlikely(limit == 0))
+		limit = caller_rlimit(LIMIT_DATA_HARD);
+	return pages <= limit >> PAGE_SHIFT;
+}
+
 bool may_expand_vm(struct mm *mm, unsigned long flags, unsigned long pages)
 {
 	if (mm->total_vm + pages > caller_rlimit(LIMIT_AS) >> PAGE_SHIFT)
 		return false;
-	return !is_data(flags) || mm->data_vm + pages <= caller_rlimit(LIMIT_DATA) >> PAGE_SHIFT;
+	return !is_data(flags) || data_limit_allows(mm->data_vm + pages);
 }
 
 bool may_lock_pages(struct mm *mm, unsigned long pages)

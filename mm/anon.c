@@ -95,14 +95,17 @@ static enum fault_result wp_copy(struct fault_ctx *f)
 static enum fault_result wp_shared(struct fault_ctx *f)
 {
 	spinlock_t *ptl = pte_lockptr(f->pte);
+	enum fault_result r = FAULT_RETRY;
 
 	stat_inc(FAULT_FILE);
 	spin_lock(ptl);
-	if (pte_read(f->pte) == f->old)
+	if (pte_read(f->pte) == f->old) {
 		pte_set(f->pte, f->old | PTE_W | PTE_D | PTE_A);
+		r = FAULT_DONE;
+	}
 	spin_unlock(ptl);
 	tlb_flush_local_page(f->addr);
-	return FAULT_DONE;
+	return r;
 }
 
 enum fault_result anon_write_protected(struct mm *mm, struct fault_ctx *f)
@@ -113,7 +116,7 @@ enum fault_result anon_write_protected(struct mm *mm, struct fault_ctx *f)
 	switch (wp_decide(f, (f->vma->flags & VM_WRITE ? PTE_W : 0) | PTE_D | PTE_A)) {
 	case WP_RACED:
 		stat_inc(FAULT_LOST_RACE);
-		return FAULT_DONE;
+		return FAULT_RETRY;
 	case WP_REUSED:
 		stat_inc(PGREUSE);
 		tlb_flush_local_page(f->addr);

@@ -137,7 +137,7 @@ static inline void fault_to_lru(struct fault_ctx *f)
 static void fault_release(struct fault_ctx *f, bool installed)
 {
 	if (f->locked)
-		folio_unlock(f->folio);
+		folio_unlock(f->locked);
 	if (f->folio && !installed)
 		folio_put(f->folio);
 	if (f->old_folio)
@@ -154,7 +154,7 @@ enum fault_result fault_once(struct mm *mm, struct fault_ctx *f)
 	f->folio = NULL;
 	f->old_folio = NULL;
 	f->new_anon = false;
-	f->locked = false;
+	f->locked = NULL;
 
 	r = fault_get_folio(mm, f);
 	if (unlikely(r != FAULT_DONE) || !f->new)
@@ -168,10 +168,10 @@ enum fault_result fault_once(struct mm *mm, struct fault_ctx *f)
 	spin_unlock(ptl);
 
 	if (unlikely(r == FAULT_RETRY)) {
-		/* Someone was faster; the access decides by itself whether that was enough. */
+		/* Someone was faster: perhaps with what this access needs, perhaps not. */
 		stat_inc(FAULT_LOST_RACE);
 		fault_release(f, false);
-		return FAULT_DONE;
+		return FAULT_RETRY;
 	}
 	if (f->locked || f->old_folio)
 		fault_release(f, true);

@@ -183,6 +183,8 @@ static enum fault_result get_locked_folio(struct mapping *m, unsigned long index
 			return PTR_ERR(folio) == -ENOMEM ? FAULT_OOM : FAULT_BUS;
 		folio_lock(folio);
 		if (likely(folio->mapping == m && index < mapping_pages(m))) {
+			if (!folio_test(folio, PG_data))
+				folio_set(folio, PG_data);
 			*out = folio;
 			return FAULT_DONE;
 		}
@@ -191,10 +193,31 @@ static enum fault_result get_locked_folio(struct mapping *m, unsigned long index
 	}
 }
 
+/* A private copy. The page it is taken from stays locked until the copy is mapped: truncate takes both. */
+static enum fault_result copy_for_write(struct fault_ctx *f, struct folio *cached)
+{
+	struct folio *copy = anon_folio_alloc(f, false);
+
+	if (unlikely(!copy)) {
+		folio_unlock(cached);
+		folio_put(cached);
+		return FAULT_OOM;
+	}
+	copy_page(folio_address(copy), folio_address(cached));
+	stat_inc(FAULT_COW);
+	f->folio = copy;
+	f->old_folio = cached;
+	f->locked = cached;
+	f->new_anon = true;
+	f->new = pte_make(folio_pfn(copy), f->vma->page_prot | PTE_D |
+						   (f->vma->flags & VM_WRITE ? PTE_W : 0));
+	return FAULT_DONE;
+}
+
 enum fault_result filemap_get_fault_folio(struct mm *mm, struct fault_ctx *f)
 {
 	struct vma *vma = f->vma;
-	struct folio *cached, *copy;
+	struct folio *cached;
 	enum fault_result r;
 
 	mmap_assert_locked(mm);
@@ -206,24 +229,11 @@ enum fault_result filemap_get_fault_folio(struct mm *mm, struct fault_ctx *f)
 	r = get_locked_folio(vma->mapping, vma_index(vma, f->addr), &cached);
 	if (r != FAULT_DONE)
 		return r;
-	if (f->write && !vma_is_shared(vma)) {
-		copy = anon_folio_alloc(f, false);
-		if (copy)
-			copy_page(folio_address(copy), folio_address(cached));
-		folio_unlock(cached);
-		folio_put(cached);
-		if (!copy)
-			return FAULT_OOM;
-		stat_inc(FAULT_COW);
-		f->folio = copy;
-		f->new_anon = true;
-		f->new = pte_make(folio_pfn(copy), vma->page_prot | PTE_D |
-						   (vma->flags & VM_WRITE ? PTE_W : 0));
-		return FAULT_DONE;
-	}
+	if (f->write && !vma_is_shared(vma))
+		return copy_for_write(f, cached);
 	stat_inc(FAULT_FILE);
 	f->folio = cached;
-	f->locked = true;
+	f->locked = cached;
 	f->new = pte_make(folio_pfn(cached), vma->page_prot);
 	if (f->write) {
 		f->new |= PTE_W | PTE_D;
@@ -234,7 +244,7 @@ enum fault_result filemap_get_fault_folio(struct mm *mm, struct fault_ctx *f)
 
 #define FAULT_AROUND_MAX 16
 
-/* The pages of [first, last] that are cached, up to date and not busy: locked, with a reference. */
+/* The pages of [first, last] that are cached, no holes and not busy: locked, with a reference. */
 static unsigned int lock_cached(struct mapping *m, unsigned long first, unsigned long last,
 				struct folio **folios)
 {
@@ -246,7 +256,8 @@ static unsigned int lock_cached(struct mapping *m, unsigned long first, unsigned
 	for (unsigned int i = 0; i < cached; i++) {
 		struct folio *folio = found[i];
 
-		if (!folio_test(folio, PG_uptodate) || !folio_trylock(folio))
+		if (!folio_test(folio, PG_uptodate) || folio_is_hole(folio) ||
+		    !folio_trylock(folio))
 			continue;
 		folio_get(folio);
 		folios[n++] = folio;
@@ -291,6 +302,7 @@ void filemap_fault_around(struct mm *mm, struct fault_ctx *f)
 		folio_unlock(folio);
 	}
 	*pte_used(f->pte) += mapped;
+	atomic_add(&mm->rss[kind], mapped);
 	spin_unlock(ptl);
 	for (unsigned int i = 0; i < n; i++) {
 		if (!folios[i])
@@ -298,7 +310,6 @@ void filemap_fault_around(struct mm *mm, struct fault_ctx *f)
 		folio_unlock(folios[i]);
 		folio_put(folios[i]);
 	}
-	atomic_add(&mm->rss[kind], mapped);
 	stat_add(NR_FILE_MAPPED, newly);
 	stat_add(FAULT_AROUND, mapped);
 	if (mapped)

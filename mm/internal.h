@@ -162,13 +162,13 @@ struct fault_ctx {
 	pte_t new;		/* the entry to install; 0: nothing to install, all done */
 	struct folio *folio;	/* what new maps, with the reference the entry will own; NULL: the zero page */
 	struct folio *old_folio; /* COW source, with a reference to drop */
+	struct folio *locked;	/* a page-cache page (folio or old_folio), locked against truncation */
 	bool new_anon;		/* folio is fresh and goes to the LRU */
-	bool locked;		/* folio is locked: a page-cache page, against truncation */
 };
 
 /*
  * Phases 2 to 4. mmap_lock held for reading; addr, vma, pte (or NULL), write, exec and force set, and the
- * access known to be allowed.
+ * access known to be allowed. FAULT_RETRY: the entry changed meanwhile, look again.
  */
 enum fault_result fault_once(struct mm *mm, struct fault_ctx *f);
 /* Phase 2 for an empty entry and for a write to a read-only one. */

@@ -65,6 +65,8 @@ static int copy_entries(struct mm *mm, struct mm *old, struct vma *vma, bool *fl
 			return -ENOMEM;
 		*flush |= copy_table(mm, src, dst, (stop - va) >> PAGE_SHIFT, cow);
 		va = stop;
+		if (va < vma->end)
+			cond_resched();
 	}
 	return 0;
 }

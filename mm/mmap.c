@@ -23,6 +23,7 @@ struct map_request {
 	struct mapping *mapping; /* NULL: anonymous private memory */
 	unsigned long pgoff;
 	bool new_file;		 /* file is a shared anonymous object made for this call */
+	bool keeps_seals_off;	 /* counted in mapping->nr_writable */
 };
 
 static unsigned long prot_to_vm_flags(unsigned long prot)
@@ -170,15 +171,37 @@ static int make_shared_file(struct map_request *rq)
 	return 0;
 }
 
-/* A write seal on a memfd: no writable shared mapping any more, and none that may become one. */
+/*
+ * A write seal on a memfd: no writable shared mapping any more, and none that may become one. One that is
+ * being made counts already, so that no seal comes between this check and the vma.
+ */
 static int check_seals(struct map_request *rq)
 {
-	if (!rq->mapping || !rq->mapping->seal_write || !(rq->vm_flags & VM_SHARED))
+	struct mapping *m = rq->mapping;
+	int err = 0;
+
+	if (likely(!m || !(m->flags & MAPPING_SEALABLE)) || !(rq->vm_flags & VM_SHARED))
 		return 0;
-	if (rq->vm_flags & VM_WRITE)
-		return -EPERM;
-	rq->vm_flags &= ~VM_MAYWRITE;
-	return 0;
+	down_write(&m->i_mmap_lock);
+	if (!m->seal_write) {
+		m->nr_writable++;
+		rq->keeps_seals_off = true;
+	} else if (rq->vm_flags & VM_WRITE) {
+		err = -EPERM;
+	} else {
+		rq->vm_flags &= ~VM_MAYWRITE;
+	}
+	up_write(&m->i_mmap_lock);
+	return err;
+}
+
+static void allow_seals(struct map_request *rq)
+{
+	if (likely(!rq->keeps_seals_off))
+		return;
+	down_write(&rq->mapping->i_mmap_lock);
+	rq->mapping->nr_writable--;
+	up_write(&rq->mapping->i_mmap_lock);
 }
 
 /* Pages of the range that are mapped already and will be replaced. */
@@ -271,6 +294,7 @@ static long do_mmap(struct mm *mm, struct map_request *rq)
 		err = check_seals(rq);
 	if (!err)
 		err = map_region(mm, rq);
+	allow_seals(rq);
 	return err ? err : (long)addr;
 }
 

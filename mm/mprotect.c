@@ -50,6 +50,8 @@ static void change_entries(struct vma *vma, unsigned long start, unsigned long e
 	while ((pte = pgtable_next(&mm->pgt, &va, end, &stop))) {
 		flush |= change_table(pte, va, stop, &c);
 		va = stop;
+		if (va < end)
+			cond_resched();
 	}
 	if (flush)
 		tlb_flush_range(&mm->tlb, start, end, false);

@@ -121,6 +121,8 @@ static void move_page_tables(struct mm *mm, struct mapping *mapping, unsigned lo
 			pte += n;
 			va += n << PAGE_SHIFT;
 		}
+		if (va < end)
+			cond_resched();
 	}
 	tlb_flush_range(&mm->tlb, from, end, false);
 	if (mapping)

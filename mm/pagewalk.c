@@ -58,6 +58,8 @@ void vma_usage(struct mm *mm, struct vma *vma, struct vma_usage *u)
 					       vma->flags & VM_LOCKED);
 		}
 		spin_unlock(ptl);
+		if (va < vma->end)
+			cond_resched();
 	}
 	u->rss += sum.rss;
 	u->pss += sum.pss >> PSS_SHIFT;

@@ -36,7 +36,9 @@ static inline int populate_page(struct mm *mm, struct fault_ctx *f)
 
 	if (pte_present(e) && (!f->write || pte_write(e)))
 		return 0;
-	r = fault_once(mm, f);
+	do
+		r = fault_once(mm, f);
+	while (unlikely(r == FAULT_RETRY));
 	if (unlikely(r != FAULT_DONE))
 		return fault_errno(r);
 	caller_count_fault(false);
@@ -74,6 +76,8 @@ static void populate_yield(struct mm *mm)
 		mmap_read_unlock(mm);
 		cond_resched();
 		mmap_read_lock(mm);
+	} else {
+		cond_resched();
 	}
 }
 
@@ -146,7 +150,7 @@ struct page *mm_get_page(struct mm *mm, unsigned long addr, bool write, bool for
 	enum fault_result r = FAULT_DONE;
 
 	mmap_read_lock(mm);
-	while (r == FAULT_DONE) {
+	while (r == FAULT_DONE || r == FAULT_RETRY) {
 		unsigned long need = write ? VM_WRITE : VM_READ;
 		spinlock_t *ptl;
 		pte_t *pte, e;

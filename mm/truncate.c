@@ -5,8 +5,9 @@
  *
  * The order against a concurrent fault: the size is set first, so that new faults beyond it stop;
  * entries are removed; then each folio is locked, unmapped once more if a fault that had already looked
- * at the size slipped in, and taken out of the cache. The caller holds the inode's lock, so two
- * truncations do not meet.
+ * at the size slipped in, and taken out of the cache. Such a fault may also have left a private copy, of
+ * which the folio knows nothing: hence a second look at the vmas, after which no folio is locked by one
+ * that saw the old size. The caller holds the inode's lock, so two truncations do not meet.
  */
 #include "internal.h"
 
@@ -117,6 +118,7 @@ void filemap_truncate(struct mapping *m, u64 newsize)
 	if (newsize & ~PAGE_MASK)
 		zero_part(m, newsize >> PAGE_SHIFT, newsize & ~PAGE_MASK, PAGE_SIZE);
 	remove_range(m, first, ~0UL >> PAGE_SHIFT);
+	unmap_mapping_range(m, first, ~0UL >> PAGE_SHIFT, false);
 }
 
 void filemap_punch_hole(struct mapping *m, u64 start, u64 end)

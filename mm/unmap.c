@@ -164,6 +164,8 @@ void unmap_vma_range(struct unmap_batch *b, struct vma *vma, unsigned long start
 		start = zap_table(b, pte, start, stop);
 		if (start < stop)
 			batch_make_room(b);
+		else if (start < end)
+			cond_resched();
 	}
 }
 

@@ -8,9 +8,9 @@
 
 #include <kern/types.h>
 
-enum caller_limit { LIMIT_AS, LIMIT_DATA, LIMIT_STACK, LIMIT_MEMLOCK };
+enum caller_limit { LIMIT_AS, LIMIT_DATA, LIMIT_STACK, LIMIT_MEMLOCK, LIMIT_DATA_HARD };
 
-/* The soft limit in bytes; ~0UL is no limit. */
+/* The limit in bytes, soft unless its name says otherwise; ~0UL is no limit. */
 unsigned long caller_rlimit(enum caller_limit which);
 bool caller_has_ipc_lock(void); /* CAP_IPC_LOCK: no RLIMIT_MEMLOCK */
 bool caller_has_rawio(void);	/* CAP_SYS_RAWIO: may map below mmap_min_addr */

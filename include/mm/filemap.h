@@ -33,16 +33,20 @@ struct page_quota {
 	long max;	    /* [I] pages */
 };
 
-enum { MAPPING_SHMEM = 1 }; /* mapping->flags: tmpfs, memfd and shared anonymous memory */
+/* mapping->flags */
+enum {
+	MAPPING_SHMEM = 1,    /* tmpfs, memfd and shared anonymous memory */
+	MAPPING_SEALABLE = 2, /* seals may come: a memfd that allows them */
+};
 
 struct mapping {
 	struct xarray folios;	 /* [M] */
 	spinlock_t lock;
-	unsigned int flags;	 /* [I] */
+	unsigned int flags;	 /* [I] MAPPING_* */
 	u64 size;		 /* i_size in bytes; written under the inode's lock, read with READ_ONCE */
 	const struct mapping_ops *ops; /* [I] may be NULL */
 	unsigned long committed; /* [I] pages promised for a shared anonymous object */
-	unsigned long nr_writable; /* [R] shared vmas that are or may become writable */
+	unsigned long nr_writable; /* [R] shared vmas that are or may become writable, mmaps under way too */
 	bool seal_write;	 /* [R] F_SEAL_WRITE or F_SEAL_FUTURE_WRITE: no new writable shared vma */
 	struct rwsem i_mmap_lock; /* held for writing to add or remove a vma, for reading to walk */
 	struct list_head i_mmap; /* [R] vma->i_mmap_node */
@@ -67,6 +71,16 @@ struct folio *filemap_grab_folio(struct mapping *m, unsigned long index);
  * and no lock that way. 0, -EEXIST (someone was faster), -ENOMEM, -ENOSPC (quota).
  */
 int filemap_add_folio(struct mapping *m, struct folio *f, unsigned long index);
+/*
+ * A tmpfs page that was only allocated: zeroes which nobody wrote or mapped. SEEK_DATA passes over it, and a
+ * read fault nearby leaves it alone, so that it stays one.
+ */
+static inline bool folio_is_hole(const struct folio *f)
+{
+	const unsigned long data = 1UL << PG_dirty | 1UL << PG_data, shmem = 1UL << PG_swapbacked;
+
+	return (READ_ONCE(f->flags) & (data | shmem)) == shmem;
+}
 /* Marks a folio written to. */
 void folio_mark_dirty(struct folio *f);
 

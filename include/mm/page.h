@@ -32,6 +32,7 @@ enum page_flag {
 	PG_pgtable,	 /* [I] a page-table page */
 	PG_tail,	 /* [I] not the first frame of its folio */
 	PG_waiters,	 /* [A] someone sleeps on PG_locked or PG_writeback */
+	PG_data,	 /* [A] tmpfs: was mapped, so its zeroes are data like written ones */
 };
 
 struct mapping;

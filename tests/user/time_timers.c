@@ -70,8 +70,12 @@ TEST(virtual, "ITIMER_VIRTUAL and ITIMER_PROF count CPU time: they fire in a loo
 		signal(sig[k], handler);
 		count = 0;
 		CHECK_OK(setitimer(which[k], &it, NULL));
+		int64_t cpu = now_ns(CLOCK_PROCESS_CPUTIME_ID);
+
 		sleep_ms(60);
-		CHECK_EQ(count, 0);
+		/* An emulator that is held up may count that as work. */
+		if (now_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu < 15000000)
+			CHECK_EQ(count, 0);
 		start = now_ns(CLOCK_MONOTONIC);
 		while (!count && now_ns(CLOCK_MONOTONIC) - start < 3000000000)
 			;

@@ -48,7 +48,7 @@ unsigned long sim_tlb_entries(struct mm *mm);
 /* ---- sim_caller.c ---- */
 
 extern struct sim_caller {
-	unsigned long rlimit[4]; /* by enum caller_limit */
+	unsigned long rlimit[LIMIT_DATA_HARD + 1]; /* by enum caller_limit */
 	bool ipc_lock, rawio, sys_admin;
 	bool fatal_signal; /* park_interrupted() says yes */
 	unsigned long faults;

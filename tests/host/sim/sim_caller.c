@@ -135,12 +135,11 @@ void file_put(struct file *f)
 
 int file_mmap_info(struct file *f, struct file_mmap *out)
 {
-	if (!f->mappable)
-		return -ENODEV;
-	out->mapping = f->device ? NULL : &f->mapping;
 	out->readable = f->readable;
 	out->writable = f->writable;
-	return 0;
+	out->noexec = false;
+	out->mapping = f->device ? NULL : &f->mapping;
+	return f->mappable ? 0 : -ENODEV;
 }
 
 struct file *shmem_file_setup(const char *name, u64 size)
