@@ -115,6 +115,7 @@ struct unmap_batch {
 	unsigned long start, end; /* what must be flushed; empty when start >= end */
 	bool tables_freed;
 	bool keep_private; /* leave private copies: only what the file itself shows goes */
+	bool no_yield;	   /* i_mmap_lock is held: whoever runs next may need it to end an address space */
 	unsigned int nr, capacity;
 	struct folio **folios;	  /* references to drop after the flush */
 	struct page *block;	  /* backs folios when the inline array was too small */

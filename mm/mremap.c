@@ -32,9 +32,6 @@ static struct vma *check_resize(struct mm *mm, const struct remap_request *rq)
 
 	if (!vma)
 		return ERR_PTR(-EFAULT);
-	/* old_len 0 asks for a second view of the same pages: only shared ones have such. */
-	if (!rq->old_len && !(vma->flags & (VM_SHARED | VM_MAYSHARE)))
-		return ERR_PTR(-EINVAL);
 	if ((rq->flags & MREMAP_DONTUNMAP) && (vma->flags & (VM_DONTEXPAND | VM_PFNMAP)))
 		return ERR_PTR(-EINVAL);
 	if (rq->old_len > vma->end - rq->addr)
@@ -121,7 +118,7 @@ static void move_page_tables(struct mm *mm, struct mapping *mapping, unsigned lo
 			pte += n;
 			va += n << PAGE_SHIFT;
 		}
-		if (va < end)
+		if (va < end && !mapping)
 			cond_resched();
 	}
 	tlb_flush_range(&mm->tlb, from, end, false);
@@ -299,11 +296,15 @@ static long grow(struct mm *mm, struct remap_request *rq)
 
 static long remap_locked(struct mm *mm, struct remap_request *rq)
 {
+	const struct vma *vma = vma_lookup(mm, rq->addr);
 	int err;
 
-	if (!vma_lookup(mm, rq->addr))
+	if (!vma)
 		return -EFAULT;
 	if (rq->old_len > rq->new_len && rq->old_len > TASK_SIZE - rq->addr)
+		return -EINVAL;
+	/* old_len 0 asks for a second view of the same pages: only shared ones have such. */
+	if (!rq->old_len && !(vma->flags & (VM_SHARED | VM_MAYSHARE)))
 		return -EINVAL;
 	if (rq->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
 		return remap_to(mm, rq);

@@ -33,6 +33,7 @@ static void unmap_mapping_range(struct mapping *m, unsigned long first, unsigned
 			continue;
 		unmap_batch_init(&b, vma->mm);
 		b.keep_private = keep_private;
+		b.no_yield = true;
 		unmap_vma_range(&b, vma, vma->start + ((from - vma->pgoff) << PAGE_SHIFT),
 				vma->start + ((to - vma->pgoff + 1) << PAGE_SHIFT));
 		unmap_batch_finish(&b);

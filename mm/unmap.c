@@ -19,6 +19,7 @@ void unmap_batch_init(struct unmap_batch *b, struct mm *mm)
 	b->end = 0;
 	b->tables_freed = false;
 	b->keep_private = false;
+	b->no_yield = false;
 	b->nr = 0;
 	b->capacity = UNMAP_BATCH_INLINE;
 	b->folios = b->inline_folios;
@@ -164,7 +165,7 @@ void unmap_vma_range(struct unmap_batch *b, struct vma *vma, unsigned long start
 		start = zap_table(b, pte, start, stop);
 		if (start < stop)
 			batch_make_room(b);
-		else if (start < end)
+		else if (start < end && !b->no_yield)
 			cond_resched();
 	}
 }

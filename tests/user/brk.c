@@ -104,4 +104,15 @@ FORKED_TEST(hole_in_heap, "a hole that munmap made in the heap does not hinder b
 	CHECK_EQ(maps_in(top + PAGE, 9 * PAGE), 0);
 }
 
+FORKED_TEST(heap_gone, "a heap that was unmapped cannot shrink; it can grow")
+{
+	char *b = brk_now(), *top = (char *)(((unsigned long)b + PAGE - 1) & -PAGE);
+
+	MUST(SYS(brk, top + 4 * PAGE) == (long)top + 4 * (long)PAGE);
+	MUST(!munmap(top, 4 * PAGE));
+	CHECK_EQ(SYS(brk, top + PAGE), top + 4 * PAGE);
+	CHECK_EQ(SYS(brk, top + 6 * PAGE), top + 6 * PAGE);
+	CHECK_NO_FAULT(store(top + 5 * PAGE, 1));
+}
+
 TEST_MAIN()

@@ -80,4 +80,29 @@ TEST(ioctl_, "an ioctl that a device does not know is ENOTTY")
 	close(file);
 }
 
+TEST(zero_mapped, "a private mapping of /dev/zero has its name and offset, and pages of its own")
+{
+	int fd = open("/dev/zero", O_RDWR);
+	struct map m;
+	char *p;
+
+	MUST(fd >= 0);
+	p = mmap(NULL, 3 * PAGE, RW, MAP_PRIVATE, fd, 2 * PAGE);
+	MUST(p != MAP_FAILED);
+	close(fd);
+	MUST(map_find(p, &m));
+	CHECK_STR(m.name, "/dev/zero");
+	CHECK_EQ(m.offset, 2 * PAGE);
+	CHECK_EQ(load(p), 0);
+	store(p + PAGE, 1);
+	CHECK_EQ(load(p + PAGE), 1);
+	CHECK_ERR(madvise(p, PAGE, MADV_WIPEONFORK), EINVAL);
+	CHECK_ERR(madvise(p, PAGE, MADV_REMOVE), EACCES);
+	IN_CHILD
+	{
+		CHECK_EQ(load(p + PAGE), 1);
+	}
+	munmap(p, 3 * PAGE);
+}
+
 TEST_MAIN()

@@ -92,4 +92,28 @@ TEST(shared_file, "a shared file mapping: no read fault afterwards")
 	close(fd);
 }
 
+TEST(gives_way, "while one process populates, another gets to run")
+{
+	volatile unsigned long *count = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned long before;
+	pid_t other;
+	char *p;
+
+	MUST((void *)count != MAP_FAILED);
+	other = fork_checked();
+	if (!other)
+		for (;;)
+			++*count;
+	while (!*count)
+		sleep_ms(1);
+	before = *count;
+	p = mmap(NULL, 64 * MIB, RW, ANON | MAP_POPULATE, -1, 0);
+	CHECK(p != MAP_FAILED);
+	CHECK(*count != before);
+	kill(other, SIGKILL);
+	wait_for(other);
+	munmap(p, 64 * MIB);
+	munmap((void *)count, PAGE);
+}
+
 TEST_MAIN()

@@ -256,4 +256,28 @@ TEST(times, "utimensat sets, omits, takes now; writes move mtime")
 	close(fd);
 }
 
+TEST(seek_mapped, "SEEK_DATA and SEEK_HOLE: a page touched through a mapping is data, an allocated one is not")
+{
+	int fd = SYS(memfd_create, "data", 0);
+	char *p;
+
+	MUST(!ftruncate(fd, 16 * PAGE));
+	p = mmap(NULL, 16 * PAGE, RW, MAP_SHARED, fd, 0);
+	MUST(p != MAP_FAILED);
+	CHECK_EQ(SYS(lseek, fd, 0, SEEK_DATA), -ENXIO);
+	load(p + 2 * PAGE);
+	CHECK_EQ(SYS(lseek, fd, 0, SEEK_DATA), 2 * PAGE);
+	store(p + 2 * PAGE, 1); /* no fault: nobody tells the file */
+	CHECK_EQ(SYS(lseek, fd, 0, SEEK_DATA), 2 * PAGE);
+	MUST(!fallocate(fd, 0, 8 * PAGE, 4 * PAGE));
+	CHECK_EQ(SYS(lseek, fd, 3 * PAGE, SEEK_DATA), -ENXIO);
+	load(p + 8 * PAGE);
+	store(p + 9 * PAGE, 1);
+	CHECK_EQ(SYS(lseek, fd, 3 * PAGE, SEEK_DATA), 8 * PAGE);
+	CHECK_EQ(SYS(lseek, fd, 8 * PAGE, SEEK_HOLE), 10 * PAGE);
+	munmap(p, 16 * PAGE);
+	CHECK_EQ(SYS(lseek, fd, 3 * PAGE, SEEK_DATA), 8 * PAGE);
+	close(fd);
+}
+
 TEST_MAIN()

@@ -126,4 +126,27 @@ FORKED_TEST(
 	CHECK_OK(setrlimit(RLIMIT_FSIZE, &rl));
 }
 
+FORKED_TEST(data_mprotect, "RLIMIT_DATA: whatever becomes writable counts, promised before or never")
+{
+	char *never = mmap(NULL, 4 * MIB, PROT_NONE, ANON | MAP_NORESERVE, -1, 0);
+	char *before = map_anon(4 * MIB, RW);
+
+	MUST(never != MAP_FAILED && !mprotect(before, 4 * MIB, PROT_READ));
+	limit(RLIMIT_DATA, MIB);
+	CHECK_EQ(SYS(mprotect, never, 4 * MIB, RW), -ENOMEM);
+	CHECK_EQ(SYS(mprotect, before, 4 * MIB, RW), -ENOMEM);
+}
+
+FORKED_TEST(data_zero, "RLIMIT_DATA of 0 with a higher hard limit stops brk, not mmap")
+{
+	long b = SYS(brk, 0);
+	struct rlimit r;
+
+	MUST(!getrlimit(RLIMIT_DATA, &r));
+	r.rlim_cur = 0;
+	MUST(!setrlimit(RLIMIT_DATA, &r));
+	CHECK_EQ(SYS(brk, b + (long)PAGE), b);
+	CHECK(SYS(mmap, 0, MIB, RW, ANON, -1, 0) > 0);
+}
+
 TEST_MAIN()

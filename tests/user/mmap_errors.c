@@ -3,6 +3,8 @@
  * The errnos of mmap.
  */
 #include "test.h"
+#include <sched.h>
+#include <sys/mount.h>
 
 TEST(zero_length, "length 0 is EINVAL")
 {
@@ -57,6 +59,9 @@ TEST(offset_overflow, "offset plus length beyond 2^63 is EOVERFLOW")
 
 	CHECK_EQ(SYS(mmap, 0, 2 * PAGE, PROT_READ, MAP_PRIVATE, fd, -PAGE), -EOVERFLOW);
 	CHECK_EQ(SYS(mmap, 0, PAGE, PROT_READ, MAP_SHARED, fd, 0x7ffffffffffff000UL), -EOVERFLOW);
+	CHECK_EQ(SYS(mmap, 0, PAGE, PROT_READ, MAP_SHARED_VALIDATE | 0x80000, fd,
+		     0x7ffffffffffff000UL),
+		 -EOVERFLOW);
 	close(fd);
 }
 
@@ -102,6 +107,9 @@ TEST(not_mappable, "directories and pipes are ENODEV")
 	MUST(fd >= 0 && !pipe(pipefd));
 	CHECK_EQ(SYS(mmap, 0, PAGE, PROT_READ, MAP_PRIVATE, fd, 0), -ENODEV);
 	CHECK_EQ(SYS(mmap, 0, PAGE, PROT_READ, MAP_PRIVATE, pipefd[0], 0), -ENODEV);
+	/* how it was opened is looked at first */
+	CHECK_EQ(SYS(mmap, 0, PAGE, PROT_READ, MAP_PRIVATE, pipefd[1], 0), -EACCES);
+	CHECK_EQ(SYS(mmap, 0, PAGE, RW, MAP_SHARED, pipefd[0], 0), -EACCES);
 	close(fd);
 	close(pipefd[0]);
 	close(pipefd[1]);
@@ -139,6 +147,29 @@ TEST(unknown_prot, "unknown protection bits are ignored by mmap, EINVAL for mpro
 	CHECK(p > 0);
 	CHECK_ERR(mprotect((void *)p, PAGE, 0x100), EINVAL);
 	munmap((void *)p, PAGE);
+}
+
+FORKED_TEST(noexec, "a file on a noexec mount: PROT_EXEC is EPERM, and mprotect cannot add it")
+{
+	char *dir = scratch("noexec"), path[128];
+	int fd;
+	char *p;
+
+	MUST(!unshare(CLONE_NEWNS) || errno == EINVAL || errno == ENOSYS);
+	MUST(!mkdir(dir, 0755));
+	if (mount("none", dir, "tmpfs", MS_NOEXEC, NULL))
+		SKIP("cannot mount");
+	snprintf(path, sizeof(path), "%s/file", dir);
+	write_file(path, "x", 1, 0755);
+	fd = open(path, O_RDONLY);
+	MUST(fd >= 0);
+	CHECK_EQ(SYS(mmap, 0, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0), -EPERM);
+	p = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+	CHECK(p != MAP_FAILED);
+	CHECK_EQ(SYS(mprotect, p, PAGE, PROT_READ | PROT_EXEC), -EACCES);
+	munmap(p, PAGE);
+	close(fd);
+	umount2(dir, MNT_DETACH);
 }
 
 TEST_MAIN()

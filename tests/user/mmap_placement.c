@@ -115,4 +115,23 @@ TEST(map_32bit, "MAP_32BIT stays below 2 GiB")
 	munmap(p, 4 * PAGE);
 }
 
+TEST(hint_in_page_zero, "a hint inside page 0 is none: the mapping goes where it would without")
+{
+	char *p = map_anon(PAGE, RW);
+
+	munmap(p, PAGE);
+	CHECK_EQ(SYS(mmap, 1, PAGE, RW, ANON, -1, 0), p);
+	munmap(p, PAGE);
+}
+
+TEST(map_32bit_hint, "MAP_32BIT: a hint below 2 GiB is taken, one above is not")
+{
+	long p = SYS(mmap, 0x100000000000, PAGE, RW, ANON | MAP_32BIT, -1, 0);
+
+	CHECK_RANGE(p, PAGE, 0x7ffff000L);
+	munmap((void *)p, PAGE);
+	CHECK_EQ(SYS(mmap, 0x20000000, PAGE, RW, ANON | MAP_32BIT, -1, 0), 0x20000000);
+	munmap((void *)0x20000000, PAGE);
+}
+
 TEST_MAIN()

@@ -61,6 +61,7 @@ TEST(growsdown, "PROT_GROWSDOWN and PROT_GROWSUP together, or on other areas: EI
 	CHECK_EQ(SYS(mprotect, at, PAGE, PROT_READ | 0x01000000 | 0x02000000), -EINVAL);
 	CHECK_EQ(SYS(mprotect, at, PAGE, PROT_READ | 0x01000000), -EINVAL);
 	CHECK_EQ(SYS(mprotect, at, PAGE, PROT_READ | 0x02000000), -EINVAL);
+	CHECK_EQ(SYS(mprotect, free_area(1), PAGE, PROT_READ | 0x02000000), -ENOMEM);
 	munmap(at, 2 * PAGE);
 }
 

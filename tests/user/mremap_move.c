@@ -186,4 +186,16 @@ TEST(file_offset, "a moved part of a file mapping keeps its file offset")
 	close(fd);
 }
 
+TEST(shrink_too_much, "MREMAP_FIXED from a size that reaches beyond user space is EINVAL")
+{
+	char *area = map_anon(8 * PAGE, RW), *at = area + 4 * PAGE;
+
+	store(at + PAGE, 5);
+	CHECK_EQ(SYS(mremap, at, USER_LIMIT, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, area), -EINVAL);
+	CHECK_EQ(SYS(mremap, at, -PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, area), -EINVAL);
+	CHECK_EQ(SYS(mremap, at, 0, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, area), -EINVAL);
+	CHECK_EQ(load(at + PAGE), 5);
+	munmap(area, 8 * PAGE);
+}
+
 TEST_MAIN()

@@ -148,4 +148,14 @@ TEST(large_move, "a move of 8 MiB keeps every page and takes no faults")
 	munmap(at, 2 * len);
 }
 
+TEST(grow_to_stack, "growing in place may enter the guard gap of a MAP_GROWSDOWN area")
+{
+	char *area = free_area(512), *at = map_at(area, PAGE, RW);
+
+	MUST(mmap(area + 64 * PAGE, PAGE, RW, ANON | MAP_FIXED | MAP_GROWSDOWN, -1, 0) ==
+	     area + 64 * PAGE);
+	CHECK_EQ(SYS(mremap, at, PAGE, 4 * PAGE, 0), at);
+	munmap(area, 65 * PAGE);
+}
+
 TEST_MAIN()

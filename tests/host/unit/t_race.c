@@ -116,6 +116,45 @@ static void *truncater(void *arg)
 	return leave();
 }
 
+static bool emptied; /* [A] the emptier has finished */
+
+static void *private_writer(void *arg)
+{
+	u64 x = (u64)arg * 31 + host_seed();
+
+	sim_cpu.id = (unsigned int)(unsigned long)arg;
+	while (!__atomic_load_n(&emptied, __ATOMIC_ACQUIRE)) {
+		struct fault_info info = { .addr = AT(next_random(&x) % 4),
+					   .access = FAULT_WRITE,
+					   .user = true };
+		enum fault_result r = mm_handle_fault(mm, &info);
+
+		BUG_ON(r != FAULT_DONE && r != FAULT_BUS);
+	}
+	return leave();
+}
+
+/* Once the file is empty, no private copy of its pages is left, and none can come. */
+static void *emptier(void *arg)
+{
+	sim_cpu.id = (unsigned int)(unsigned long)arg;
+	for (unsigned long i = 0; i < ROUNDS; i++) {
+		filemap_truncate(sim_file_mapping(file), 0);
+		usleep(i % 16 * 4); /* time for a fault that is late */
+		mmap_read_lock(mm);
+		for (unsigned long p = 0; p < 4; p++) {
+			pte_t *pte = pgtable_find(&mm->pgt, AT(p));
+
+			BUG_ON(pte && !pte_none(pte_read(pte)));
+		}
+		mmap_read_unlock(mm);
+		filemap_truncate(sim_file_mapping(file), WINDOW * PG);
+		usleep(i % 8 * 4);
+	}
+	__atomic_store_n(&emptied, true, __ATOMIC_RELEASE);
+	return leave();
+}
+
 static void run(void *(*const *fns)(void *), unsigned int n)
 {
 	pthread_t threads[8];
@@ -150,12 +189,28 @@ static void test_faults_and_truncation(void **state)
 	run((void *(*const[])(void *)){ faulter, faulter, mapper, truncater }, 4);
 }
 
+static void test_private_copies_and_truncation(void **state)
+{
+	pthread_t threads[2];
+
+	mm = *state;
+	file = sim_file(WINDOW * PG, true);
+	t_map_file(mm, AT(0), WINDOW, RW, MAP_PRIVATE, file, 0);
+	assert_int_equal(pthread_create(&threads[0], NULL, private_writer, (void *)1UL), 0);
+	assert_int_equal(pthread_create(&threads[1], NULL, emptier, (void *)2UL), 0);
+	pthread_join(threads[0], NULL);
+	pthread_join(threads[1], NULL);
+	t_validate(mm);
+	file_put(file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T_MM(test_faults_and_layout),
 		T_MM(test_faults_and_fork),
 		T_MM(test_faults_and_truncation),
+		T_MM(test_private_copies_and_truncation),
 	};
 
 	sim_boot(T_FRAMES);
