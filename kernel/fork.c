@@ -106,21 +106,17 @@ static struct task *task_alloc(const struct task *from)
 /* A process with one thread to come, like the caller's in what is inherited. NULL: no memory. */
 static struct process *process_alloc(struct process *from, struct task *leader)
 {
-	struct process *p = kmem_cache_alloc(process_cache, GFP_KERNEL | __GFP_ZERO);
-	irqflags_t flags;
+	struct process *p = kmem_cache_alloc(process_cache, GFP_KERNEL);
 
 	if (!p)
 		return NULL;
+	memset(p, 0, PROCESS_ZEROED);
 	refcount_set(&p->refs, 1);
 	p->leader = leader;
 	INIT_LIST_HEAD(&p->threads);
 	INIT_LIST_HEAD(&p->children);
 	wait_queue_init(&p->child_wait);
 	spin_lock_init(&p->siglock);
-	sigpending_init(&p->pending);
-	flags = spin_lock_irqsave(&from->siglock);
-	memcpy(p->rlimits, from->rlimits, sizeof(p->rlimits));
-	spin_unlock_irqrestore(&from->siglock, flags);
 	signal_fork(p, from);
 	p->oom_score_adj = from->oom_score_adj;
 	p->dumpable = from->dumpable;

@@ -147,11 +147,11 @@ void random_bytes(void *buf, size_t n)
 	}
 }
 
-/* Numbers of one block that random_u64() has not handed out yet; each is wiped as it goes. */
+/* Numbers that random_u64() has not handed out yet; each is wiped as it goes. */
 static struct {
 	spinlock_t lock;
-	unsigned int left; /* [lock] */
-	u64 numbers[KEY_WORDS / 2]; /* [lock] */
+	unsigned int left;	      /* [lock] */
+	u64 numbers[2 * BLOCK_WORDS]; /* [lock] four blocks: to start a stream costs one, too */
 } batch;
 
 u64 random_u64(void)

@@ -39,7 +39,8 @@
 static bool on_altstack(const struct sigaltstack *ss, unsigned long rsp)
 {
 	/* With SS_AUTODISARM the stack counts as left: the handler may use it anew. */
-	return !(ss->ss_flags & SS_AUTODISARM) && rsp > ss->ss_sp && rsp - ss->ss_sp <= ss->ss_size;
+	return unlikely(ss->ss_size) && !(ss->ss_flags & SS_AUTODISARM) && rsp > ss->ss_sp &&
+	       rsp - ss->ss_sp <= ss->ss_size;
 }
 
 unsigned int altstack_flags(const struct sigaltstack *ss, unsigned long rsp)
@@ -101,67 +102,108 @@ static unsigned long frame_place(const struct ksignal *ks, unsigned long rsp, si
 	return sp;
 }
 
-static void save_registers(struct sigcontext *sc, const struct trap_frame *tf)
+/* The registers. User access is open, and stays so. False: a fault. */
+static __always_inline bool save_registers(struct sigcontext __user *sc,
+					   const struct trap_frame *tf)
 {
-	sc->r8 = tf->r8;
-	sc->r9 = tf->r9;
-	sc->r10 = tf->r10;
-	sc->r11 = tf->r11;
-	sc->r12 = tf->r12;
-	sc->r13 = tf->r13;
-	sc->r14 = tf->r14;
-	sc->r15 = tf->r15;
-	sc->rdi = tf->rdi;
-	sc->rsi = tf->rsi;
-	sc->rbp = tf->rbp;
-	sc->rbx = tf->rbx;
-	sc->rdx = tf->rdx;
-	sc->rax = tf->rax;
-	sc->rcx = tf->rcx;
-	sc->rsp = tf->rsp;
-	sc->rip = tf->rip;
-	sc->eflags = tf->rflags;
-	sc->cs = (u16)tf->cs;
-	sc->gs = 0;
-	sc->fs = 0;
-	sc->ss = (u16)tf->ss;
-	sc->err = current->trap_err;
-	sc->trapno = current->trap_nr;
-	sc->cr2 = current->trap_cr2;
+	user_write(tf->r8, &sc->r8, fault);
+	user_write(tf->r9, &sc->r9, fault);
+	user_write(tf->r10, &sc->r10, fault);
+	user_write(tf->r11, &sc->r11, fault);
+	user_write(tf->r12, &sc->r12, fault);
+	user_write(tf->r13, &sc->r13, fault);
+	user_write(tf->r14, &sc->r14, fault);
+	user_write(tf->r15, &sc->r15, fault);
+	user_write(tf->rdi, &sc->rdi, fault);
+	user_write(tf->rsi, &sc->rsi, fault);
+	user_write(tf->rbp, &sc->rbp, fault);
+	user_write(tf->rbx, &sc->rbx, fault);
+	user_write(tf->rdx, &sc->rdx, fault);
+	user_write(tf->rax, &sc->rax, fault);
+	user_write(tf->rcx, &sc->rcx, fault);
+	user_write(tf->rsp, &sc->rsp, fault);
+	user_write(tf->rip, &sc->rip, fault);
+	user_write(tf->rflags, &sc->eflags, fault);
+	user_write(tf->cs, &sc->cs, fault);
+	user_write(0, &sc->gs, fault);
+	user_write(0, &sc->fs, fault);
+	user_write(tf->ss, &sc->ss, fault);
+	user_write(current->trap_err, &sc->err, fault);
+	user_write(current->trap_nr, &sc->trapno, fault);
+	user_write(current->trap_cr2, &sc->cr2, fault);
+	return true;
+fault:
+	return false;
+}
+
+/* What the handler knows of the signal, the unused part zero. As save_registers(). */
+static __always_inline bool save_info(u64 __user *to, const struct siginfo *info)
+{
+	const u64 *from = (const u64 *)info;
+
+	_Static_assert(SIGINFO_USED == 6 * sizeof(u64), "all of it is copied");
+	user_write(from[0], &to[0], fault);
+	user_write(from[1], &to[1], fault);
+	user_write(from[2], &to[2], fault);
+	user_write(from[3], &to[3], fault);
+	user_write(from[4], &to[4], fault);
+	user_write(from[5], &to[5], fault);
+	user_zero8(to + 6, fault);
+	user_write(0, &to[14], fault);
+	user_write(0, &to[15], fault);
+	return true;
+fault:
+	return false;
+}
+
+/* All but the FPU area. The frame's place is known to be the user's. False: a fault. */
+static bool write_frame(struct rt_sigframe __user *frame, const struct ksignal *ks,
+			const struct trap_frame *tf, unsigned long fpstate, u64 uc_flags)
+{
+	struct ucontext __user *uc = &frame->uc;
+	struct sigcontext __user *sc = &uc->uc_mcontext;
+	struct sigaltstack ss;
+
+	altstack_describe(&current->altstack, &ss, tf->rsp);
+	user_access_begin();
+	user_write(ks->action.restorer, &frame->pretcode, fault);
+	user_write(uc_flags, &uc->uc_flags, fault);
+	user_write(0, &uc->uc_link, fault);
+	user_write(ss.ss_sp, &uc->uc_stack.ss_sp, fault);
+	user_write(ss.ss_flags, &uc->uc_stack.ss_flags, fault);
+	user_write(0, &uc->uc_stack.ss_pad, fault);
+	user_write(ss.ss_size, &uc->uc_stack.ss_size, fault);
+	if (!save_registers(sc, tf))
+		goto fault;
+	user_write(ks->saved_blocked, &sc->oldmask, fault);
+	user_write(fpstate, &sc->fpstate, fault);
+	user_zero8(sc->reserved1, fault);
+	user_write(ks->saved_blocked, &uc->uc_sigmask, fault);
+	if ((ks->action.flags & SA_SIGINFO) && !save_info((u64 __user *)&frame->info, &ks->info))
+		goto fault;
+	user_access_end();
+	return true;
+fault:
+	user_access_end();
+	return false;
 }
 
 int sigframe_setup(const struct ksignal *ks, struct trap_frame *tf)
 {
 	const struct k_sigaction *action = &ks->action;
-	size_t fpu_bytes = fpu_frame_size(), size = sizeof(struct rt_sigframe);
-	struct rt_sigframe frame;
+	size_t fpu_bytes = fpu_frame_size();
+	struct rt_sigframe __user *frame;
 	unsigned long sp, fpstate;
+	u64 uc_flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS |
+		       (fpu_bytes > FXSAVE_BYTES ? UC_FP_XSTATE : 0);
 
 	if (!(action->flags & SA_RESTORER))
 		return -EFAULT;
 	sp = frame_place(ks, tf->rsp, fpu_bytes, &fpstate);
-	if (!sp || fpu_save_user((void __user *)fpstate))
+	frame = (struct rt_sigframe __user *)sp;
+	if (!sp || !access_ok(frame, sizeof(*frame)) || fpu_save_user((void __user *)fpstate))
 		return -EFAULT;
-
-	frame.pretcode = action->restorer;
-	frame.uc.uc_flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS |
-			    (fpu_bytes > FXSAVE_BYTES ? UC_FP_XSTATE : 0);
-	frame.uc.uc_link = 0;
-	altstack_describe(&current->altstack, &frame.uc.uc_stack, tf->rsp);
-	save_registers(&frame.uc.uc_mcontext, tf);
-	frame.uc.uc_mcontext.oldmask = ks->saved_blocked;
-	frame.uc.uc_mcontext.fpstate = fpstate;
-	for (unsigned int i = 0; i < ARRAY_SIZE(frame.uc.uc_mcontext.reserved1); i++)
-		frame.uc.uc_mcontext.reserved1[i] = 0;
-	frame.uc.uc_sigmask = ks->saved_blocked;
-	if (action->flags & SA_SIGINFO) {
-		__builtin_memcpy(&frame.info, &ks->info, SIGINFO_USED);
-		__builtin_memset((char *)&frame.info + SIGINFO_USED, 0,
-				 sizeof(frame.info) - SIGINFO_USED);
-	} else {
-		size = offsetof(struct rt_sigframe, info);
-	}
-	if (copy_to_user((void __user *)sp, &frame, size))
+	if (!write_frame(frame, ks, tf, fpstate, uc_flags))
 		return -EFAULT;
 
 	if (current->altstack.ss_flags & SS_AUTODISARM)
@@ -180,33 +222,75 @@ int sigframe_setup(const struct ksignal *ks, struct trap_frame *tf)
 /* ---- and back ---- */
 
 /*
- * The registers as the frame has them; exit_to_user_work() minds a rip that is no address. False
- * when the selectors are not those that every program has.
+ * The registers as the frame has them; exit_to_user_work() minds a rip that is no address. User
+ * access is open, and stays so. False: a fault.
  */
-static bool restore_registers(const struct sigcontext *sc, struct trap_frame *tf)
+static __always_inline bool restore_registers(const struct sigcontext __user *sc,
+					      struct trap_frame *tf)
 {
-	if ((sc->cs | 3) != tf->cs || (sc->ss | 3) != tf->ss)
-		return false;
-	tf->r8 = sc->r8;
-	tf->r9 = sc->r9;
-	tf->r10 = sc->r10;
-	tf->r11 = sc->r11;
-	tf->r12 = sc->r12;
-	tf->r13 = sc->r13;
-	tf->r14 = sc->r14;
-	tf->r15 = sc->r15;
-	tf->rdi = sc->rdi;
-	tf->rsi = sc->rsi;
-	tf->rbp = sc->rbp;
-	tf->rbx = sc->rbx;
-	tf->rdx = sc->rdx;
-	tf->rax = sc->rax;
-	tf->rcx = sc->rcx;
-	tf->rsp = sc->rsp;
-	tf->rip = sc->rip;
-	tf->rflags = (tf->rflags & ~FLAGS_USER) | (sc->eflags & FLAGS_USER);
+	u64 flags;
+
+	user_read(tf->r8, &sc->r8, fault);
+	user_read(tf->r9, &sc->r9, fault);
+	user_read(tf->r10, &sc->r10, fault);
+	user_read(tf->r11, &sc->r11, fault);
+	user_read(tf->r12, &sc->r12, fault);
+	user_read(tf->r13, &sc->r13, fault);
+	user_read(tf->r14, &sc->r14, fault);
+	user_read(tf->r15, &sc->r15, fault);
+	user_read(tf->rdi, &sc->rdi, fault);
+	user_read(tf->rsi, &sc->rsi, fault);
+	user_read(tf->rbp, &sc->rbp, fault);
+	user_read(tf->rbx, &sc->rbx, fault);
+	user_read(tf->rdx, &sc->rdx, fault);
+	user_read(tf->rax, &sc->rax, fault);
+	user_read(tf->rcx, &sc->rcx, fault);
+	user_read(tf->rsp, &sc->rsp, fault);
+	user_read(tf->rip, &sc->rip, fault);
+	user_read(flags, &sc->eflags, fault);
+	tf->rflags = (tf->rflags & ~FLAGS_USER) | (flags & FLAGS_USER);
 	tf->orig_rax = (u64)-1; /* no restart: this is no system call's return any more */
 	return true;
+fault:
+	return false;
+}
+
+/* What a frame tells besides the registers. */
+struct saved_context {
+	struct sigaltstack stack;
+	u64 mask;
+	unsigned long fpstate;
+	u16 cs, ss;
+	bool valid; /* selectors that every program has: *tf was changed */
+};
+
+/*
+ * Reads the frame into *saved and *tf. First come the words at its ends, so that a frame which is
+ * only half there changes nothing. False: a fault.
+ */
+static bool read_frame(const struct ucontext __user *uc, struct saved_context *saved,
+		       struct trap_frame *tf)
+{
+	const struct sigcontext __user *sc = &uc->uc_mcontext;
+
+	if (!access_ok(uc, sizeof(*uc)))
+		return false;
+	user_access_begin();
+	user_read(saved->stack.ss_sp, &uc->uc_stack.ss_sp, fault);
+	user_read(saved->stack.ss_flags, &uc->uc_stack.ss_flags, fault);
+	user_read(saved->stack.ss_size, &uc->uc_stack.ss_size, fault);
+	user_read(saved->mask, &uc->uc_sigmask, fault);
+	user_read(saved->fpstate, &sc->fpstate, fault);
+	user_read(saved->cs, &sc->cs, fault);
+	user_read(saved->ss, &sc->ss, fault);
+	saved->valid = (saved->cs | 3) == tf->cs && (saved->ss | 3) == tf->ss;
+	if (saved->valid && !restore_registers(sc, tf))
+		goto fault;
+	user_access_end();
+	return true;
+fault:
+	user_access_end();
+	return false;
 }
 
 static long no_restart(struct restart_block *rb __maybe_unused)
@@ -228,18 +312,18 @@ SYSCALL_DEFINE0(rt_sigreturn)
 {
 	struct trap_frame *tf = task_trap_frame(&current->thread);
 	const struct rt_sigframe __user *frame = (const void __user *)(tf->rsp - sizeof(u64));
-	struct ucontext uc;
+	struct saved_context saved;
 
-	if (copy_from_user(&uc, &frame->uc, sizeof(uc)))
+	if (!read_frame(&frame->uc, &saved, tf))
 		goto bad;
-	set_blocked(uc.uc_sigmask);
+	set_blocked(saved.mask);
 	current->restart.func = no_restart;
-	if (!restore_registers(&uc.uc_mcontext, tf))
+	if (!saved.valid)
 		goto bad;
 	task_set_work(current, TASK_WORK_FULL_RESTORE);
-	if (fpu_restore_user((const void __user *)uc.uc_mcontext.fpstate))
+	if (fpu_restore_user((const void __user *)saved.fpstate))
 		goto bad;
-	restore_altstack(&uc.uc_stack, tf->rsp);
+	restore_altstack(&saved.stack, tf->rsp);
 	return (long)tf->rax;
 
 bad:

@@ -417,29 +417,40 @@ int send_signal_pgrp(int pgid, int sig, const struct siginfo *info)
 	return ret;
 }
 
-/* A signal that the running task cannot refuse: blocked or ignored, it kills. */
+/*
+ * A signal that the running task cannot refuse: blocked or ignored, it kills. Should another thread
+ * choose to ignore it just after we looked, the fault comes again.
+ */
 static void force_info(const struct siginfo *info, bool fatal)
 {
 	struct process *p = current->process;
 	int sig = info->si_signo;
 	struct k_sigaction *action = &p->action[sig - 1];
-	irqflags_t flags = spin_lock_irqsave(&p->siglock);
+	bool blocked = current->blocked & sigmask(sig);
+	irqflags_t flags;
 
-	if (fatal || action->handler == SIG_IGN || (current->blocked & sigmask(sig))) {
-		action->handler = SIG_DFL;
-		current->blocked &= ~sigmask(sig);
+	if (unlikely(fatal || blocked || READ_ONCE(action->handler) <= SIG_IGN)) {
+		flags = spin_lock_irqsave(&p->siglock);
+		if (fatal || blocked || action->handler == SIG_IGN) {
+			action->handler = SIG_DFL;
+			current->blocked &= ~sigmask(sig);
+		}
+		if (action->handler == SIG_DFL)
+			p->mortal = true;
+		spin_unlock_irqrestore(&p->siglock, flags);
 	}
-	if (action->handler == SIG_DFL)
-		p->mortal = true;
-	spin_unlock_irqrestore(&p->siglock, flags);
 	(void)send_signal(p, current, sig, info);
 }
 
 void force_signal_fault(int sig, int code, unsigned long addr, unsigned long trapno,
 			unsigned long err)
 {
-	struct siginfo info = { .si_signo = sig, .si_code = code, .si_addr = addr };
+	struct siginfo info;
 
+	__builtin_memset(&info, 0, SIGINFO_USED);
+	info.si_signo = sig;
+	info.si_code = code;
+	info.si_addr = addr;
 	current->trap_nr = trapno;
 	current->trap_err = err;
 	if (trapno == TRAP_NR_PAGE_FAULT)
@@ -520,7 +531,9 @@ void signal_fork(struct process *child, struct process *parent)
 {
 	irqflags_t flags = spin_lock_irqsave(&parent->siglock);
 
+	child->actions_set = parent->actions_set;
 	memcpy(child->action, parent->action, sizeof(child->action));
+	memcpy(child->rlimits, parent->rlimits, sizeof(child->rlimits));
 	spin_unlock_irqrestore(&parent->siglock, flags);
 	sigpending_init(&child->pending);
 }
@@ -528,17 +541,18 @@ void signal_fork(struct process *child, struct process *parent)
 void signal_exec(struct process *p)
 {
 	irqflags_t flags = spin_lock_irqsave(&p->siglock);
-	int i;
+	u64 left, ignored = 0;
 
-	for (i = 0; i < NSIG; i++) {
-		struct k_sigaction *action = &p->action[i];
+	for (left = p->actions_set; left; left &= left - 1) {
+		struct k_sigaction *action = &p->action[__builtin_ctzl(left)];
 
-		if (action->handler != SIG_IGN)
-			action->handler = SIG_DFL;
-		action->flags = 0;
-		action->restorer = 0;
-		action->mask = 0;
+		if (action->handler == SIG_IGN)
+			ignored |= left & -left;
+		*action = (struct k_sigaction){
+			.handler = action->handler == SIG_IGN ? SIG_IGN : SIG_DFL,
+		};
 	}
+	p->actions_set = ignored;
 	spin_unlock_irqrestore(&p->siglock, flags);
 	if (p == current->process)
 		current->altstack = (struct sigaltstack){ .ss_flags = SS_DISABLE };

@@ -70,7 +70,7 @@ void restore_user_sigmask(bool interrupted);
  * on. tf->orig_rax is -1 unless tf is a system call's, whose restart must be considered.
  */
 void handle_signals(struct trap_frame *tf);
-/* fork: the child's actions and empty queue. exec: handlers are gone, ignored stays ignored. */
+/* fork: the child's actions, limits (which the siglock guards, too) and empty queue. exec: handlers are gone, ignored stays ignored. */
 void signal_fork(struct process *child, struct process *parent);
 void signal_exec(struct process *p);
 /*

@@ -235,6 +235,7 @@ SYSCALL_DEFINE4(rt_sigaction, int, sig, const struct k_sigaction __user *, act,
 		new.flags &= SA_KNOWN;
 		new.mask &= ~SIG_KERNEL_ONLY_MASK;
 		p->action[sig - 1] = new;
+		p->actions_set |= sigmask(sig);
 		signal_drop_ignored(p, sig);
 	}
 	spin_unlock_irqrestore(&p->siglock, flags);

@@ -65,7 +65,7 @@ struct process {
 	struct process *vfork_parent_unused; /* reserved */
 
 	spinlock_t siglock;
-	struct k_sigaction action[NSIG]; /* [S] index: signal - 1 */
+	u64 actions_set;	     /* [S] bit n-1: sigaction() was called for signal n since exec */
 	struct sigpending pending;   /* [S] for any thread */
 	int group_exit_code;	     /* [S] wait status */
 	bool group_exiting;	     /* [S] all threads must end */
@@ -78,7 +78,6 @@ struct process {
 	int stop_signal;	     /* [S] to be reported by wait4, 0 when it was */
 	bool continued;		     /* [S] to be reported by wait4(WCONTINUED) */
 
-	struct rlimit rlimits[RLIM_NLIMITS]; /* [S] */
 	struct itimer_state itimers[3]; /* [S] ITIMER_REAL, VIRTUAL, PROF */
 	int exit_code;		     /* [T] wait status once a zombie */
 	int exit_signal;	     /* [I] sent to the parent, usually SIGCHLD */
@@ -94,7 +93,13 @@ struct process {
 	unsigned long min_flt, maj_flt, cmin_flt, cmaj_flt; /* [T] of threads that ended, of reaped children */
 	unsigned long maxrss_pages, cmaxrss_pages; /* [T] */
 	unsigned long nvcsw, nivcsw, cnvcsw, cnivcsw; /* [T] */
+
+	/* From here on: what fork copies as a whole. */
+	struct k_sigaction action[NSIG]; /* [S] index: signal - 1 */
+	struct rlimit rlimits[RLIM_NLIMITS]; /* [S] */
 };
+
+#define PROCESS_ZEROED offsetof(struct process, action)
 
 struct task {
 	struct arch_thread thread;   /* [o] */
@@ -151,7 +156,6 @@ struct task {
 /* task->work: reasons to leave the fast return path. */
 #define TASK_WORK_SIGNAL (1UL << 0)	  /* look for signals */
 #define TASK_WORK_FULL_RESTORE (1UL << 1) /* registers were changed: restore all by IRETQ */
-#define TASK_WORK_RESCHED (1UL << 2)
 
 static inline void task_set_work(struct task *t, unsigned long work)
 {

@@ -27,7 +27,8 @@ struct fpu_sw_bytes {
 	u32 extended_size; /* of everything, the final magic included */
 	u64 features;
 	u32 xstate_size;
-	u32 padding[7];
+	u32 padding;
+	u64 reserved[3];
 };
 
 /* SDM vol. 1, table 10-2 (FXSAVE with REX.W). */

@@ -12,48 +12,84 @@
 #include "fpu_format.h"
 
 /* cpu/fpu_user.asm: 0 or -EFAULT. */
-int xsave_user(void __user *buf, const struct fpu_sw_bytes *sw, size_t size);
+int xsave_user(void __user *buf);
 int fxsave_user(void __user *buf);
 int xrstor_user(const void __user *buf, u64 features);
 int fxrstor_user(const void __user *buf);
-
-#define USER_AT(buf, offset) ((void __user *)((unsigned long)(buf) + (offset)))
 
 size_t fpu_frame_size(void)
 {
 	return fpu_format.size + (cpu_features.xsave ? sizeof(u32) : 0);
 }
 
+/*
+ * What XSAVE leaves alone: the header, of which it writes the first word only while the others must
+ * be 0 when it is loaded again, and the description. 0 or -EFAULT.
+ */
+static int write_format(struct fpu_state __user *buf)
+{
+	u64 __user *header = &buf->xstate_bv;
+	struct fpu_sw_bytes __user *sw = &buf->legacy.sw;
+	u32 size = fpu_format.size;
+
+	user_access_begin();
+	user_zero8(header, fault);
+	user_write(FP_XSTATE_MAGIC1, &sw->magic1, fault);
+	user_write(size + sizeof(u32), &sw->extended_size, fault);
+	user_write(fpu_format.features, &sw->features, fault);
+	user_write(size, &sw->xstate_size, fault);
+	user_write(0, &sw->padding, fault);
+	user_write(0, &sw->reserved[0], fault);
+	user_write(0, &sw->reserved[1], fault);
+	user_write(0, &sw->reserved[2], fault);
+	user_write(FP_XSTATE_MAGIC2, (u32 __user *)((unsigned long)buf + size), fault);
+	user_access_end();
+	return 0;
+fault:
+	user_access_end();
+	return -EFAULT;
+}
+
 int fpu_save_user(void __user *buf)
 {
-	struct fpu_sw_bytes sw = {
-		.magic1 = FP_XSTATE_MAGIC1,
-		.extended_size = fpu_format.size + sizeof(u32),
-		.features = fpu_format.features,
-		.xstate_size = fpu_format.size,
-	};
-
 	if (!access_ok(buf, fpu_frame_size()) || !IS_ALIGNED((unsigned long)buf, 64))
 		return -EFAULT;
 	if (!cpu_features.xsave)
 		return fxsave_user(buf);
-	return xsave_user(buf, &sw, fpu_format.size);
+	return write_format(buf) ? -EFAULT : xsave_user(buf);
 }
 
-/* The frame holds more than the legacy region, in the format of this CPU. */
-static bool is_extended(const struct fpu_sw_bytes *sw, const void __user *buf)
+/*
+ * Whether the frame holds more than the legacy region, in the format of this CPU, and what. The
+ * address is known to be the user's. 0 or -EFAULT.
+ */
+static int read_format(const struct fpu_legacy __user *buf, bool *extended, u64 *features)
 {
-	u32 magic2;
+	const struct fpu_sw_bytes __user *sw = &buf->sw;
+	u32 magic, size, total, end;
 
-	if (sw->magic1 != FP_XSTATE_MAGIC1 || sw->xstate_size < sizeof(struct fpu_state) ||
-	    sw->xstate_size > fpu_format.size || sw->extended_size < sw->xstate_size)
-		return false;
-	return !get_user_u32(&magic2, USER_AT(buf, sw->xstate_size)) && magic2 == FP_XSTATE_MAGIC2;
+	*extended = false;
+	user_access_begin();
+	user_read(magic, &sw->magic1, fault);
+	user_read(size, &sw->xstate_size, fault);
+	user_read(total, &sw->extended_size, fault);
+	user_read(*features, &sw->features, fault);
+	if (magic == FP_XSTATE_MAGIC1 && size >= sizeof(struct fpu_state) &&
+	    size <= fpu_format.size && total >= size) {
+		user_read(end, (const u32 __user *)((unsigned long)buf + size), no_end);
+		*extended = end == FP_XSTATE_MAGIC2;
+	}
+no_end:
+	user_access_end();
+	return 0;
+fault:
+	user_access_end();
+	return -EFAULT;
 }
 
 int fpu_restore_user(const void __user *buf)
 {
-	struct fpu_sw_bytes sw;
+	bool extended;
 	u64 features;
 
 	if (!buf) {
@@ -64,13 +100,13 @@ int fpu_restore_user(const void __user *buf)
 		return -EFAULT;
 	if (!cpu_features.xsave)
 		return fxrstor_user(buf);
-	if (copy_from_user(&sw, USER_AT(buf, offsetof(struct fpu_legacy, sw)), sizeof(sw)))
+	if (read_format(buf, &extended, &features))
 		return -EFAULT;
-	if (!is_extended(&sw, buf)) {
+	if (!extended) {
 		fpu_load_initial(~(XFEATURE_X87 | XFEATURE_SSE));
 		return fxrstor_user(buf);
 	}
-	features = sw.features & fpu_format.features;
+	features &= fpu_format.features;
 	if (features != fpu_format.features)
 		fpu_load_initial(~features);
 	return xrstor_user(buf, features);

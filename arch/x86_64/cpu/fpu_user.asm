@@ -5,9 +5,6 @@
 %include "include/arch/asm.inc"
 
 %define EFAULT 14
-%define XSAVE_HEADER 512
-%define SW_BYTES 464		; fpu_format.h
-%define FP_XSTATE_MAGIC2 0x46505845
 
 SMAP_SITES_BEGIN fpu_smap_sites
 
@@ -18,35 +15,18 @@ failed:
 	mov eax, -EFAULT
 	ret
 
-; int xsave_user(void *buf, const struct fpu_sw_bytes *sw, size_t size) A whole frame: XSAVE writes
-; the header's first word alone, and the others must be 0 when it is loaded again.
+; int xsave_user(void *buf)
 global xsave_user
 xsave_user:
-	mov r8, rdi
-	mov r9, rdx
-	add rdi, XSAVE_HEADER
-	mov ecx, 64 / 8
-	xor eax, eax
-	USER_ACCESS_BEGIN
-.clear:
-	rep stosq
 	mov eax, -1
 	mov edx, eax
-.save:
-	xsave64 [r8]
-	lea rdi, [r8 + SW_BYTES]
-	mov ecx, 48 / 8
-.describe:
-	rep movsq
-.end:
-	mov dword [r8 + r9], FP_XSTATE_MAGIC2
+	USER_ACCESS_BEGIN
+.access:
+	xsave64 [rdi]
 	USER_ACCESS_END
 	xor eax, eax
 	ret
-	EXTABLE .clear, failed
-	EXTABLE .save, failed
-	EXTABLE .describe, failed
-	EXTABLE .end, failed
+	EXTABLE .access, failed
 
 ; int xrstor_user(const void *buf, u64 features)
 global xrstor_user

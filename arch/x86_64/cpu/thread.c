@@ -55,13 +55,23 @@ static unsigned long read_gs_base(const struct arch_thread *t)
 	return cpu_features.fsgsbase ? rdmsr(MSR_KERNEL_GS_BASE) : t->gs_base;
 }
 
-static void load_bases(const struct arch_thread *t)
+static void load_fs_base(const struct arch_thread *t)
 {
 	if (cpu_features.fsgsbase)
 		__asm__ volatile("wrfsbase %0" : : "r"(t->fs_base));
 	else
 		wrmsr(MSR_FS_BASE, t->fs_base);
+}
+
+static void load_gs_base(const struct arch_thread *t)
+{
 	wrmsr(MSR_KERNEL_GS_BASE, t->gs_base);
+}
+
+static void load_bases(const struct arch_thread *t)
+{
+	load_fs_base(t);
+	load_gs_base(t);
 }
 
 /* ---- new tasks ---- */
@@ -159,7 +169,10 @@ void arch_switch_to(struct task *prev __maybe_unused, struct arch_thread *prev_t
 	c->tss->rsp[0] = next_thread->kstack_top;
 	if (next_thread->fpu) {
 		fpu_load(next_thread->fpu);
-		load_bases(next_thread);
+		load_fs_base(next_thread);
+		/* Mostly 0 for all: a comparison costs less than WRMSR. */
+		if (!prev_thread->fpu || prev_thread->gs_base != next_thread->gs_base)
+			load_gs_base(next_thread);
 	}
 	switch_stacks(&prev_thread->rsp, next_thread->rsp);
 }

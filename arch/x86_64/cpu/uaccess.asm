@@ -155,6 +155,16 @@ strncpy_from_user:
 	EXTABLE .quad, .failed
 	EXTABLE .load, .failed
 
+; void user_access_begin(void), void user_access_end(void)
+global user_access_begin
+user_access_begin:
+	USER_ACCESS_BEGIN
+	ret
+global user_access_end
+user_access_end:
+	USER_ACCESS_END
+	ret
+
 word_failed:
 	USER_ACCESS_END
 bad_word:

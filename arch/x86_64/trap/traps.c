@@ -179,40 +179,42 @@ void trap_dispatch(unsigned long vector, struct trap_frame *tf)
 
 /*
  * IRETQ faults in the kernel on an address that is not canonical, so that is turned into the #GP
- * which the jump itself would have been. The rest of the frame is what a program may have by
- * construction.
+ * which the jump itself would have been: false. The rest of the frame becomes what a program may
+ * have.
  */
-static void check_user_frame(struct trap_frame *tf)
+static bool check_user_frame(struct trap_frame *tf)
 {
-	if (unlikely((long)(tf->rip << 16) >> 16 != (long)tf->rip))
-		force_signal_fault(SIGSEGV, SI_KERNEL, 0, TRAP_GP, 0);
 	tf->cs = USER_CS;
 	tf->ss = USER_DS;
 	tf->rflags = (tf->rflags & RFLAGS_USER) | RFLAGS_FIXED | RFLAGS_IF;
+	if (likely((long)(tf->rip << 16) >> 16 == (long)tf->rip))
+		return true;
+	force_signal_fault(SIGSEGV, SI_KERNEL, 0, TRAP_GP, 0);
+	return false;
 }
 
+/* Whoever changes the frame by more than a restart's step back sets TASK_WORK_FULL_RESTORE. */
 void exit_to_user_work(struct trap_frame *tf)
 {
 	struct task *t = current;
 
 	for (;;) {
-		struct cpu *c = &cpus[READ_ONCE(t->cpu)];
-		unsigned long work;
+		unsigned long work = READ_ONCE(t->work);
 
-		check_user_frame(tf);
-		work = READ_ONCE(t->work);
-		if (READ_ONCE(c->need_resched) || (work & TASK_WORK_RESCHED)) {
-			WRITE_ONCE(c->need_resched, 0);
-			__atomic_and_fetch(&t->work, ~TASK_WORK_RESCHED, __ATOMIC_RELAXED);
+		if (cpu_need_resched()) {
 			irq_enable();
 			schedule();
+			irq_disable();
 		} else if (work & TASK_WORK_SIGNAL) {
 			irq_enable();
 			handle_signals(tf);
+			irq_disable();
 		} else {
-			break;
+			if (!(work & TASK_WORK_FULL_RESTORE))
+				return;
+			task_clear_work(t, TASK_WORK_FULL_RESTORE);
+			if (check_user_frame(tf))
+				return;
 		}
-		irq_disable();
 	}
-	__atomic_and_fetch(&t->work, ~TASK_WORK_FULL_RESTORE, __ATOMIC_RELAXED);
 }

@@ -36,6 +36,15 @@ static inline unsigned int cpu_id(void)
 	return id;
 }
 
+/* Read anew each time, on whatever CPU this is. */
+static inline bool cpu_need_resched(void)
+{
+	unsigned int set;
+
+	__asm__ volatile("movl %%gs:36, %0" : "=r"(set));
+	return set;
+}
+
 static inline struct cpu *this_cpu(void)
 {
 	struct cpu *c;
