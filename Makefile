@@ -254,6 +254,11 @@ check-layers:
 
 check-docs:
 	@$(PYTHON) tools/check_docs.py
+	@$(PYTHON) tools/abi_table.py --check
+
+.PHONY: docs
+docs: ## writes the generated chapter, docs/abi.md, anew
+	@$(PYTHON) tools/abi_table.py
 
 # The subsystem's whole dependency on the machine, on one reviewed page.
 IMPORTS = { $(NM) -u $(O)/libmm.a; $(NM) -u $(O)/debug/libmm.a; } | awk 'NF == 2 {print $$2}' | sort -u | \
