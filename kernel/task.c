@@ -3,6 +3,7 @@
  * The first task: the boot code itself, which becomes the boot CPU's idle task. Every other task
  * descends from it, so what it starts with is what every program starts with.
  */
+#include <kern/park.h>
 #include <kern/string.h>
 #include <kernel/fork.h>
 #include <kernel/pid.h>
@@ -72,4 +73,9 @@ void task_init(void)
 	t->cred.cap_bounding = CAP_FULL_SET;
 	t->cpus_allowed = ~0ULL;
 	sched_init_idle(t);
+}
+
+bool park_on_cpu(const struct task *t)
+{
+	return READ_ONCE(cpus[READ_ONCE(t->cpu)].current_task) == t;
 }

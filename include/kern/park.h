@@ -25,6 +25,8 @@ struct task *park_self(void);
 void park(enum park_mode mode);
 /* Wakes the task. Any context. The task must stay referenced by the caller's protocol. */
 void unpark(struct task *task);
+/* True when the task runs on some CPU right now; it must not go away meanwhile. A hint: spinning's. */
+bool park_on_cpu(const struct task *task);
 /* True when a signal of the kind that ends a wait in this mode is pending for the caller. */
 bool park_interrupted(enum park_mode mode);
 /* Gives the CPU away when another task should run. Must hold no spinlock. */

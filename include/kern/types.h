@@ -80,8 +80,13 @@ typedef long ssize_t;
 #define IS_ALIGNED(x, n) (((x) & ((__typeof__(x))(n)-1)) == 0)
 
 /* One access, neither torn nor repeated nor moved out of a loop by the compiler. */
+#ifdef __SANITIZE_THREAD__ /* which takes a volatile access for a plain one */
+#define READ_ONCE(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
+#else
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
+#endif
 
 #define barrier() __asm__ volatile("" ::: "memory")
 

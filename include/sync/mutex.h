@@ -28,6 +28,11 @@ static inline int __must_check mutex_lock_killable(struct mutex *m)
 	return down_write_killable(&m->sem);
 }
 
+static inline int __must_check mutex_lock_interruptible(struct mutex *m)
+{
+	return down_write_interruptible(&m->sem);
+}
+
 static inline void mutex_unlock(struct mutex *m)
 {
 	up_write(&m->sem);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A sleeping reader-writer lock, fair in arrival order: a released lock is handed to the first waiter
- * (a writer alone, or a reader with all other queued readers), so nobody starves. Not recursive, no
- * upgrade. The fast paths are one atomic operation.
+ * A sleeping reader-writer lock. A released lock is handed to a waiter; to whom, the knob rwsem says: in
+ * arrival order (fifo), writers first or readers first. Not recursive, no upgrade. The fast paths are one
+ * atomic operation; kernel/sync/rwsem.c has the rest.
  */
 #ifndef SYNC_RWSEM_H
 #define SYNC_RWSEM_H
@@ -13,17 +13,23 @@
 #include <sync/spinlock.h>
 
 struct rwsem {
-	long count;		  /* RWSEM_WRITER | RWSEM_WAITERS | readers * RWSEM_READER */
-	spinlock_t wait_lock;	  /* guards waiters */
-	struct list_head waiters; /* [wait_lock] FIFO */
-	struct task *owner;	  /* writer, for assertions only */
+	long count;		     /* RWSEM_WRITER | RWSEM_WAITERS | readers * RWSEM_READER */
+	struct task *owner;	     /* the writer, as far as known: for spinning and assertions */
+	spinlock_t wait_lock;	     /* guards waiters and tickets */
+	u32 next_ticket;	     /* [wait_lock] */
+	struct list_head waiters[2]; /* [wait_lock] readers, writers; each in arrival order */
 };
 
 #define RWSEM_WRITER 1L
 #define RWSEM_WAITERS 2L
 #define RWSEM_READER 256L
 
-#define RWSEM_INIT(name) { 0, SPINLOCK_INIT, LIST_HEAD_INIT((name).waiters), NULL }
+#define RWSEM_INIT(name)                                                                           \
+	{                                                                                          \
+		.wait_lock = SPINLOCK_INIT,                                                        \
+		.waiters = { LIST_HEAD_INIT((name).waiters[0]),                                    \
+			     LIST_HEAD_INIT((name).waiters[1]) },                                  \
+	}
 
 void rwsem_init(struct rwsem *sem);
 
@@ -50,7 +56,8 @@ static inline bool down_write_trylock(struct rwsem *sem)
 	if (unlikely(!__atomic_compare_exchange_n(&sem->count, &old, RWSEM_WRITER, false,
 						  __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)))
 		return false;
-	WRITE_ONCE(sem->owner, park_self());
+	/* Release: who sees the owner, to ask whether it runs, sees a task. */
+	__atomic_store_n(&sem->owner, park_self(), __ATOMIC_RELEASE);
 	return true;
 }
 
@@ -65,6 +72,11 @@ static inline int __must_check down_read_killable(struct rwsem *sem)
 	return likely(down_read_trylock(sem)) ? 0 : rwsem_down_read_slow(sem, PARK_KILLABLE);
 }
 
+static inline int __must_check down_read_interruptible(struct rwsem *sem)
+{
+	return likely(down_read_trylock(sem)) ? 0 : rwsem_down_read_slow(sem, PARK_INTERRUPTIBLE);
+}
+
 static inline void down_write(struct rwsem *sem)
 {
 	if (unlikely(!down_write_trylock(sem)))
@@ -74,6 +86,11 @@ static inline void down_write(struct rwsem *sem)
 static inline int __must_check down_write_killable(struct rwsem *sem)
 {
 	return likely(down_write_trylock(sem)) ? 0 : rwsem_down_write_slow(sem, PARK_KILLABLE);
+}
+
+static inline int __must_check down_write_interruptible(struct rwsem *sem)
+{
+	return likely(down_write_trylock(sem)) ? 0 : rwsem_down_write_slow(sem, PARK_INTERRUPTIBLE);
 }
 
 static inline void up_read(struct rwsem *sem)

@@ -14,13 +14,14 @@ HOST_CCS ?= gcc clang
 
 HOST_DIR := tests/host
 HOST_OUT := $(O)/host
-HOST_INC := -I$(HOST_DIR)/include -I$(HOST_DIR)/sim -Iinclude -Iarch/x86_64/include
+HOST_INC := -I$(HOST_DIR)/unit -I$(HOST_DIR)/include -I$(HOST_DIR)/sim -Iinclude -Iarch/x86_64/include
 HOST_CFLAGS := -std=gnu11 -O1 -g -pthread -fno-omit-frame-pointer -fno-strict-aliasing -DCONFIG_DEBUG \
 	-Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wvla
 HOST_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
-# Those with threads run under ThreadSanitizer too, in as many runs as HOST_RACE_RUNS.
-HOST_RACES := t_rwsem
+# What threads do to each other is tested under ThreadSanitizer only; another seed in each of HOST_RACE_RUNS.
+HOST_RACES := $(patsubst $(HOST_DIR)/race/%.c,%,$(sort $(wildcard $(HOST_DIR)/race/t_*.c)))
 HOST_RACE_RUNS ?= 5
+HOST_TSAN := -fsanitize=thread -D__SANITIZE_THREAD__
 
 # Names that libc has too: ours are compiled under others, and tested under those.
 HOST_LIBC := memcpy memmove memset memcmp memchr strlen strnlen strcmp strncmp strchr strrchr strstr \
@@ -43,7 +44,7 @@ hostq := $(if $(filter 1,$(V)),,@)
 hostsay = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$1' '$2')
 
 .PHONY: host-units host-fuzz host-race host-build
-host-build: $(foreach cc,$(HOST_CCS),$(HOST_UNITS:%=$(HOST_OUT)/$(cc)/%))
+host-build: $(foreach cc,$(HOST_CCS),$(HOST_UNITS:%=$(HOST_OUT)/$(cc)/%)) $(HOST_RACES:%=$(HOST_OUT)/tsan/%)
 
 host-units: host-build
 	@$(HOST_DIR)/run-units $(foreach cc,$(HOST_CCS),$(HOST_UNITS:%=$(HOST_OUT)/$(cc)/%))
@@ -72,16 +73,16 @@ endef
 
 $(foreach cc,$(HOST_CCS),$(eval $(call host_variant,$(cc),$(cc),$(HOST_SANITIZE))))
 $(eval $(call host_variant,fuzz,clang,$(HOST_SANITIZE) -fsanitize=fuzzer-no-link))
-$(eval $(call host_variant,tsan,clang,-fsanitize=thread))
+$(eval $(call host_variant,tsan,clang,$(HOST_TSAN)))
 
-# $1: directory, $2: compiler, $3: more flags
+# $1: directory, $2: compiler, $3: more flags, $4: where the tests are
 define host_units
-$(HOST_OUT)/$1/t_%: $(HOST_OUT)/$1/obj/$(HOST_DIR)/unit/t_%.o $(HOST_OUT)/$1/libmm.a
+$(HOST_OUT)/$1/t_%: $(HOST_OUT)/$1/obj/$(HOST_DIR)/$4/t_%.o $(HOST_OUT)/$1/libmm.a
 	$$(call hostsay,HOSTLD,$$@)
 	$$(hostq)$2 $(HOST_CFLAGS) $3 -o $$@ $$^ -lcmocka
 endef
-$(foreach cc,$(HOST_CCS),$(eval $(call host_units,$(cc),$(cc),$(HOST_SANITIZE))))
-$(eval $(call host_units,tsan,clang,-fsanitize=thread))
+$(foreach cc,$(HOST_CCS),$(eval $(call host_units,$(cc),$(cc),$(HOST_SANITIZE),unit)))
+$(eval $(call host_units,tsan,clang,$(HOST_TSAN),race))
 
 define host_fuzzer
 $(HOST_OUT)/fuzz/fuzz_$1: $(HOST_OUT)/fuzz/obj/$(HOST_DIR)/fuzz/fuzz_$1.o $(HOST_EXTRA_$1:%.c=$(HOST_OUT)/fuzz/obj/%.o) $(HOST_OUT)/fuzz/libmm.a

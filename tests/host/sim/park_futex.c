@@ -7,6 +7,8 @@
 
 struct task {
 	unsigned int token; /* 1: a wake-up that park() has not consumed */
+	bool asleep;
+	enum sim_signal signal; /* pending */
 };
 
 static __thread struct task self;
@@ -21,7 +23,9 @@ void park(enum park_mode mode)
 	BUG_ON(irqs_disabled());
 	if (__atomic_exchange_n(&self.token, 0, __ATOMIC_ACQUIRE) || park_interrupted(mode))
 		return;
+	__atomic_store_n(&self.asleep, true, __ATOMIC_RELAXED);
 	host_futex_wait(&self.token, 0);
+	__atomic_store_n(&self.asleep, false, __ATOMIC_RELAXED);
 	__atomic_exchange_n(&self.token, 0, __ATOMIC_ACQUIRE);
 }
 
@@ -31,9 +35,25 @@ void unpark(struct task *task)
 		host_futex_wake(&task->token);
 }
 
+bool park_on_cpu(const struct task *task)
+{
+	return !__atomic_load_n(&task->asleep, __ATOMIC_RELAXED);
+}
+
+void sim_signal(struct task *task, enum sim_signal signal)
+{
+	__atomic_store_n(&task->signal, signal, __ATOMIC_RELAXED);
+	unpark(task);
+}
+
 bool park_interrupted(enum park_mode mode)
 {
-	return mode != PARK_UNINTERRUPTIBLE && sim_caller.fatal_signal;
+	enum sim_signal pending = __atomic_load_n(&self.signal, __ATOMIC_RELAXED);
+
+	if (mode == PARK_UNINTERRUPTIBLE)
+		return false;
+	return sim_caller.fatal_signal || pending == SIM_SIGNAL_FATAL ||
+	       (mode == PARK_INTERRUPTIBLE && pending == SIM_SIGNAL_ANY);
 }
 
 void cond_resched(void)

@@ -54,6 +54,14 @@ extern struct sim_caller {
 	unsigned long faults;
 } sim_caller;
 
+/* ---- park_futex.c ---- */
+
+enum sim_signal { SIM_SIGNAL_NONE, SIM_SIGNAL_ANY, SIM_SIGNAL_FATAL };
+/* What is pending for the thread from now on; it is woken. */
+void sim_signal(struct task *task, enum sim_signal signal);
+
+/* ---- sim_caller.c: files ---- */
+
 struct file;
 /* A tmpfs-like file, size bytes, readable; one reference. NULL when out of memory. */
 struct file *sim_file(u64 size, bool writable);

@@ -8,8 +8,14 @@
 #include <arch/page_types.h>
 #include <kern/string.h>
 
+/* ThreadSanitizer follows accesses to certain address ranges only. */
+#ifdef __SANITIZE_THREAD__
+#define SIM_RAM_BASE 0x1000000000UL
+#define SIM_MEM_MAP_BASE 0x2000000000UL
+#else
 #define SIM_RAM_BASE 0x200000000000UL
 #define SIM_MEM_MAP_BASE 0x210000000000UL
+#endif
 #define KERNEL_BASE 0xffffffff80000000UL /* only compared with: there is no kernel image here */
 
 #define mem_map ((struct page *)SIM_MEM_MAP_BASE)
