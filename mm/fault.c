@@ -107,7 +107,7 @@ static inline enum fault_result fault_install(struct mm *mm, struct fault_ctx *f
 	if (unlikely(pte_read(f->pte) != f->old))
 		return FAULT_RETRY;
 	if (likely(pte_none(f->old)))
-		(*pte_used(f->pte))++;
+		pte_used_add(f->pte, 1);
 	else
 		replace_old_folio(mm, f);
 	if (likely(folio)) {
@@ -115,7 +115,7 @@ static inline enum fault_result fault_install(struct mm *mm, struct fault_ctx *f
 			atomic_set(&folio->mapcount, 1);
 			stat_inc(NR_ANON_PAGES);
 			atomic_inc(&mm->rss[RSS_ANON]);
-			if (!f->vma->has_anon)
+			if (!READ_ONCE(f->vma->has_anon))
 				WRITE_ONCE(f->vma->has_anon, true);
 		} else {
 			folio_add_rmap(folio);

@@ -10,7 +10,7 @@ void folio_free(struct folio *folio)
 	ASSERT(atomic_read(&folio->mapcount) == 0);
 	if (folio_test(folio, PG_lru))
 		lru_del(folio);
-	folio->flags = 0;
+	WRITE_ONCE(folio->flags, 0);
 	free_pages(&folio->page, folio->order);
 }
 

@@ -43,7 +43,7 @@ static bool copy_table(struct mm *mm, pte_t *src, pte_t *dst, unsigned long n, b
 		rss[folio_rss_kind(folio)]++;
 		pte_set(&dst[i], e & ~PTE_A);
 	}
-	*pte_used(dst) += copied;
+	pte_used_add(dst, copied);
 	spin_unlock(dst_ptl);
 	spin_unlock(src_ptl);
 	for (unsigned int i = 0; i < NR_RSS; i++)

@@ -94,8 +94,8 @@ static void move_entries(pte_t *from, pte_t *to, unsigned long n)
 		pte_set(&to[i], pte_get_and_clear(&from[i]));
 		moved++;
 	}
-	*pte_used(from) -= moved;
-	*pte_used(to) += moved;
+	pte_used_add(from, -moved);
+	pte_used_add(to, moved);
 	unlock_two(from_ptl, to_ptl);
 }
 

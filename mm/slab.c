@@ -211,7 +211,7 @@ static struct slab *slab_create(struct kmem_cache *c, gfp_t gfp)
 		set_link(obj, slab->free);
 		slab->free = obj;
 	} while (i);
-	slab->flags = 1UL << PG_slab;
+	WRITE_ONCE(slab->flags, 1UL << PG_slab);
 	return slab;
 }
 
@@ -220,7 +220,7 @@ static void slab_destroy(struct slab *slab)
 	struct folio *folio = (struct folio *)slab;
 
 	mem_allocated(folio_address(folio), PAGE_SIZE << folio->order);
-	slab->flags = 0;
+	WRITE_ONCE(slab->flags, 0);
 	atomic_set(&folio->refcount, 0);
 	free_pages(&folio->page, folio->order);
 }
@@ -456,7 +456,7 @@ void kfree(const void *p)
 	if (!p)
 		return;
 	folio = page_folio(virt_to_page(p));
-	if (likely(folio->flags & (1UL << PG_slab))) {
+	if (likely(READ_ONCE(folio->flags) & (1UL << PG_slab))) {
 		kmem_cache_free(((struct slab *)folio)->cache, (void *)p);
 		return;
 	}

@@ -85,7 +85,7 @@ _Static_assert(sizeof(struct folio) == 64, "a folio is its first page");
 
 static inline struct folio *page_folio(struct page *p)
 {
-	return unlikely(p->flags & (1UL << PG_tail)) ? p->head : (struct folio *)p;
+	return unlikely(READ_ONCE(p->flags) & (1UL << PG_tail)) ? p->head : (struct folio *)p;
 }
 
 static inline struct page *folio_page(struct folio *f, unsigned long n)

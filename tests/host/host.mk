@@ -60,6 +60,8 @@ $(HOST_OUT)/%/obj/lib/printf.o: HOST_EXTRA_CFLAGS := $(HOST_RENAME) -fno-builtin
 $(HOST_OUT)/%/t_string: HOST_EXTRA_CFLAGS := -fno-builtin
 $(HOST_OUT)/%/t_printf: HOST_EXTRA_CFLAGS := -fno-builtin
 
+$(HOST_OUT)/tsan/obj/$(HOST_DIR)/sim/sim_mmu.o: HOST_EXTRA_CFLAGS := -fno-sanitize=thread
+
 # $1: directory, $2: compiler, $3: more flags
 define host_variant
 $(HOST_OUT)/$1/obj/%.o: %.c $(HOST_DIR)/host.mk

@@ -31,6 +31,8 @@ bool sim_leaks(const struct sim_resources *before);
 enum fault_result sim_read(struct mm *mm, unsigned long va, void *buf, size_t n);
 enum fault_result sim_write(struct mm *mm, unsigned long va, const void *buf, size_t n);
 enum fault_result sim_exec(struct mm *mm, unsigned long va);
+/* One byte read or written while other threads use mm too. */
+enum fault_result sim_access(struct mm *mm, unsigned long va, enum fault_access access, u8 *byte);
 /* The common case: one byte. */
 enum fault_result sim_touch(struct mm *mm, unsigned long va, enum fault_access access);
 /* The byte at va, which must be readable. */
@@ -40,7 +42,9 @@ void sim_poke(struct mm *mm, unsigned long va, u8 value);
 void sim_tlb_check(struct mm *mm);
 /* The entry for va; 0 when there is no table. */
 pte_t sim_pte(struct mm *mm, unsigned long va);
-/* Leaves the address space (the CPU loads another) and drops the user. */
+/* The thread, mm's only one now, leaves the address space: the CPU loads another. */
+void sim_mm_leave(struct mm *mm);
+/* Checks the TLB against the page tables, leaves the address space and drops the user. */
 void sim_mm_put(struct mm *mm);
 /* Entries the TLB holds for mm. */
 unsigned long sim_tlb_entries(struct mm *mm);

@@ -41,7 +41,7 @@ u64 caller_random(void)
 void caller_count_fault(bool major)
 {
 	(void)major;
-	sim_caller.faults++;
+	__atomic_add_fetch(&sim_caller.faults, 1, __ATOMIC_RELAXED);
 }
 
 /* ---- files ---- */

@@ -16,11 +16,16 @@
  * 3. Accessed and dirty bits are set as the CPU does it: A when an entry is loaded, D at the
  *    first write through an entry that was loaded without it. A cached dirty entry never looks at
  *    the table again.
+ *
+ * 4. One access by one thread, walk and all, is one step for the others, as is a flush: the CPUs wait for each
+ *    other's flushes. Threads use sim_access(), which lets go before it faults. ThreadSanitizer does not look
+ *    at this file: hardware orders nothing between the kernel's own accesses.
  */
 #include "sim.h"
 #include "sim_host.h"
 
 #define HASH_BITS 10
+#define ENTRIES_AT_ONCE 256
 
 struct entry {
 	struct entry *next;
@@ -30,8 +35,22 @@ struct entry {
 };
 
 static struct entry *pages[1 << HASH_BITS], *tables[1 << HASH_BITS];
+static struct entry
+	*unused; /* entries for load(); never given back, so that only this file touches them */
 static unsigned long nr_pages_cached;
-static phys_t loaded_root; /* whose program made the latest access */
+static __thread phys_t loaded_root; /* whose program made the thread's latest access */
+static bool busy;		    /* an access or a flush is under way */
+
+static void mmu_lock(void)
+{
+	while (__atomic_exchange_n(&busy, true, __ATOMIC_ACQUIRE))
+		host_yield();
+}
+
+static void mmu_unlock(void)
+{
+	__atomic_store_n(&busy, false, __ATOMIC_RELEASE);
+}
 
 static unsigned int hash(phys_t root, unsigned long key)
 {
@@ -48,12 +67,26 @@ static struct entry **find(struct entry **cache, phys_t root, unsigned long key)
 	return e;
 }
 
+static struct entry *new_entry(void)
+{
+	struct entry *e = unused;
+
+	if (!e) {
+		e = host_alloc(ENTRIES_AT_ONCE * sizeof(*e));
+		for (unsigned int i = 1; i < ENTRIES_AT_ONCE; i++)
+			e[i - 1].next = &e[i];
+	}
+	unused = e->next;
+	e->next = NULL;
+	return e;
+}
+
 static struct entry *load(struct entry **cache, phys_t root, unsigned long key, pte_t pte)
 {
 	struct entry **at = find(cache, root, key);
 
 	if (!*at) {
-		*at = host_alloc(sizeof(struct entry));
+		*at = new_entry();
 		(*at)->root = root;
 		(*at)->key = key;
 		nr_pages_cached += cache == pages;
@@ -70,7 +103,8 @@ static void drop(struct entry **cache, struct entry **at)
 		return;
 	*at = e->next;
 	nr_pages_cached -= cache == pages;
-	host_free(e);
+	e->next = unused;
+	unused = e;
 }
 
 /* All entries of root with start <= key < end. */
@@ -91,43 +125,48 @@ void tlb_context_init(struct tlb_context *ctx, phys_t root)
 {
 	ctx->cpus = 1;
 	ctx->root = root;
+	mmu_lock();
 	/* Whoever had this root before must have left it. */
 	for (unsigned int i = 0; i < 1U << HASH_BITS; i++)
 		for (struct entry *e = pages[i]; e; e = e->next)
 			BUG_ON(e->root == root);
 	drop_range(tables, root, 0, ~0UL);
+	mmu_unlock();
 }
 
 void tlb_flush_page(struct tlb_context *ctx, unsigned long va)
 {
 	stat_inc(TLB_FLUSH_PAGE);
+	mmu_lock();
 	drop(pages, find(pages, ctx->root, va >> PAGE_SHIFT));
 	drop(tables, find(tables, ctx->root, va >> PMD_SHIFT));
+	mmu_unlock();
 }
 
 void tlb_flush_range(struct tlb_context *ctx, unsigned long start, unsigned long end,
 		     bool tables_freed)
 {
 	unsigned long nr = (end - start) >> PAGE_SHIFT;
+	bool all = nr > knob_tlb_full_flush_pages;
 
 	BUG_ON(!IS_ALIGNED(start, PAGE_SIZE) || !IS_ALIGNED(end, PAGE_SIZE) || start >= end);
-	if (nr > knob_tlb_full_flush_pages) {
-		stat_inc(TLB_FLUSH_ALL);
+	stat_inc(all ? TLB_FLUSH_ALL : TLB_FLUSH_RANGE);
+	mmu_lock();
+	if (all)
 		drop_range(pages, ctx->root, 0, ~0UL);
-		drop_range(tables, ctx->root, 0, ~0UL);
-		return;
-	}
-	stat_inc(TLB_FLUSH_RANGE);
-	for (unsigned long va = start; va < end; va += PAGE_SIZE)
+	for (unsigned long va = start; va < end && !all; va += PAGE_SIZE)
 		drop(pages, find(pages, ctx->root, va >> PAGE_SHIFT));
-	if (tables_freed)
+	if (all || tables_freed)
 		drop_range(tables, ctx->root, 0, ~0UL);
+	mmu_unlock();
 }
 
 void tlb_flush_local_page(unsigned long va)
 {
+	mmu_lock();
 	drop(pages, find(pages, loaded_root, va >> PAGE_SHIFT));
 	drop(tables, find(tables, loaded_root, va >> PMD_SHIFT));
+	mmu_unlock();
 }
 
 /* ---- the walk ---- */
@@ -314,6 +353,39 @@ enum fault_result sim_touch(struct mm *mm, unsigned long va, enum fault_access a
 	return r;
 }
 
+enum fault_result sim_access(struct mm *mm, unsigned long va, enum fault_access access, u8 *byte)
+{
+	phys_t root = virt_to_phys(mm->pgt.root);
+	enum fault_result r;
+
+	do {
+		struct fault_info info = { .addr = va, .access = access, .user = true };
+		struct entry *t;
+
+		loaded_root = root;
+		mmu_lock();
+		t = translate(root, va, access, &info.present);
+		if (t) {
+			u8 *p = (u8 *)phys_to_virt(t->pte & PTE_ADDR_MASK) + (va & ~PAGE_MASK);
+			struct page *page = pfn_to_page(pte_pfn(t->pte));
+
+			/* Stale until the flush comes is allowed; a frame that was freed before is not. */
+			if (!(page->flags & (1UL << PG_reserved)) &&
+			    atomic_read(&page_folio(page)->refcount) <= 0)
+				panic("MMU: access to %lx reaches a free frame", va);
+			if (access == FAULT_WRITE)
+				*p = *byte;
+			else
+				*byte = *p;
+		}
+		mmu_unlock();
+		if (t)
+			return FAULT_DONE;
+		r = mm_handle_fault(mm, &info);
+	} while (r == FAULT_DONE);
+	return r;
+}
+
 u8 sim_peek(struct mm *mm, unsigned long va)
 {
 	u8 byte = 0;
@@ -360,13 +432,20 @@ unsigned long sim_tlb_entries(struct mm *mm)
 	return n;
 }
 
-void sim_mm_put(struct mm *mm)
+void sim_mm_leave(struct mm *mm)
 {
 	phys_t root = virt_to_phys(mm->pgt.root);
 
-	sim_tlb_check(mm);
+	mmu_lock();
 	drop_range(pages, root, 0, ~0UL);
 	drop_range(tables, root, 0, ~0UL);
+	mmu_unlock();
+}
+
+void sim_mm_put(struct mm *mm)
+{
+	sim_tlb_check(mm);
+	sim_mm_leave(mm);
 	mm->tlb.cpus = 0;
 	mm_put(mm);
 }

@@ -147,6 +147,14 @@ static inline u32 *pte_used(const pte_t *pte)
 	return &pte_table(pte)->pt_used;
 }
 
+/* n more entries (modulo 2^32: or fewer) of pte's table are in use. Its lock held; others may look. */
+static inline void pte_used_add(const pte_t *pte, u32 n)
+{
+	u32 *used = pte_used(pte);
+
+	WRITE_ONCE(*used, *used + n);
+}
+
 /*
  * Unlinks tables that only served [start, end). floor and ceiling bound what belongs to nobody
  * else: the end of the mapping before and the start of the one after (0 and TASK_SIZE at the edges).
