@@ -23,6 +23,13 @@ def test_host_programs_are_built():
     assert {os.path.basename(s)[:-2] for s in sources} <= built
 
 
+def test_rwsem_model(tmp_path):
+    done = subprocess.run([os.path.join(TOP, "tests", "model", "check"), os.path.join(TOP, "tests", "model", "rwsem.pml"),
+                           str(tmp_path)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=30)  # fmt: skip
+    assert done.returncode == 0, done.stdout.decode(errors="replace")
+
+
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: os.path.relpath(p, os.path.join(BUILD, "host")))
 def test_host_unit(program):
     done = subprocess.run([program], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
