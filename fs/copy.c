@@ -64,7 +64,7 @@ static void lock_positions(struct file *a, struct file *b)
 	if (a)
 		mutex_lock(&a->pos_lock);
 	if (b && b != a)
-		mutex_lock(&b->pos_lock);
+		mutex_lock_nested(&b->pos_lock);
 }
 
 static void unlock_positions(struct file *a, struct file *b)

@@ -50,8 +50,10 @@ void futex_init(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < NR_BUCKETS; i++)
+	for (i = 0; i < NR_BUCKETS; i++) {
+		spin_lock_init(&buckets[i].lock);
 		INIT_LIST_HEAD(&buckets[i].waiters);
+	}
 }
 
 /* ---- keys ---- */
@@ -129,7 +131,7 @@ static void lock_two(struct futex_bucket *a, struct futex_bucket *b)
 	}
 	spin_lock(&a->lock);
 	if (a != b)
-		spin_lock(&b->lock);
+		spin_lock_nested(&b->lock);
 }
 
 static void unlock_two(struct futex_bucket *a, struct futex_bucket *b)

@@ -217,6 +217,7 @@ void schedule(void)
 	struct run_queue *rq = this_rq();
 	struct task *t = current;
 
+	lockdep_may_sleep();
 	spin_lock(&rq->lock);
 	if (is_sleeping(t->state) && t->unparked) {
 		t->unparked = false;
@@ -236,6 +237,7 @@ void schedule_tail(void)
 
 void cond_resched(void)
 {
+	lockdep_may_sleep();
 	if (unlikely(READ_ONCE(this_cpu()->need_resched)))
 		schedule();
 }
@@ -254,6 +256,7 @@ void park_as(enum task_state state)
 	struct task *t = current;
 
 	ASSERT(t != rq->idle);
+	lockdep_may_sleep();
 	spin_lock(&rq->lock);
 	if (t->unparked) {
 		t->unparked = false;

@@ -151,6 +151,9 @@ struct task {
 	struct user *user;	     /* [o] of the real uid; one reference */
 	unsigned long min_flt, maj_flt; /* [o] */
 	unsigned long nvcsw, nivcsw;	/* [o] */
+#ifdef CONFIG_DEBUG
+	struct lockdep_stack held;	/* [o] sleeping locks */
+#endif
 };
 
 /* task->work: reasons to leave the fast return path. */

@@ -19,7 +19,7 @@ struct folio *anon_folio_alloc(const struct fault_ctx *f, bool zero)
 	if (unlikely(!folio))
 		return NULL;
 	/* Nobody else sees the folio yet: a plain store. */
-	WRITE_ONCE(folio->flags, (1UL << PG_anon) | (1UL << PG_swapbacked) | (1UL << PG_uptodate));
+	RACY_WRITE(folio->flags, (1UL << PG_anon) | (1UL << PG_swapbacked) | (1UL << PG_uptodate));
 	folio->index = f->addr >> PAGE_SHIFT;
 	return folio;
 }

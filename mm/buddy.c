@@ -115,7 +115,7 @@ static inline void poison_check(struct page *page, unsigned int order)
 
 static void area_add(struct page *page, unsigned int order)
 {
-	WRITE_ONCE(page->flags, 1UL << PG_buddy);
+	RACY_WRITE(page->flags, 1UL << PG_buddy);
 	page->buddy_order = order;
 	list_add(&page->buddy_list, &zone.area[order].blocks);
 	zone.area[order].nr++;
@@ -124,7 +124,7 @@ static void area_add(struct page *page, unsigned int order)
 
 static void area_del(struct page *page, unsigned int order)
 {
-	WRITE_ONCE(page->flags, 0);
+	RACY_WRITE(page->flags, 0);
 	list_del(&page->buddy_list);
 	if (--zone.area[order].nr == 0)
 		zone.nonempty &= ~(1U << order);
@@ -140,7 +140,7 @@ static void zone_free_block(struct page *page, unsigned int order)
 		struct page *buddy = pfn_to_page(buddy_pfn);
 
 		if (buddy_pfn < zone.start_pfn || buddy_pfn >= zone.end_pfn ||
-		    !(READ_ONCE(buddy->flags) & (1UL << PG_buddy)) || buddy->buddy_order != order)
+		    !(RACY_READ(buddy->flags) & (1UL << PG_buddy)) || buddy->buddy_order != order)
 			break;
 		area_del(buddy, order);
 		pfn &= ~(1UL << order);
@@ -346,8 +346,11 @@ static __always_inline struct page *get_page_fast(gfp_t gfp, unsigned int order)
 
 struct page *alloc_pages(gfp_t gfp, unsigned int order)
 {
-	struct page *page = get_page_fast(gfp, order);
+	struct page *page;
 
+	if (!(gfp & GFP_ATOMIC))
+		lockdep_may_sleep();
+	page = get_page_fast(gfp, order);
 	return likely(page) ? page : get_pages_slow(gfp, order);
 }
 
@@ -372,7 +375,7 @@ static __noinline struct folio *folio_alloc_slow(gfp_t gfp, unsigned int order)
 		return NULL;
 	f = init_head(page, order);
 	for (unsigned long i = 1; i < 1UL << order; i++) {
-		WRITE_ONCE(page[i].flags, 1UL << PG_tail);
+		RACY_WRITE(page[i].flags, 1UL << PG_tail);
 		page[i].head = f;
 	}
 	return f;
@@ -389,9 +392,9 @@ static __noinline void free_block(struct page *page, unsigned int order)
 {
 	irqflags_t flags;
 
-	if (READ_ONCE(page[1].flags) & (1UL << PG_tail))
+	if (RACY_READ(page[1].flags) & (1UL << PG_tail))
 		for (unsigned long i = 1; i < 1UL << order; i++)
-			WRITE_ONCE(page[i].flags, 0);
+			RACY_WRITE(page[i].flags, 0);
 	poison_freed(page, order);
 	flags = spin_lock_irqsave(&zone.lock);
 	zone_free_block(page, order);
@@ -408,7 +411,7 @@ void free_pages(struct page *page, unsigned int order)
 		return;
 	}
 	poison_freed(page, 0);
-	WRITE_ONCE(page->flags, 0);
+	RACY_WRITE(page->flags, 0);
 	flags = irq_save();
 	pcp_push(&pcps[cpu_id()], page);
 	irq_restore(flags);
@@ -427,7 +430,7 @@ void free_folios(struct folio **folios, unsigned int n)
 			continue;
 		}
 		poison_freed(page, 0);
-		WRITE_ONCE(page->flags, 0);
+		RACY_WRITE(page->flags, 0);
 		pcp_push(pcp, page);
 	}
 	irq_restore(flags);

@@ -115,7 +115,7 @@ static inline enum fault_result fault_install(struct mm *mm, struct fault_ctx *f
 			atomic_set(&folio->mapcount, 1);
 			stat_inc(NR_ANON_PAGES);
 			atomic_inc(&mm->rss[RSS_ANON]);
-			if (!READ_ONCE(f->vma->has_anon))
+			if (!RACY_READ(f->vma->has_anon))
 				WRITE_ONCE(f->vma->has_anon, true);
 		} else {
 			folio_add_rmap(folio);

@@ -38,7 +38,7 @@ struct folio *filemap_get_folio(struct mapping *m, unsigned long index)
 
 static void init_cache_folio(struct mapping *m, struct folio *folio, unsigned long index)
 {
-	WRITE_ONCE(folio->flags, m->flags & MAPPING_SHMEM ? 1UL << PG_swapbacked : 0);
+	RACY_WRITE(folio->flags, m->flags & MAPPING_SHMEM ? 1UL << PG_swapbacked : 0);
 	folio->mapping = m;
 	folio->index = index;
 }
@@ -51,7 +51,7 @@ static struct folio *new_cache_folio(struct mapping *m, unsigned long index)
 		return NULL;
 	init_cache_folio(m, folio, index);
 	if (!m->ops || !m->ops->read_folio)
-		WRITE_ONCE(folio->flags, folio->flags | 1UL << PG_uptodate);
+		RACY_WRITE(folio->flags, folio->flags | 1UL << PG_uptodate);
 	return folio;
 }
 
@@ -146,7 +146,7 @@ int filemap_add_folio(struct mapping *m, struct folio *folio, unsigned long inde
 	int err;
 
 	init_cache_folio(m, folio, index);
-	WRITE_ONCE(folio->flags, folio->flags | 1UL << PG_uptodate | 1UL << PG_dirty);
+	RACY_WRITE(folio->flags, folio->flags | 1UL << PG_uptodate | 1UL << PG_dirty);
 	err = cache_insert(m, folio);
 	if (err)
 		folio->mapping = NULL;

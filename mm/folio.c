@@ -4,13 +4,17 @@
  */
 #include "internal.h"
 
+#ifdef CONFIG_DEBUG
+u32 folio_lock_class;
+#endif
+
 void folio_free(struct folio *folio)
 {
 	ASSERT(atomic_read(&folio->refcount) == 0);
 	ASSERT(atomic_read(&folio->mapcount) == 0);
 	if (folio_test(folio, PG_lru))
 		lru_del(folio);
-	WRITE_ONCE(folio->flags, 0);
+	RACY_WRITE(folio->flags, 0);
 	free_pages(&folio->page, folio->order);
 }
 
@@ -78,7 +82,7 @@ void folio_lock_slow(struct folio *folio)
 	for (;;) {
 		spin_lock(&wait_table[slot].lock);
 		folio_set(folio, PG_waiters);
-		if (folio_trylock(folio)) {
+		if (folio_lock_fast(folio)) {
 			spin_unlock(&wait_table[slot].lock);
 			return;
 		}

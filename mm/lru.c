@@ -46,7 +46,7 @@ _Static_assert(NR_UNEVICTABLE - NR_INACTIVE_ANON == LRU_UNEVICTABLE,
 
 void lru_add(struct folio *folio)
 {
-	enum lru_list list = folio_lru_list(READ_ONCE(folio->flags));
+	enum lru_list list = folio_lru_list(RACY_READ(folio->flags));
 
 	ASSERT(!folio_test(folio, PG_lru));
 	spin_lock(&lru.lock);
@@ -59,7 +59,7 @@ void lru_add(struct folio *folio)
 /* lru_lock held. */
 static inline void del_locked(struct folio *folio)
 {
-	stat_add(lru_stat(folio_lru_list(READ_ONCE(folio->flags))), -(long)folio_nr_pages(folio));
+	stat_add(lru_stat(folio_lru_list(RACY_READ(folio->flags))), -(long)folio_nr_pages(folio));
 	folio_clear(folio, PG_lru);
 	list_del(&folio->lru);
 }

@@ -19,7 +19,7 @@ static bool copy_table(struct mm *mm, pte_t *src, pte_t *dst, unsigned long n, b
 	bool lost_write = false;
 
 	spin_lock(src_ptl);
-	spin_lock(dst_ptl);
+	spin_lock_nested(dst_ptl);
 	left = *pte_used(src);
 	for (unsigned long i = 0; i < n && copied < left; i++) {
 		pte_t e = pte_read(&src[i]);
@@ -127,7 +127,7 @@ struct mm *mm_fork(struct mm *old)
 		mm_put(mm);
 		return ERR_PTR(-EINTR);
 	}
-	mmap_write_lock(mm);
+	mmap_write_lock_nested(mm);
 	copy_layout(mm, old);
 	for_each_vma(old, vma) {
 		if (vma->flags & VM_DONTCOPY)

@@ -71,7 +71,7 @@ static void lock_two(spinlock_t *a, spinlock_t *b)
 {
 	spin_lock(a);
 	if (b != a)
-		spin_lock(b);
+		spin_lock_nested(b);
 }
 
 static void unlock_two(spinlock_t *a, spinlock_t *b)

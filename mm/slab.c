@@ -211,7 +211,7 @@ static struct slab *slab_create(struct kmem_cache *c, gfp_t gfp)
 		set_link(obj, slab->free);
 		slab->free = obj;
 	} while (i);
-	WRITE_ONCE(slab->flags, 1UL << PG_slab);
+	RACY_WRITE(slab->flags, 1UL << PG_slab);
 	return slab;
 }
 
@@ -220,7 +220,7 @@ static void slab_destroy(struct slab *slab)
 	struct folio *folio = (struct folio *)slab;
 
 	mem_allocated(folio_address(folio), PAGE_SIZE << folio->order);
-	WRITE_ONCE(slab->flags, 0);
+	RACY_WRITE(slab->flags, 0);
 	atomic_set(&folio->refcount, 0);
 	free_pages(&folio->page, folio->order);
 }
@@ -387,6 +387,8 @@ void *kmem_cache_alloc(struct kmem_cache *c, gfp_t gfp)
 	irqflags_t flags;
 	void *obj;
 
+	if (!(gfp & GFP_ATOMIC))
+		lockdep_may_sleep();
 	if (unlikely(READ_ONCE(fail_armed)))
 		return cache_alloc_slow(c, gfp);
 	flags = irq_save();
@@ -456,7 +458,7 @@ void kfree(const void *p)
 	if (!p)
 		return;
 	folio = page_folio(virt_to_page(p));
-	if (likely(READ_ONCE(folio->flags) & (1UL << PG_slab))) {
+	if (likely(RACY_READ(folio->flags) & (1UL << PG_slab))) {
 		kmem_cache_free(((struct slab *)folio)->cache, (void *)p);
 		return;
 	}

@@ -94,7 +94,7 @@ static inline void zap_folio(struct unmap_batch *b, struct folio *folio, pte_t e
 {
 	bool last = atomic_dec_and_test(&folio->mapcount);
 
-	if (READ_ONCE(folio->flags) & (1UL << PG_anon)) {
+	if (RACY_READ(folio->flags) & (1UL << PG_anon)) {
 		c->rss[RSS_ANON]++;
 		c->anon_unmapped += last;
 	} else {
@@ -142,7 +142,7 @@ static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long 
 	}
 	if (left == 0)
 		va = stop;
-	WRITE_ONCE(*used, left);
+	RACY_WRITE(*used, left);
 	spin_unlock(ptl);
 	apply_counts(b->mm, &counts);
 	b->start = min(b->start, first);

@@ -83,7 +83,12 @@ typedef long ssize_t;
 #ifdef __SANITIZE_THREAD__ /* which takes a volatile access for a plain one */
 #define READ_ONCE(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define WRITE_ONCE(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
+#define RACY_READ(x) READ_ONCE(x)
+#define RACY_WRITE(x, v) WRITE_ONCE(x, v)
 #else
+/* Accesses that may race and cannot go wrong: one bit is looked at, which does not change meanwhile. */
+#define RACY_READ(x) (x)
+#define RACY_WRITE(x, v) ((x) = (v))
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 #endif

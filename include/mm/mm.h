@@ -139,6 +139,11 @@ static inline void mmap_write_lock(struct mm *mm)
 {
 	down_write(&mm->mmap_lock);
 }
+/* A second address space's: the child's in fork, which nobody else can have locked. */
+static inline void mmap_write_lock_nested(struct mm *mm)
+{
+	down_write_nested(&mm->mmap_lock);
+}
 static inline int __must_check mmap_write_lock_killable(struct mm *mm)
 {
 	return down_write_killable(&mm->mmap_lock);

@@ -13,6 +13,7 @@
 #include <kern/atomic.h>
 #include <kern/list.h>
 #include <kern/types.h>
+#include <sync/spinlock.h>
 
 enum page_flag {
 	PG_locked,	 /* [A] the folio lock */
@@ -49,7 +50,7 @@ struct page {
 			struct folio *head; /* [I] */
 		};
 		struct { /* PG_pgtable */
-			u32 ptl;	      /* the spinlock_t of this table's entries */
+			spinlock_t ptl;	      /* of this table's entries */
 			u32 pt_used;	      /* [ptl] last level: entries that are not none */
 			struct page *pt_next; /* chain of tables waiting for a TLB flush */
 		};
@@ -85,7 +86,7 @@ _Static_assert(sizeof(struct folio) == 64, "a folio is its first page");
 
 static inline struct folio *page_folio(struct page *p)
 {
-	return unlikely(READ_ONCE(p->flags) & (1UL << PG_tail)) ? p->head : (struct folio *)p;
+	return unlikely(RACY_READ(p->flags) & (1UL << PG_tail)) ? p->head : (struct folio *)p;
 }
 
 static inline struct page *folio_page(struct folio *f, unsigned long n)
@@ -148,21 +149,34 @@ static inline void folio_put(struct folio *f)
 void folio_lock_slow(struct folio *f);
 void folio_unlock_slow(struct folio *f);
 
-static inline bool folio_trylock(struct folio *f)
+extern u32 folio_lock_class; /* lockdep's; debug builds */
+
+static inline bool folio_lock_fast(struct folio *f)
 {
 	return !test_and_set_bit(PG_locked, &f->flags);
 }
 
-static inline void folio_lock(struct folio *f)
+static __always_inline bool folio_trylock(struct folio *f)
 {
-	if (unlikely(!folio_trylock(f)))
+	if (!folio_lock_fast(f))
+		return false;
+	lockdep_acquire(&folio_lock_class, f, LOCKDEP_SLEEPING | LOCKDEP_TRY);
+	return true;
+}
+
+static __always_inline void folio_lock(struct folio *f)
+{
+	lockdep_acquire(&folio_lock_class, f, LOCKDEP_SLEEPING);
+	if (unlikely(!folio_lock_fast(f)))
 		folio_lock_slow(f);
 }
 
 static inline void folio_unlock(struct folio *f)
 {
-	unsigned long old = __atomic_fetch_and(&f->flags, ~(1UL << PG_locked), __ATOMIC_RELEASE);
+	unsigned long old;
 
+	lockdep_release(f, LOCKDEP_SLEEPING);
+	old = __atomic_fetch_and(&f->flags, ~(1UL << PG_locked), __ATOMIC_RELEASE);
 	ASSERT(old & (1UL << PG_locked));
 	if (unlikely(old & (1UL << PG_waiters)))
 		folio_unlock_slow(f);

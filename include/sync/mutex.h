@@ -18,9 +18,19 @@ static inline void mutex_init(struct mutex *m)
 	rwsem_init(&m->sem);
 }
 
+#ifdef CONFIG_DEBUG
+#define mutex_init(m) rwsem_init_class(&(m)->sem, #m)
+#endif
+
 static inline void mutex_lock(struct mutex *m)
 {
 	down_write(&m->sem);
+}
+
+/* The second of two of one class, whose order the caller defines. */
+static inline void mutex_lock_nested(struct mutex *m)
+{
+	down_write_nested(&m->sem);
 }
 
 static inline int __must_check mutex_lock_killable(struct mutex *m)

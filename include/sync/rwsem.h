@@ -18,6 +18,9 @@ struct rwsem {
 	spinlock_t wait_lock;	     /* guards waiters and tickets */
 	u32 next_ticket;	     /* [wait_lock] */
 	struct list_head waiters[2]; /* [wait_lock] readers, writers; each in arrival order */
+#ifdef CONFIG_DEBUG
+	u32 class; /* lockdep's */
+#endif
 };
 
 #define RWSEM_WRITER 1L
@@ -33,12 +36,17 @@ struct rwsem {
 
 void rwsem_init(struct rwsem *sem);
 
+#ifdef CONFIG_DEBUG
+#define rwsem_init_class(sem, name) ((rwsem_init)(sem), (void)((sem)->class = LOCKDEP_CLASS(name)))
+#define rwsem_init(sem) rwsem_init_class(sem, #sem)
+#endif
+
 /* Slow paths, kernel/sync/rwsem.c. 0, or -EINTR in a killable or interruptible mode. */
 int rwsem_down_read_slow(struct rwsem *sem, enum park_mode mode);
 int rwsem_down_write_slow(struct rwsem *sem, enum park_mode mode);
 void rwsem_wake(struct rwsem *sem);
 
-static inline bool down_read_trylock(struct rwsem *sem)
+static inline bool rwsem_read_fast(struct rwsem *sem)
 {
 	long old = __atomic_load_n(&sem->count, __ATOMIC_RELAXED);
 
@@ -49,7 +57,7 @@ static inline bool down_read_trylock(struct rwsem *sem)
 	return false;
 }
 
-static inline bool down_write_trylock(struct rwsem *sem)
+static inline bool rwsem_write_fast(struct rwsem *sem)
 {
 	long old = 0;
 
@@ -61,48 +69,103 @@ static inline bool down_write_trylock(struct rwsem *sem)
 	return true;
 }
 
-static inline void down_read(struct rwsem *sem)
+static __always_inline bool down_read_trylock(struct rwsem *sem)
 {
-	if (unlikely(!down_read_trylock(sem)))
+	if (unlikely(!rwsem_read_fast(sem)))
+		return false;
+	lockdep_acquire(&sem->class, sem, LOCKDEP_SLEEPING | LOCKDEP_TRY);
+	return true;
+}
+
+static __always_inline void down_read(struct rwsem *sem)
+{
+	lockdep_acquire(&sem->class, sem, LOCKDEP_SLEEPING);
+	if (unlikely(!rwsem_read_fast(sem)))
 		(void)rwsem_down_read_slow(sem, PARK_UNINTERRUPTIBLE);
 }
 
-static inline int __must_check down_read_killable(struct rwsem *sem)
+static __always_inline int __must_check down_read_mode(struct rwsem *sem, enum park_mode mode)
 {
-	return likely(down_read_trylock(sem)) ? 0 : rwsem_down_read_slow(sem, PARK_KILLABLE);
+	int err;
+
+	lockdep_acquire(&sem->class, sem, LOCKDEP_SLEEPING);
+	if (likely(rwsem_read_fast(sem)))
+		return 0;
+	err = rwsem_down_read_slow(sem, mode);
+	if (err)
+		lockdep_release(sem, LOCKDEP_SLEEPING);
+	return err;
 }
 
-static inline int __must_check down_read_interruptible(struct rwsem *sem)
+static __always_inline int __must_check down_read_killable(struct rwsem *sem)
 {
-	return likely(down_read_trylock(sem)) ? 0 : rwsem_down_read_slow(sem, PARK_INTERRUPTIBLE);
+	return down_read_mode(sem, PARK_KILLABLE);
 }
 
-static inline void down_write(struct rwsem *sem)
+static __always_inline int __must_check down_read_interruptible(struct rwsem *sem)
 {
-	if (unlikely(!down_write_trylock(sem)))
+	return down_read_mode(sem, PARK_INTERRUPTIBLE);
+}
+
+static __always_inline bool down_write_trylock(struct rwsem *sem)
+{
+	if (unlikely(!rwsem_write_fast(sem)))
+		return false;
+	lockdep_acquire(&sem->class, sem, LOCKDEP_SLEEPING | LOCKDEP_TRY);
+	return true;
+}
+
+static __always_inline void down_write(struct rwsem *sem)
+{
+	lockdep_acquire(&sem->class, sem, LOCKDEP_SLEEPING);
+	if (unlikely(!rwsem_write_fast(sem)))
 		(void)rwsem_down_write_slow(sem, PARK_UNINTERRUPTIBLE);
 }
 
-static inline int __must_check down_write_killable(struct rwsem *sem)
+/* The second of two locks of one class, whose order the caller defines. */
+static __always_inline void down_write_nested(struct rwsem *sem)
 {
-	return likely(down_write_trylock(sem)) ? 0 : rwsem_down_write_slow(sem, PARK_KILLABLE);
+	lockdep_acquire(&sem->class, sem, LOCKDEP_SLEEPING | LOCKDEP_NESTED);
+	if (unlikely(!rwsem_write_fast(sem)))
+		(void)rwsem_down_write_slow(sem, PARK_UNINTERRUPTIBLE);
 }
 
-static inline int __must_check down_write_interruptible(struct rwsem *sem)
+static __always_inline int __must_check down_write_mode(struct rwsem *sem, enum park_mode mode)
 {
-	return likely(down_write_trylock(sem)) ? 0 : rwsem_down_write_slow(sem, PARK_INTERRUPTIBLE);
+	int err;
+
+	lockdep_acquire(&sem->class, sem, LOCKDEP_SLEEPING);
+	if (likely(rwsem_write_fast(sem)))
+		return 0;
+	err = rwsem_down_write_slow(sem, mode);
+	if (err)
+		lockdep_release(sem, LOCKDEP_SLEEPING);
+	return err;
+}
+
+static __always_inline int __must_check down_write_killable(struct rwsem *sem)
+{
+	return down_write_mode(sem, PARK_KILLABLE);
+}
+
+static __always_inline int __must_check down_write_interruptible(struct rwsem *sem)
+{
+	return down_write_mode(sem, PARK_INTERRUPTIBLE);
 }
 
 static inline void up_read(struct rwsem *sem)
 {
-	long now = __atomic_sub_fetch(&sem->count, RWSEM_READER, __ATOMIC_RELEASE);
+	long now;
 
+	lockdep_release(sem, LOCKDEP_SLEEPING);
+	now = __atomic_sub_fetch(&sem->count, RWSEM_READER, __ATOMIC_RELEASE);
 	if (unlikely(now == RWSEM_WAITERS))
 		rwsem_wake(sem);
 }
 
 static inline void up_write(struct rwsem *sem)
 {
+	lockdep_release(sem, LOCKDEP_SLEEPING);
 	WRITE_ONCE(sem->owner, NULL);
 	if (unlikely(__atomic_sub_fetch(&sem->count, RWSEM_WRITER, __ATOMIC_RELEASE) &
 		     RWSEM_WAITERS))

@@ -10,37 +10,68 @@
 #include <arch/irq.h>
 #include <kern/assert.h>
 #include <kern/types.h>
+#include <sync/lockdep.h>
 
 typedef struct spinlock {
 	u32 locked;
+#ifdef CONFIG_DEBUG
+	u32 class; /* lockdep's */
+#endif
 } spinlock_t;
 
-#define SPINLOCK_INIT { 0 }
+#define SPINLOCK_INIT { .locked = 0 }
 
 static inline void spin_lock_init(spinlock_t *l)
 {
 	l->locked = 0;
 }
 
-static inline bool spin_trylock(spinlock_t *l)
+#ifdef CONFIG_DEBUG /* all locks that one line initialises are one class */
+#define spin_lock_init(l)                                                                         \
+	(*(l) = (spinlock_t){ .class = LOCKDEP_CLASS(#l) })
+#endif
+
+static inline bool spin_acquire(spinlock_t *l)
 {
 	return __atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE) == 0;
 }
 
-static inline void spin_lock(spinlock_t *l)
+static __always_inline bool spin_trylock(spinlock_t *l)
 {
-	while (unlikely(!spin_trylock(l)))
+	if (!spin_acquire(l))
+		return false;
+	lockdep_acquire(&l->class, l, LOCKDEP_SPIN | LOCKDEP_TRY);
+	return true;
+}
+
+static inline void spin_wait(spinlock_t *l)
+{
+	while (unlikely(!spin_acquire(l)))
 		while (__atomic_load_n(&l->locked, __ATOMIC_RELAXED))
 			cpu_relax();
 }
 
+static __always_inline void spin_lock(spinlock_t *l)
+{
+	lockdep_acquire(&l->class, l, LOCKDEP_SPIN);
+	spin_wait(l);
+}
+
+/* The second of two locks of one class, whose order the caller defines. */
+static __always_inline void spin_lock_nested(spinlock_t *l)
+{
+	lockdep_acquire(&l->class, l, LOCKDEP_SPIN | LOCKDEP_NESTED);
+	spin_wait(l);
+}
+
 static inline void spin_unlock(spinlock_t *l)
 {
+	lockdep_release(l, LOCKDEP_SPIN);
 	ASSERT(__atomic_load_n(&l->locked, __ATOMIC_RELAXED));
 	__atomic_store_n(&l->locked, 0, __ATOMIC_RELEASE);
 }
 
-static inline irqflags_t spin_lock_irqsave(spinlock_t *l)
+static __always_inline irqflags_t spin_lock_irqsave(spinlock_t *l)
 {
 	irqflags_t flags = irq_save();
 

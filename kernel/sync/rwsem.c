@@ -46,7 +46,7 @@ struct rwsem_waiter {
 	bool granted; /* [wait_lock], read without it while spinning */
 };
 
-void rwsem_init(struct rwsem *sem)
+void(rwsem_init)(struct rwsem *sem)
 {
 	sem->count = 0;
 	sem->owner = NULL;

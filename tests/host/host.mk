@@ -5,6 +5,7 @@
 #
 #   make -f tests/host/host.mk host-units          every unit test, with gcc and with clang
 #   make -f tests/host/host.mk host-race           the tests with threads, under ThreadSanitizer
+#   make -f tests/host/host.mk host-model          the models, with Spin
 #   make -f tests/host/host.mk host-fuzz FUZZ_SECONDS=60 [FUZZ="mm_ops elf"]
 
 O ?= build
@@ -28,7 +29,7 @@ HOST_LIBC := memcpy memmove memset memcmp memchr strlen strnlen strcmp strncmp s
 	snprintf vsnprintf
 HOST_RENAME := $(foreach f,$(HOST_LIBC),-D$(f)=fl_$(f))
 
-HOST_SRC := $(sort $(wildcard lib/*.c mm/*.c)) arch/x86_64/mm/pgtable.c kernel/sync/rwsem.c \
+HOST_SRC := $(sort $(wildcard lib/*.c mm/*.c)) arch/x86_64/mm/pgtable.c $(sort $(wildcard kernel/sync/*.c)) \
 	$(sort $(wildcard $(HOST_DIR)/sim/*.c))
 HOST_UNITS := $(patsubst $(HOST_DIR)/unit/%.c,%,$(sort $(wildcard $(HOST_DIR)/unit/t_*.c)))
 HOST_FUZZERS := $(patsubst $(HOST_DIR)/fuzz/fuzz_%.c,%,$(sort $(wildcard $(HOST_DIR)/fuzz/fuzz_*.c)))
@@ -43,7 +44,7 @@ HOST_EXTRA_cpio := fs/cpio.c
 hostq := $(if $(filter 1,$(V)),,@)
 hostsay = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$1' '$2')
 
-.PHONY: host-units host-fuzz host-race host-build
+.PHONY: host-units host-fuzz host-race host-model host-build
 host-build: $(foreach cc,$(HOST_CCS),$(HOST_UNITS:%=$(HOST_OUT)/$(cc)/%)) $(HOST_RACES:%=$(HOST_OUT)/tsan/%)
 
 host-units: host-build
@@ -51,6 +52,9 @@ host-units: host-build
 
 host-race: $(HOST_RACES:%=$(HOST_OUT)/tsan/%)
 	@for i in $$(seq $(HOST_RACE_RUNS)); do $(HOST_DIR)/run-units $^ || exit 1; done
+
+host-model:
+	@$(HOST_DIR)/../model/check $(HOST_DIR)/../model/rwsem.pml $(HOST_OUT)/model
 
 host-fuzz: $(FUZZ:%=$(HOST_OUT)/fuzz/fuzz_%)
 	@$(HOST_DIR)/run-fuzz $(FUZZ_SECONDS) $(HOST_OUT)/fuzz $^

@@ -85,6 +85,30 @@ static void follow_frames(unsigned long rbp)
 	}
 }
 
+void arch_show_address(unsigned long addr)
+{
+	show_address(addr, addr - 1);
+}
+
+void arch_callers(unsigned long *ips, unsigned int n)
+{
+	unsigned long rbp = (unsigned long)__builtin_frame_address(0), end = stack_end(rbp);
+	unsigned int i = 0;
+
+	while (i < n && end && rbp % 8 == 0 && rbp <= end - 16) {
+		const unsigned long *frame = (const unsigned long *)rbp;
+
+		if (!is_text(frame[1]))
+			break;
+		ips[i++] = frame[1];
+		if (frame[0] <= rbp)
+			break;
+		rbp = frame[0];
+	}
+	while (i < n)
+		ips[i++] = 0;
+}
+
 void arch_backtrace(const struct trap_frame *tf)
 {
 	emergency_printf("Call trace:\n");

@@ -53,8 +53,8 @@ static struct page *table_alloc(void)
 		page = alloc_pages(GFP_KERNEL | __GFP_ZERO, 0);
 		if (!page)
 			return NULL;
-		WRITE_ONCE(page->flags, 1UL << PG_pgtable);
-		page->ptl = 0;
+		RACY_WRITE(page->flags, 1UL << PG_pgtable);
+		spin_lock_init(&page->ptl);
 		page->pt_used = 0;
 	}
 	page->pt_next = NULL;
@@ -85,7 +85,7 @@ static void table_free(struct page *page)
 		table_cache[cpu].nr++;
 		return;
 	}
-	WRITE_ONCE(page->flags, 0);
+	RACY_WRITE(page->flags, 0);
 	free_pages(page, 0);
 }
 
@@ -98,7 +98,7 @@ void pgtable_drain(void)
 
 		table_cache[cpu].tables = page->pt_next;
 		table_cache[cpu].nr--;
-		WRITE_ONCE(page->flags, 0);
+		RACY_WRITE(page->flags, 0);
 		free_pages(page, 0);
 	}
 }

@@ -21,6 +21,7 @@ struct task *park_self(void)
 void park(enum park_mode mode)
 {
 	BUG_ON(irqs_disabled());
+	lockdep_may_sleep();
 	if (__atomic_exchange_n(&self.token, 0, __ATOMIC_ACQUIRE) || park_interrupted(mode))
 		return;
 	__atomic_store_n(&self.asleep, true, __ATOMIC_RELAXED);
@@ -59,4 +60,5 @@ bool park_interrupted(enum park_mode mode)
 void cond_resched(void)
 {
 	BUG_ON(irqs_disabled());
+	lockdep_may_sleep();
 }

@@ -135,7 +135,7 @@ static inline struct page *pte_table(const pte_t *pte)
 /* Its lock: guards the entries of the table and the map counts they own. */
 static inline spinlock_t *pte_lockptr(const pte_t *pte)
 {
-	return (spinlock_t *)&pte_table(pte)->ptl;
+	return &pte_table(pte)->ptl;
 }
 
 /*
@@ -152,7 +152,7 @@ static inline void pte_used_add(const pte_t *pte, u32 n)
 {
 	u32 *used = pte_used(pte);
 
-	WRITE_ONCE(*used, *used + n);
+	RACY_WRITE(*used, *used + n);
 }
 
 /*

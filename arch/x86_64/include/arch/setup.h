@@ -26,6 +26,10 @@ void kernel_main(const struct boot_info *bi) __attribute__((noreturn));
 
 /* Prints a symbolised backtrace on the console; tf NULL: of the caller. */
 void arch_backtrace(const struct trap_frame *tf);
+/* One line of it, for the return address addr. */
+void arch_show_address(unsigned long addr);
+/* Up to n return addresses of the caller, innermost first; 0 behind the last. */
+void arch_callers(unsigned long *ips, unsigned int n);
 /* Prints tf and the control registers on the console. */
 void arch_show_registers(const struct trap_frame *tf);
 /* The caller's registers as a trap would have saved them. */

@@ -13,6 +13,7 @@
 struct cpu {
 	unsigned int id;
 	unsigned int need_resched;
+	unsigned int irq_depth;
 };
 
 extern __thread struct cpu sim_cpu;
