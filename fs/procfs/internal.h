@@ -134,6 +134,7 @@ int mounts_show(struct seq *s);
 /* ---- system-wide files ---- */
 int meminfo_show(struct seq *s);
 int vmstat_show(struct seq *s);
+int lock_stat_show(struct seq *s);
 int cpuinfo_show(struct seq *s);
 int stat_show(struct seq *s);
 int uptime_show(struct seq *s);

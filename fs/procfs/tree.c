@@ -25,6 +25,7 @@ static const struct proc_entry root_entries[] = {
 	{ .name = "kpagecount", .mode = S_IFREG | 0400, .fops = &kpagecount_fops },
 	{ .name = "kpageflags", .mode = S_IFREG | 0400, .fops = &kpageflags_fops },
 	TEXT("loadavg", 0444, loadavg_show),
+	TEXT("lock_stat", 0444, lock_stat_show),
 	TEXT("meminfo", 0444, meminfo_show),
 	{ .name = "mounts",
 	  .mode = S_IFLNK | 0777,

@@ -16,6 +16,7 @@
 #include <kern/rbtree.h>
 #include <mm/caller.h>
 #include <mm/fault.h>
+#include <mm/lock_stat.h>
 #include <mm/page.h>
 #include <sync/rwsem.h>
 #include <uapi/mman.h>
@@ -121,32 +122,47 @@ static inline unsigned long mm_rss(const struct mm *mm)
 			       atomic_read(&mm->rss[RSS_SHMEM]));
 }
 
-/* ---- the lock ---- */
+/* ---- the lock: who waits for it is counted (mm/lock_stat.c) ---- */
 
-static inline void mmap_read_lock(struct mm *mm)
+static __always_inline int mmap_lock_mode(struct mm *mm, bool write, enum park_mode mode,
+					  unsigned int how)
 {
-	down_read(&mm->mmap_lock);
+	struct rwsem *sem = &mm->mmap_lock;
+	int err;
+
+	lockdep_acquire(&sem->class, sem, LOCKDEP_SLEEPING | how);
+	(void)how;
+	if (likely(write ? rwsem_write_fast(sem) : rwsem_read_fast(sem)))
+		return 0;
+	err = mmap_lock_wait(sem, write, mode);
+	if (err)
+		lockdep_release(sem, LOCKDEP_SLEEPING);
+	return err;
 }
-static inline int __must_check mmap_read_lock_killable(struct mm *mm)
+static __always_inline void mmap_read_lock(struct mm *mm)
 {
-	return down_read_killable(&mm->mmap_lock);
+	(void)mmap_lock_mode(mm, false, PARK_UNINTERRUPTIBLE, 0);
+}
+static __always_inline int __must_check mmap_read_lock_killable(struct mm *mm)
+{
+	return mmap_lock_mode(mm, false, PARK_KILLABLE, 0);
 }
 static inline void mmap_read_unlock(struct mm *mm)
 {
 	up_read(&mm->mmap_lock);
 }
-static inline void mmap_write_lock(struct mm *mm)
+static __always_inline void mmap_write_lock(struct mm *mm)
 {
-	down_write(&mm->mmap_lock);
+	(void)mmap_lock_mode(mm, true, PARK_UNINTERRUPTIBLE, 0);
 }
 /* A second address space's: the child's in fork, which nobody else can have locked. */
-static inline void mmap_write_lock_nested(struct mm *mm)
+static __always_inline void mmap_write_lock_nested(struct mm *mm)
 {
-	down_write_nested(&mm->mmap_lock);
+	(void)mmap_lock_mode(mm, true, PARK_UNINTERRUPTIBLE, LOCKDEP_NESTED);
 }
-static inline int __must_check mmap_write_lock_killable(struct mm *mm)
+static __always_inline int __must_check mmap_write_lock_killable(struct mm *mm)
 {
-	return down_write_killable(&mm->mmap_lock);
+	return mmap_lock_mode(mm, true, PARK_KILLABLE, 0);
 }
 static inline void mmap_write_unlock(struct mm *mm)
 {

@@ -85,6 +85,15 @@ static void follow_frames(unsigned long rbp)
 	}
 }
 
+const char *arch_symbol(unsigned long addr, unsigned long *offset)
+{
+	unsigned long start = addr;
+	const char *name = symbol_name(addr, &start);
+
+	*offset = addr - start;
+	return name;
+}
+
 void arch_show_address(unsigned long addr)
 {
 	show_address(addr, addr - 1);

@@ -4,8 +4,11 @@
  */
 #include <arch/cpu.h>
 #include <arch/irq.h>
+#include <arch/timer.h>
 #include <kern/assert.h>
 #include <kern/printk.h>
+
+#include "sim_host.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -36,4 +39,9 @@ void panic(const char *fmt, ...)
 	va_end(ap);
 	fputc('\n', stderr);
 	abort();
+}
+
+u64 clock_ns(void)
+{
+	return host_clock_ns();
 }

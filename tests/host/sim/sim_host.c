@@ -67,3 +67,11 @@ unsigned long host_seed(void)
 	}
 	return seed;
 }
+
+unsigned long host_clock_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (unsigned long)now.tv_sec * 1000000000UL + (unsigned long)now.tv_nsec;
+}

@@ -17,6 +17,7 @@ void host_futex_wait(unsigned int *word, unsigned int expected);
 void host_futex_wake(unsigned int *word);
 /* Lets another thread run. */
 void host_yield(void);
+unsigned long host_clock_ns(void);
 /* The seed of this run: $SEED, or another one every time; printed by the first caller. */
 unsigned long host_seed(void);
 

@@ -26,6 +26,8 @@ void kernel_main(const struct boot_info *bi) __attribute__((noreturn));
 
 /* Prints a symbolised backtrace on the console; tf NULL: of the caller. */
 void arch_backtrace(const struct trap_frame *tf);
+/* The function that contains addr, and how far in; NULL when there is no name. */
+const char *arch_symbol(unsigned long addr, unsigned long *offset);
 /* One line of it, for the return address addr. */
 void arch_show_address(unsigned long addr);
 /* Up to n return addresses of the caller, innermost first; 0 behind the last. */

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Waiting for mmap_lock, measured. A site is known by the return address of the call that waits, so it needs no
+ * data and no instruction where the lock is free. Sites are claimed once, never given back; when all are
+ * taken, the last one collects the rest.
+ */
+#include "internal.h"
+
+#include <arch/timer.h>
+#include <mm/lock_stat.h>
+
+static struct lock_site sites[LOCK_SITES];
+
+static struct lock_site *site_of(unsigned long ip, bool write)
+{
+	struct lock_site *s = sites;
+
+	for (; s < sites + LOCK_SITES - 1; s++) {
+		unsigned long seen = 0;
+
+		if (__atomic_load_n(&s->ip, __ATOMIC_RELAXED) == ip)
+			break;
+		if (__atomic_compare_exchange_n(&s->ip, &seen, ip, false, __ATOMIC_RELAXED,
+						__ATOMIC_RELAXED)) {
+			WRITE_ONCE(s->write, write);
+			break;
+		}
+		if (seen == ip)
+			break;
+	}
+	return s;
+}
+
+static unsigned int bucket_of(u64 ns)
+{
+	unsigned int n = 0;
+
+	for (u64 us = ns / 1000; us && n < LOCK_WAIT_BUCKETS - 1; us >>= 1)
+		n++;
+	return n;
+}
+
+static void count(struct lock_site *s, u64 ns)
+{
+	u64 longest = __atomic_load_n(&s->max_ns, __ATOMIC_RELAXED);
+
+	__atomic_add_fetch(&s->waits, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&s->total_ns, ns, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&s->histogram[bucket_of(ns)], 1, __ATOMIC_RELAXED);
+	while (ns > longest &&
+	       !__atomic_compare_exchange_n(&s->max_ns, &longest, ns, false, __ATOMIC_RELAXED,
+					    __ATOMIC_RELAXED))
+		;
+}
+
+__noinline int mmap_lock_wait(struct rwsem *sem, bool write, enum park_mode mode)
+{
+	unsigned long ip = (unsigned long)__builtin_return_address(0);
+	u64 start = clock_ns();
+	int err = write ? rwsem_down_write_slow(sem, mode) : rwsem_down_read_slow(sem, mode);
+
+	stat_inc(write ? MMAP_LOCK_WRITE_WAIT : MMAP_LOCK_READ_WAIT);
+	count(site_of(ip, write), clock_ns() - start);
+	return err;
+}
+
+bool lock_site_get(unsigned int n, struct lock_site *out)
+{
+	struct lock_site *s = &sites[n];
+
+	if (n >= LOCK_SITES || !__atomic_load_n(&s->ip, __ATOMIC_RELAXED))
+		return false;
+	out->ip = READ_ONCE(s->ip);
+	out->write = READ_ONCE(s->write);
+	out->waits = READ_ONCE(s->waits);
+	out->total_ns = READ_ONCE(s->total_ns);
+	out->max_ns = READ_ONCE(s->max_ns);
+	for (unsigned int i = 0; i < LOCK_WAIT_BUCKETS; i++)
+		out->histogram[i] = READ_ONCE(s->histogram[i]);
+	return true;
+}
