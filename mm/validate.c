@@ -134,8 +134,12 @@ void mm_validate(struct mm *mm)
 {
 	struct totals t = { 0 };
 	struct vma *vma, *prev = NULL;
+	long rss[NR_RSS];
 
 	mmap_assert_locked(mm);
+	/* Truncation takes pages without mmap_lock, so only what was counted before the walk bounds what it finds. */
+	for (unsigned int i = 0; i < NR_RSS; i++)
+		rss[i] = atomic_read(&mm->rss[i]);
 	check_max_gap(mm->vmas.node);
 	for_each_vma(mm, vma) {
 		check_vma(vma, prev);
@@ -150,9 +154,8 @@ void mm_validate(struct mm *mm)
 	BUG_ON(t.stack != mm->stack_vm);
 	BUG_ON(t.exec != mm->exec_vm);
 	BUG_ON(t.locked != mm->locked_vm);
-	/* Truncation takes pages without mmap_lock: what it has not yet counted off may differ. */
 	for (unsigned int i = 0; i < NR_RSS; i++)
-		BUG_ON(t.rss[i] > atomic_read(&mm->rss[i]));
+		BUG_ON(t.rss[i] > rss[i]);
 }
 
 #ifdef CONFIG_DEBUG
