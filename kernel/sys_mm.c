@@ -18,16 +18,14 @@
 unsigned long caller_rlimit(enum caller_limit which)
 {
 	static const unsigned char resource[] = {
-		[LIMIT_AS] = RLIMIT_AS,
-		[LIMIT_DATA] = RLIMIT_DATA,
-		[LIMIT_STACK] = RLIMIT_STACK,
-		[LIMIT_MEMLOCK] = RLIMIT_MEMLOCK,
+		[LIMIT_AS] = RLIMIT_AS,		 [LIMIT_DATA] = RLIMIT_DATA,
+		[LIMIT_STACK] = RLIMIT_STACK,	 [LIMIT_MEMLOCK] = RLIMIT_MEMLOCK,
 		[LIMIT_DATA_HARD] = RLIMIT_DATA,
 	};
 	const struct rlimit *limit = &current->process->rlimits[resource[which]];
 
-	return unlikely(which == LIMIT_DATA_HARD) ? READ_ONCE(limit->rlim_max) :
-						    READ_ONCE(limit->rlim_cur);
+	return unlikely(which == LIMIT_DATA_HARD) ? READ_ONCE(limit->rlim_max)
+						  : READ_ONCE(limit->rlim_cur);
 }
 
 bool caller_has_ipc_lock(void)

@@ -50,109 +50,110 @@ struct cred {
 
 /* What all threads of a program share (Linux: signal_struct and sighand_struct). */
 struct process {
-	int pid;		     /* [I] thread group id */
-	refcount_t refs;	     /* [A] tasks and /proc handles */
-	struct task *leader;	     /* [T] the thread with tid == pid */
-	struct list_head threads;    /* [T][S] either to walk, both to change: task->thread_node */
-	unsigned int nr_threads;     /* [T] those that have not exited */
-	struct process *parent;	     /* [T] */
-	struct list_head children;   /* [T] */
-	struct list_head sibling;    /* [T] in parent->children */
-	struct list_head node;	     /* [T] in the list of all processes */
-	int pgid, sid;		     /* [T] */
-	struct tty *ctty;	     /* [T] controlling terminal */
+	int pid;		      /* [I] thread group id */
+	refcount_t refs;	      /* [A] tasks and /proc handles */
+	struct task *leader;	      /* [T] the thread with tid == pid */
+	struct list_head threads;     /* [T][S] either to walk, both to change: task->thread_node */
+	unsigned int nr_threads;      /* [T] those that have not exited */
+	struct process *parent;	      /* [T] */
+	struct list_head children;    /* [T] */
+	struct list_head sibling;     /* [T] in parent->children */
+	struct list_head node;	      /* [T] in the list of all processes */
+	int pgid, sid;		      /* [T] */
+	struct tty *ctty;	      /* [T] controlling terminal */
 	struct wait_queue child_wait; /* wait4() sleeps here */
 	struct process *vfork_parent_unused; /* reserved */
 
 	spinlock_t siglock;
-	u64 actions_set;	     /* [S] bit n-1: sigaction() was called for signal n since exec */
-	struct sigpending pending;   /* [S] for any thread */
-	int group_exit_code;	     /* [S] wait status */
-	bool group_exiting;	     /* [S] all threads must end */
-	struct task *exec_task;	     /* [S] execve: every other thread must end */
-	bool stopped;		     /* [S] by a job-control signal */
-	unsigned int stop_count;     /* [S] threads that have yet to stop before stopped is set */
-	int stop_by;		     /* [S] the signal of the stop that begins or is under way, or 0 */
-	int cld_report;		     /* [S] CLD_* that a thread still has to tell the parent, or 0 */
-	bool mortal;		     /* [S] pid 1 that a forced signal kills all the same */
-	int stop_signal;	     /* [S] to be reported by wait4, 0 when it was */
-	bool continued;		     /* [S] to be reported by wait4(WCONTINUED) */
+	u64 actions_set;	   /* [S] bit n-1: sigaction() was called for signal n since exec */
+	struct sigpending pending; /* [S] for any thread */
+	int group_exit_code;	   /* [S] wait status */
+	bool group_exiting;	   /* [S] all threads must end */
+	struct task *exec_task;	   /* [S] execve: every other thread must end */
+	bool stopped;		   /* [S] by a job-control signal */
+	unsigned int stop_count;   /* [S] threads that have yet to stop before stopped is set */
+	int stop_by;	 /* [S] the signal of the stop that begins or is under way, or 0 */
+	int cld_report;	 /* [S] CLD_* that a thread still has to tell the parent, or 0 */
+	bool mortal;	 /* [S] pid 1 that a forced signal kills all the same */
+	int stop_signal; /* [S] to be reported by wait4, 0 when it was */
+	bool continued;	 /* [S] to be reported by wait4(WCONTINUED) */
 
 	struct itimer_state itimers[3]; /* [S] ITIMER_REAL, VIRTUAL, PROF */
-	int exit_code;		     /* [T] wait status once a zombie */
-	int exit_signal;	     /* [I] sent to the parent, usually SIGCHLD */
-	bool zombie;		     /* [T] */
-	bool did_exec;		     /* [T] setpgid rule */
-	bool is_init_reaper;	     /* [T] prctl(PR_SET_CHILD_SUBREAPER) */
-	int oom_score_adj;	     /* [A] */
-	int oom_score_adj_min;	     /* [A] what the unprivileged may lower it to: set by privileged writers */
-	bool dumpable;		     /* [A] */
-	u64 start_ns;		     /* [I] */
-	u64 utime_ns, stime_ns;	     /* [S] of threads that ended */
-	u64 cutime_ns, cstime_ns;    /* [T] of reaped children */
-	unsigned long min_flt, maj_flt, cmin_flt, cmaj_flt; /* [T] of threads that ended, of reaped children */
-	unsigned long maxrss_pages, cmaxrss_pages; /* [T] */
+	int exit_code;			/* [T] wait status once a zombie */
+	int exit_signal;		/* [I] sent to the parent, usually SIGCHLD */
+	bool zombie;			/* [T] */
+	bool did_exec;			/* [T] setpgid rule */
+	bool is_init_reaper;		/* [T] prctl(PR_SET_CHILD_SUBREAPER) */
+	int oom_score_adj;		/* [A] */
+	int oom_score_adj_min; /* [A] what the unprivileged may lower it to: set by privileged writers */
+	bool dumpable;	       /* [A] */
+	u64 start_ns;	       /* [I] */
+	u64 utime_ns, stime_ns;	  /* [S] of threads that ended */
+	u64 cutime_ns, cstime_ns; /* [T] of reaped children */
+	unsigned long min_flt, maj_flt, cmin_flt,
+		cmaj_flt; /* [T] of threads that ended, of reaped children */
+	unsigned long maxrss_pages, cmaxrss_pages;    /* [T] */
 	unsigned long nvcsw, nivcsw, cnvcsw, cnivcsw; /* [T] */
 
 	/* From here on: what fork copies as a whole. */
-	struct k_sigaction action[NSIG]; /* [S] index: signal - 1 */
+	struct k_sigaction action[NSIG];     /* [S] index: signal - 1 */
 	struct rlimit rlimits[RLIM_NLIMITS]; /* [S] */
 };
 
 #define PROCESS_ZEROED offsetof(struct process, action)
 
 struct task {
-	struct arch_thread thread;   /* [o] */
-	int tid;		     /* [I] */
-	enum task_state state;	     /* [Q] */
-	unsigned long work;	     /* [A] TASK_WORK_*: looked at on the way to user mode */
-	struct mm *mm;		     /* [o][T to change] NULL for kernel tasks; one mm user */
-	struct process *process;     /* [I] one reference */
-	struct files *files;	     /* [o][T to change] NULL once exiting */
-	struct fs_context *fs;	     /* [o][T to change] cwd, root, umask */
-	struct cred cred;	     /* [o] */
-	char comm[16];		     /* [o] */
-	refcount_t refs;	     /* [A] the scheduler's and /proc's */
+	struct arch_thread thread; /* [o] */
+	int tid;		   /* [I] */
+	enum task_state state;	   /* [Q] */
+	unsigned long work;	   /* [A] TASK_WORK_*: looked at on the way to user mode */
+	struct mm *mm;		   /* [o][T to change] NULL for kernel tasks; one mm user */
+	struct process *process;   /* [I] one reference */
+	struct files *files;	   /* [o][T to change] NULL once exiting */
+	struct fs_context *fs;	   /* [o][T to change] cwd, root, umask */
+	struct cred cred;	   /* [o] */
+	char comm[16];		   /* [o] */
+	refcount_t refs;	   /* [A] the scheduler's and /proc's */
 
-	struct list_head run_node;   /* [Q] */
-	bool unparked;		     /* [Q] a wake-up that park() has not consumed */
-	unsigned int cpu;	     /* [Q] */
-	s64 slice_ns;		     /* [Q] time slice left when last switched out */
-	u64 accounted_ns;	     /* [Q] clock_ns() up to which CPU time was charged */
-	u64 utime_ns, stime_ns;	     /* [Q] written by its own CPU only */
+	struct list_head run_node; /* [Q] */
+	bool unparked;		   /* [Q] a wake-up that park() has not consumed */
+	unsigned int cpu;	   /* [Q] */
+	s64 slice_ns;		   /* [Q] time slice left when last switched out */
+	u64 accounted_ns;	   /* [Q] clock_ns() up to which CPU time was charged */
+	u64 utime_ns, stime_ns;	   /* [Q] written by its own CPU only */
 
 	struct list_head thread_node; /* [T] in process->threads */
-	struct list_head pid_node;   /* [T] hash chain by tid */
+	struct list_head pid_node;    /* [T] hash chain by tid */
 
-	u64 blocked;		     /* [o][S to change] signal mask, bit n-1 */
-	u64 saved_blocked;	     /* [o] to restore after sigsuspend, ppoll, pselect */
-	bool restore_blocked;	     /* [o] */
-	u64 sigwait;		     /* [S] what rt_sigtimedwait() waits for: wakes although blocked */
-	bool stop_pending;	     /* [S] must stop on its way to user mode */
-	bool stopped;		     /* [S] has stopped, until SIGCONT or SIGKILL */
-	struct sigpending pending;   /* [S] */
-	struct sigaltstack altstack; /* [o] */
+	u64 blocked;	      /* [o][S to change] signal mask, bit n-1 */
+	u64 saved_blocked;    /* [o] to restore after sigsuspend, ppoll, pselect */
+	bool restore_blocked; /* [o] */
+	u64 sigwait;	      /* [S] what rt_sigtimedwait() waits for: wakes although blocked */
+	bool stop_pending;    /* [S] must stop on its way to user mode */
+	bool stopped;	      /* [S] has stopped, until SIGCONT or SIGKILL */
+	struct sigpending pending;		   /* [S] */
+	struct sigaltstack altstack;		   /* [o] */
 	unsigned long trap_nr, trap_err, trap_cr2; /* [o] of the latest fault, for signal frames */
-	struct restart_block restart; /* [o] restart_syscall() */
+	struct restart_block restart;		   /* [o] restart_syscall() */
 
 	u32 __user *set_child_tid, *clear_child_tid; /* [o] */
-	void __user *robust_list;    /* [o] */
+	void __user *robust_list;		     /* [o] */
 	size_t robust_list_len;
 	struct completion *vfork_done; /* [o] the parent waits for it */
-	int pdeath_signal;	     /* [o] prctl(PR_SET_PDEATHSIG) */
-	bool exiting;		     /* [S] do_exit() has begun: gets no more signals */
-	bool exited;		     /* [T] through exit_notify(): only the leader is still in threads then */
-	bool nproc_exceeded;	     /* [o] a set*uid call went over RLIMIT_NPROC: the next exec fails */
-	bool no_new_privs;	     /* [o] prctl(PR_SET_NO_NEW_PRIVS) */
-	u32 securebits;		     /* [o] SECBIT_* */
-	u32 personality;	     /* [o] */
-	int nice;		     /* [T to change] shortens the time slice */
-	u64 cpus_allowed;	     /* [T to change] bit n: may run on CPU n */
-	struct user *user;	     /* [o] of the real uid; one reference */
+	int pdeath_signal;	       /* [o] prctl(PR_SET_PDEATHSIG) */
+	bool exiting;		       /* [S] do_exit() has begun: gets no more signals */
+	bool exited; /* [T] through exit_notify(): only the leader is still in threads then */
+	bool nproc_exceeded; /* [o] a set*uid call went over RLIMIT_NPROC: the next exec fails */
+	bool no_new_privs;   /* [o] prctl(PR_SET_NO_NEW_PRIVS) */
+	u32 securebits;	     /* [o] SECBIT_* */
+	u32 personality;     /* [o] */
+	int nice;	     /* [T to change] shortens the time slice */
+	u64 cpus_allowed;    /* [T to change] bit n: may run on CPU n */
+	struct user *user;   /* [o] of the real uid; one reference */
 	unsigned long min_flt, maj_flt; /* [o] */
 	unsigned long nvcsw, nivcsw;	/* [o] */
 #ifdef CONFIG_DEBUG
-	struct lockdep_stack held;	/* [o] sleeping locks */
+	struct lockdep_stack held; /* [o] sleeping locks */
 #endif
 };
 
@@ -180,7 +181,7 @@ static inline struct task *current_task(void)
 }
 #define current current_task()
 
-extern spinlock_t tasklist_lock; /* irqsave not needed: never taken from interrupts */
+extern spinlock_t tasklist_lock;       /* irqsave not needed: never taken from interrupts */
 extern struct list_head all_processes; /* [T] process->node */
 extern struct process *init_process;   /* pid 1 */
 
@@ -216,11 +217,12 @@ void sched_init(void);
 void sched_start(void) __attribute__((noreturn)); /* the boot thread becomes the idle task */
 /* The running code becomes this CPU's idle task. */
 void sched_init_idle(struct task *idle);
-void sched_add(struct task *t);	 /* makes a new task runnable */
-void sched_yield_cpu(void);	 /* behind every other runnable task */
-void schedule(void);		 /* lets another task run; returns when this one runs again */
-void schedule_tail(void);	 /* first thing in a new task's life: finishes the switch */
-void sched_tick(bool from_user); /* from every timer interrupt: CPU-time accounting and time slice */
+void sched_add(struct task *t); /* makes a new task runnable */
+void sched_yield_cpu(void);	/* behind every other runnable task */
+void schedule(void);		/* lets another task run; returns when this one runs again */
+void schedule_tail(void);	/* first thing in a new task's life: finishes the switch */
+void sched_tick(
+	bool from_user); /* from every timer interrupt: CPU-time accounting and time slice */
 /* clock_ns() value at which this CPU wants sched_tick(), ~0 when it is idle: timer.c programs it. */
 u64 sched_next_tick(void);
 /* park() that shows another state in /proc: TASK_STOPPED for job control. Woken by unpark() alone. */

@@ -22,31 +22,35 @@ struct wait_entry {
 	void (*func)(struct wait_entry *e);
 };
 
-#define WAIT_QUEUE_INIT(name) { SPINLOCK_INIT, LIST_HEAD_INIT((name).waiters) }
+#define WAIT_QUEUE_INIT(name)                                                                      \
+	{                                                                                          \
+		SPINLOCK_INIT, LIST_HEAD_INIT((name).waiters)                                      \
+	}
 
 void wait_queue_init(struct wait_queue *q);
-void wait_add(struct wait_queue *q, struct wait_entry *e); /* e->task and e->func set by the caller */
+void wait_add(struct wait_queue *q,
+	      struct wait_entry *e); /* e->task and e->func set by the caller */
 void wait_remove(struct wait_queue *q, struct wait_entry *e);
 /* Any context. Wakes all; each looks at its condition again. */
 void wake_up(struct wait_queue *q);
 
 /* Sleeps until cond is true. Evaluates to 0, or -ERESTARTSYS when a signal of the mode came first. */
-#define wait_event_mode(q, cond, mode)                                            \
-	({                                                                        \
-		struct wait_entry we_ = { .task = park_self() };                  \
-		int ret_ = 0;                                                     \
-		if (!(cond)) {                                                    \
-			wait_add((q), &we_);                                      \
-			while (!(cond)) {                                         \
-				if (park_interrupted(mode)) {                     \
-					ret_ = -ERESTARTSYS;                      \
-					break;                                    \
-				}                                                 \
-				park(mode);                                       \
-			}                                                         \
-			wait_remove((q), &we_);                                   \
-		}                                                                 \
-		ret_;                                                             \
+#define wait_event_mode(q, cond, mode)                                                             \
+	({                                                                                         \
+		struct wait_entry we_ = { .task = park_self() };                                   \
+		int ret_ = 0;                                                                      \
+		if (!(cond)) {                                                                     \
+			wait_add((q), &we_);                                                       \
+			while (!(cond)) {                                                          \
+				if (park_interrupted(mode)) {                                      \
+					ret_ = -ERESTARTSYS;                                       \
+					break;                                                     \
+				}                                                                  \
+				park(mode);                                                        \
+			}                                                                          \
+			wait_remove((q), &we_);                                                    \
+		}                                                                                  \
+		ret_;                                                                              \
 	})
 #define wait_event(q, cond) ((void)wait_event_mode(q, cond, PARK_UNINTERRUPTIBLE))
 #define wait_event_killable(q, cond) wait_event_mode(q, cond, PARK_KILLABLE)

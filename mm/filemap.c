@@ -209,8 +209,8 @@ static enum fault_result copy_for_write(struct fault_ctx *f, struct folio *cache
 	f->old_folio = cached;
 	f->locked = cached;
 	f->new_anon = true;
-	f->new = pte_make(folio_pfn(copy), f->vma->page_prot | PTE_D |
-						   (f->vma->flags & VM_WRITE ? PTE_W : 0));
+	f->new = pte_make(folio_pfn(copy),
+			  f->vma->page_prot | PTE_D | (f->vma->flags & VM_WRITE ? PTE_W : 0));
 	return FAULT_DONE;
 }
 
@@ -271,7 +271,8 @@ void filemap_fault_around(struct mm *mm, struct fault_ctx *f)
 	struct vma *vma = f->vma;
 	struct folio *folios[FAULT_AROUND_MAX];
 	unsigned long window = min(knob_fault_around_bytes, FAULT_AROUND_MAX * PAGE_SIZE);
-	unsigned long start = max(ALIGN_DOWN(f->addr, window), max(vma->start, ALIGN_DOWN(f->addr, PMD_SIZE)));
+	unsigned long start =
+		max(ALIGN_DOWN(f->addr, window), max(vma->start, ALIGN_DOWN(f->addr, PMD_SIZE)));
 	unsigned long end = min(ALIGN_DOWN(f->addr, window) + window, vma->end);
 	unsigned long first = vma_index(vma, start), pages = mapping_pages(vma->mapping);
 	unsigned long last = min(vma_index(vma, end - PAGE_SIZE), pages - 1);
@@ -297,8 +298,8 @@ void filemap_fault_around(struct mm *mm, struct fault_ctx *f)
 		mapped++;
 		folios[i] = NULL; /* the entry owns the reference now */
 		/* The neighbours were not accessed: they stay old. */
-		pte_set(slot, pte_make(folio_pfn(folio), slot == f->pte ? vma->page_prot
-									: vma->page_prot & ~PTE_A));
+		pte_set(slot, pte_make(folio_pfn(folio),
+				       slot == f->pte ? vma->page_prot : vma->page_prot & ~PTE_A));
 		folio_unlock(folio);
 	}
 	pte_used_add(f->pte, mapped);

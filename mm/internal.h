@@ -115,11 +115,11 @@ struct unmap_batch {
 	unsigned long start, end; /* what must be flushed; empty when start >= end */
 	bool tables_freed;
 	bool keep_private; /* leave private copies: only what the file itself shows goes */
-	bool no_yield;	   /* i_mmap_lock is held: whoever runs next may need it to end an address space */
+	bool no_yield; /* i_mmap_lock is held: whoever runs next may need it to end an address space */
 	unsigned int nr, capacity;
-	struct folio **folios;	  /* references to drop after the flush */
-	struct page *block;	  /* backs folios when the inline array was too small */
-	struct page *tables;	  /* page-table pages to free after the flush */
+	struct folio **folios; /* references to drop after the flush */
+	struct page *block;    /* backs folios when the inline array was too small */
+	struct page *tables;   /* page-table pages to free after the flush */
 	struct folio *inline_folios[UNMAP_BATCH_INLINE];
 };
 
@@ -143,7 +143,10 @@ void unmap_free_tables(struct unmap_batch *b, unsigned long start, unsigned long
 /* The ceiling when no vma is above. */
 #define TABLES_CEILING (TASK_SIZE + PAGE_SIZE)
 
-/* Where a mapping of len bytes goes: addr itself when MAP_FIXED or when the hint fits. The address or -errno. mmap_lock held for writing. */
+/*
+ * Where a mapping of len bytes goes: addr itself when MAP_FIXED or when the hint fits. The address or -errno.
+ * mmap_lock held for writing.
+ */
 unsigned long get_unmapped_area(struct mm *mm, unsigned long addr, unsigned long len,
 				unsigned long map_flags);
 /* mm_munmap() with mmap_lock held for writing: [start, end) aligned, user space. 0 or -ENOMEM (nothing done). */
@@ -153,18 +156,20 @@ int munmap_locked(struct mm *mm, unsigned long start, unsigned long end);
 
 /* Everything one pass of the handler learns. Thrown away on FAULT_RETRY. */
 struct fault_ctx {
-	unsigned long addr;	/* page-aligned */
+	unsigned long addr; /* page-aligned */
 	bool write;
 	bool exec;
-	bool force;		/* populate: override a missing VM_READ; ptrace: a missing VM_WRITE */
-	struct vma *vma;	/* set by fault_lookup() */
-	pte_t *pte;		/* set by fault_get_folio(), unless the caller knows it (populate) */
-	pte_t old;		/* the entry as fault_get_folio() saw it */
-	pte_t new;		/* the entry to install; 0: nothing to install, all done */
-	struct folio *folio;	/* what new maps, with the reference the entry will own; NULL: the zero page */
+	bool force;	 /* populate: override a missing VM_READ; ptrace: a missing VM_WRITE */
+	struct vma *vma; /* set by fault_lookup() */
+	pte_t *pte;	 /* set by fault_get_folio(), unless the caller knows it (populate) */
+	pte_t old;	 /* the entry as fault_get_folio() saw it */
+	pte_t new;	 /* the entry to install; 0: nothing to install, all done */
+	struct folio *
+		folio; /* what new maps, with the reference the entry will own; NULL: the zero page */
 	struct folio *old_folio; /* COW source, with a reference to drop */
-	struct folio *locked;	/* a page-cache page (folio or old_folio), locked against truncation */
-	bool new_anon;		/* folio is fresh and goes to the LRU */
+	struct folio
+		*locked; /* a page-cache page (folio or old_folio), locked against truncation */
+	bool new_anon;	 /* folio is fresh and goes to the LRU */
 };
 
 /*

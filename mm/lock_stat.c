@@ -47,9 +47,8 @@ static void count(struct lock_site *s, u64 ns)
 	__atomic_add_fetch(&s->waits, 1, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&s->total_ns, ns, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&s->histogram[bucket_of(ns)], 1, __ATOMIC_RELAXED);
-	while (ns > longest &&
-	       !__atomic_compare_exchange_n(&s->max_ns, &longest, ns, false, __ATOMIC_RELAXED,
-					    __ATOMIC_RELAXED))
+	while (ns > longest && !__atomic_compare_exchange_n(&s->max_ns, &longest, ns, false,
+							    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;
 }
 

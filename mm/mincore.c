@@ -34,7 +34,8 @@ static void mincore_table(struct vma *vma, const pte_t *pte, unsigned long va, u
 		return;
 	for (unsigned long i = 0; i < n; i++)
 		if (!vec[i])
-			mincore_absent(vma, va + (i << PAGE_SHIFT), va + ((i + 1) << PAGE_SHIFT), &vec[i]);
+			mincore_absent(vma, va + (i << PAGE_SHIFT), va + ((i + 1) << PAGE_SHIFT),
+				       &vec[i]);
 }
 
 static void mincore_vma(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end,

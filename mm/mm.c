@@ -10,7 +10,7 @@ static struct kmem_cache *mm_cache;
 #define MIN_STACK_ROOM (128UL << 20)
 #define MAX_STACK_ROOM (TASK_SIZE / 6 * 5)
 #define STACK_RANDOM_ROOM (16UL << 30) /* how far exec moves the stack's top at most */
-#define MMAP_RANDOM_BITS 28	      /* pages */
+#define MMAP_RANDOM_BITS 28	       /* pages */
 
 void mm_init(void)
 {
@@ -80,8 +80,7 @@ static void unmap_all(struct mm *mm)
 	for_each_vma(mm, vma) {
 		struct vma *next = vma_next(vma);
 
-		unmap_free_tables(&b, vma->start, vma->end, 0,
-				  next ? next->start : TABLES_CEILING);
+		unmap_free_tables(&b, vma->start, vma->end, 0, next ? next->start : TABLES_CEILING);
 	}
 	unmap_batch_finish(&b);
 }

@@ -6,10 +6,10 @@
 #include "internal.h"
 
 /* Linux's LEGACY_MAP_MASK: what MAP_SHARED_VALIDATE accepts. */
-#define MAP_LEGACY_MASK                                                                     \
-	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE |             \
-	 MAP_EXECUTABLE | MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE |       \
-	 MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_32BIT | MAP_FIXED_NOREPLACE)
+#define MAP_LEGACY_MASK                                                                            \
+	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE |   \
+	 MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |    \
+	 MAP_HUGETLB | MAP_32BIT | MAP_FIXED_NOREPLACE)
 
 #define MAP_32BIT_LOW 0x40000000UL
 #define MAP_32BIT_HIGH 0x80000000UL
@@ -22,8 +22,8 @@ struct map_request {
 	struct file *file;	 /* NULL when anonymous */
 	struct mapping *mapping; /* NULL: anonymous private memory */
 	unsigned long pgoff;
-	bool new_file;		 /* file is a shared anonymous object made for this call */
-	bool keeps_seals_off;	 /* counted in mapping->nr_writable */
+	bool new_file;	      /* file is a shared anonymous object made for this call */
+	bool keeps_seals_off; /* counted in mapping->nr_writable */
 };
 
 static unsigned long prot_to_vm_flags(unsigned long prot)
@@ -273,8 +273,8 @@ static long do_mmap(struct mm *mm, struct map_request *rq)
 		if (vma && vma->start < addr + rq->len)
 			return -EEXIST;
 	}
-	rq->vm_flags = prot_to_vm_flags(rq->prot) | mm->def_flags | VM_MAYREAD | VM_MAYWRITE |
-		       VM_MAYEXEC;
+	rq->vm_flags =
+		prot_to_vm_flags(rq->prot) | mm->def_flags | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC;
 	if (rq->map_flags & MAP_GROWSDOWN)
 		rq->vm_flags |= VM_GROWSDOWN;
 	if (rq->map_flags & MAP_LOCKED) {

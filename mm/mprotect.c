@@ -41,7 +41,8 @@ static bool change_table(pte_t *pte, unsigned long va, unsigned long stop,
 
 static void change_entries(struct vma *vma, unsigned long start, unsigned long end)
 {
-	const struct entry_change c = { vma->page_prot & ~PTE_A, vma->flags & VM_WRITE ? PTE_W : 0 };
+	const struct entry_change c = { vma->page_prot & ~PTE_A,
+					vma->flags & VM_WRITE ? PTE_W : 0 };
 	struct mm *mm = vma->mm;
 	unsigned long va = start, stop;
 	bool flush = false;
@@ -71,10 +72,10 @@ static struct vma *protect_vma(struct mm *mm, struct vma *vma, unsigned long sta
 	if (rights & ~(old >> 4) & VM_ACCESS)
 		return ERR_PTR(-EACCES);
 	/* What turns into data counts against RLIMIT_DATA. */
-	if ((new & VM_WRITE) && !may_expand_vm(mm, new, pages) && may_expand_vm(mm, old, pages))
+	if ((new &VM_WRITE) && !may_expand_vm(mm, new, pages) && may_expand_vm(mm, old, pages))
 		return ERR_PTR(-ENOMEM);
 	/* Private memory that becomes writable is promised from now on, and keeps its promise. */
-	if ((new & VM_WRITE) && !(old & (VM_ACCOUNT | VM_WRITE | VM_SHARED | VM_NORESERVE))) {
+	if ((new &VM_WRITE) && !(old & (VM_ACCOUNT | VM_WRITE | VM_SHARED | VM_NORESERVE))) {
 		if (vm_commit_charge(pages))
 			return ERR_PTR(-ENOMEM);
 		charged = pages;
@@ -91,8 +92,8 @@ static struct vma *protect_vma(struct mm *mm, struct vma *vma, unsigned long sta
 	return changed;
 }
 
-static int protect_range(struct mm *mm, unsigned long start, unsigned long end,
-			 unsigned long prot, unsigned long grows)
+static int protect_range(struct mm *mm, unsigned long start, unsigned long end, unsigned long prot,
+			 unsigned long grows)
 {
 	unsigned long rights = prot & (PROT_READ | PROT_WRITE | PROT_EXEC);
 	struct vma *vma = vma_find(mm, start);

@@ -129,8 +129,8 @@ static void move_page_tables(struct mm *mm, struct mapping *mapping, unsigned lo
 /* The vma at the new place, merged with a neighbour where that fits. NULL when out of memory. */
 static struct vma *copy_vma(struct mm *mm, struct vma *vma, const struct remap_request *rq)
 {
-	struct vma_desc d = { rq->new_addr,  rq->new_addr + rq->new_len, vma->flags,
-			      vma->file,     vma->mapping,		 vma_index(vma, rq->addr) };
+	struct vma_desc d = { rq->new_addr, rq->new_addr + rq->new_len, vma->flags, vma->file,
+			      vma->mapping, vma_index(vma, rq->addr) };
 	struct vma_neighbours nb = vma_neighbours(mm, rq->new_addr);
 	bool has_anon = vma->has_anon;
 	struct vma *new;
@@ -158,7 +158,8 @@ static void leave_old_place(struct mm *mm, const struct remap_request *rq)
 
 	if (!(rq->flags & MREMAP_DONTUNMAP)) {
 		if (vma->flags & VM_ACCOUNT)
-			vm_commit_add(pages); /* the promise went along; munmap takes it off again */
+			vm_commit_add(
+				pages); /* the promise went along; munmap takes it off again */
 		/*
 		 * Cutting the old vma may fail for want of memory: its empty part then stays mapped, as
 		 * in Linux, and stays charged.
@@ -321,7 +322,8 @@ static long remap_locked(struct mm *mm, struct remap_request *rq)
 long mm_mremap(struct mm *mm, unsigned long addr, unsigned long old_len, unsigned long new_len,
 	       unsigned long flags, unsigned long new_addr)
 {
-	struct remap_request rq = { addr, PAGE_ALIGN(old_len), PAGE_ALIGN(new_len), flags, new_addr };
+	struct remap_request rq = { addr, PAGE_ALIGN(old_len), PAGE_ALIGN(new_len), flags,
+				    new_addr };
 	unsigned long old_aligned = rq.old_len;
 	struct vma *vma;
 	bool populate = false;

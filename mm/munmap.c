@@ -108,8 +108,7 @@ static void free_detached(const struct detached *d)
 }
 
 /* The layout part. Returns 0 with d->first NULL when nothing was mapped. */
-static int munmap_prepare(struct mm *mm, unsigned long start, unsigned long end,
-			  struct detached *d)
+static int munmap_prepare(struct mm *mm, unsigned long start, unsigned long end, struct detached *d)
 {
 	struct vma *first = vma_find(mm, start);
 	int err;

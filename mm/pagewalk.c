@@ -149,13 +149,20 @@ enum {
 static const struct {
 	u8 flag, kpf;
 } kpageflag_bits[] = {
-	{ PG_locked, KPF_LOCKED },	     { PG_referenced, KPF_REFERENCED },
-	{ PG_uptodate, KPF_UPTODATE },	     { PG_dirty, KPF_DIRTY },
-	{ PG_lru, KPF_LRU },		     { PG_active, KPF_ACTIVE },
-	{ PG_slab, KPF_SLAB },		     { PG_writeback, KPF_WRITEBACK },
-	{ PG_buddy, KPF_BUDDY },	     { PG_anon, KPF_ANON },
-	{ PG_swapbacked, KPF_SWAPBACKED },   { PG_unevictable, KPF_UNEVICTABLE },
-	{ PG_pgtable, KPF_PGTABLE },	     { PG_reserved, KPF_RESERVED },
+	{ PG_locked, KPF_LOCKED },
+	{ PG_referenced, KPF_REFERENCED },
+	{ PG_uptodate, KPF_UPTODATE },
+	{ PG_dirty, KPF_DIRTY },
+	{ PG_lru, KPF_LRU },
+	{ PG_active, KPF_ACTIVE },
+	{ PG_slab, KPF_SLAB },
+	{ PG_writeback, KPF_WRITEBACK },
+	{ PG_buddy, KPF_BUDDY },
+	{ PG_anon, KPF_ANON },
+	{ PG_swapbacked, KPF_SWAPBACKED },
+	{ PG_unevictable, KPF_UNEVICTABLE },
+	{ PG_pgtable, KPF_PGTABLE },
+	{ PG_reserved, KPF_RESERVED },
 	{ PG_mlocked, KPF_MLOCKED },
 };
 

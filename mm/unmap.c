@@ -150,8 +150,7 @@ static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long 
 	return va;
 }
 
-void unmap_vma_range(struct unmap_batch *b, struct vma *vma, unsigned long start,
-		     unsigned long end)
+void unmap_vma_range(struct unmap_batch *b, struct vma *vma, unsigned long start, unsigned long end)
 {
 	struct mm *mm = vma->mm;
 	unsigned long stop;

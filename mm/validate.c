@@ -5,11 +5,11 @@
  */
 #include "internal.h"
 
-#define CHECK(cond, vma)                                                                     \
-	do {                                                                                 \
-		if (unlikely(!(cond)))                                                       \
-			panic("BUG: validate: %s (vma %lx-%lx flags %lx) at %s:%d", #cond,   \
-			      (vma)->start, (vma)->end, (vma)->flags, __FILE__, __LINE__);   \
+#define CHECK(cond, vma)                                                                           \
+	do {                                                                                       \
+		if (unlikely(!(cond)))                                                             \
+			panic("BUG: validate: %s (vma %lx-%lx flags %lx) at %s:%d", #cond,         \
+			      (vma)->start, (vma)->end, (vma)->flags, __FILE__, __LINE__);         \
 	} while (0)
 
 /* What the vmas and page tables add up to, to be compared with the mm's own totals. */

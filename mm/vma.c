@@ -139,17 +139,15 @@ static unsigned long desc_pages(const struct vma_desc *d)
 /* prev may be extended upwards over d. */
 static bool can_append(const struct vma *prev, const struct vma_desc *d)
 {
-	return prev && prev->end == d->start && prev->flags == d->flags &&
-	       prev->file == d->file && prev->mapping == d->mapping &&
-	       prev->pgoff + vma_pages(prev) == d->pgoff;
+	return prev && prev->end == d->start && prev->flags == d->flags && prev->file == d->file &&
+	       prev->mapping == d->mapping && prev->pgoff + vma_pages(prev) == d->pgoff;
 }
 
 /* next may be extended downwards over d. */
 static bool can_prepend(const struct vma *next, const struct vma_desc *d)
 {
-	return next && next->start == d->end && next->flags == d->flags &&
-	       next->file == d->file && next->mapping == d->mapping &&
-	       d->pgoff + desc_pages(d) == next->pgoff;
+	return next && next->start == d->end && next->flags == d->flags && next->file == d->file &&
+	       next->mapping == d->mapping && d->pgoff + desc_pages(d) == next->pgoff;
 }
 
 /* Takes a vma whose range another one covers now out of everything. i_mmap_lock held. */
@@ -198,8 +196,8 @@ struct vma *vma_merge_new(struct mm *mm, const struct vma_desc *d, const struct 
 
 struct vma *vma_split(struct mm *mm, struct vma *vma, unsigned long addr)
 {
-	struct vma_desc upper = { addr,	     vma->end,	   vma->flags, vma->file,
-				  vma->mapping, vma_index(vma, addr) };
+	struct vma_desc upper = { addr,	     vma->end,	   vma->flags,
+				  vma->file, vma->mapping, vma_index(vma, addr) };
 	struct vma *new, *next;
 
 	ASSERT(vma->start < addr && addr < vma->end);

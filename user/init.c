@@ -344,12 +344,12 @@ static int run_on_console(void)
 /* ---- input from the host ---- */
 
 static struct {
-	int fd;		/* the pipe's writing end, -1 when there is none (any more) */
-	bool asked;	/* "in" was sent, the answer has not come */
-	size_t want;	/* bytes of the answer still to come */
+	int fd;		   /* the pipe's writing end, -1 when there is none (any more) */
+	bool asked;	   /* "in" was sent, the answer has not come */
+	size_t want;	   /* bytes of the answer still to come */
 	size_t have, done; /* of buf: received, written to the pipe */
 	char buf[CHUNK];
-	char line[16];	/* of the answer's head */
+	char line[16]; /* of the answer's head */
 	size_t line_len;
 } feed = { .fd = -1 };
 
@@ -608,8 +608,12 @@ static int run_batch_job(void)
 static void run_shell(void)
 {
 	static char *const argv[] = { "-sh", NULL };
-	static char *const envp[] = { "HOME=/root", "TERM=linux", "USER=root", "SHELL=/bin/sh",
-				      "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", NULL };
+	static char *const envp[] = { "HOME=/root",
+				      "TERM=linux",
+				      "USER=root",
+				      "SHELL=/bin/sh",
+				      "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+				      NULL };
 
 	memset(&job, 0, sizeof(job));
 	job.console = CONSOLE_COOKED;
@@ -649,7 +653,8 @@ int main(void)
 		run_shell();
 	batch = jobs_text[0] == 'n' && jobs_text[1];
 	while (next_job())
-		status = batch ? run_batch_job() :
-				 job.console == CONSOLE_NONE ? run_in_streams() : run_on_console();
+		status = batch			       ? run_batch_job()
+			 : job.console == CONSOLE_NONE ? run_in_streams()
+						       : run_on_console();
 	power_off(status);
 }

@@ -10,7 +10,9 @@ int lock_stat_show(struct seq *s)
 {
 	struct lock_site site;
 
-	seq_puts(s, "# mmap_lock: mode waits total_ns max_ns | waits shorter than 1, 2, 4 ... us, the last: any | site\n");
+	seq_puts(
+		s,
+		"# mmap_lock: mode waits total_ns max_ns | waits shorter than 1, 2, 4 ... us, the last: any | site\n");
 	for (unsigned int n = 0; lock_site_get(n, &site); n++) {
 		unsigned long offset = 0;
 		const char *name = arch_symbol(site.ip - 1, &offset);

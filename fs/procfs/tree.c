@@ -177,7 +177,8 @@ static ssize_t link_readlink(struct inode *inode, char *buf, size_t size)
 	const char *text = proc_node(inode)->entry->data;
 	size_t n = min(strlen(text), size);
 
-	memcpy(buf, text, n); /* readlink's result has no 0. NOLINT(bugprone-not-null-terminated-result) */
+	memcpy(buf, text,
+	       n); /* readlink's result has no 0. NOLINT(bugprone-not-null-terminated-result) */
 	return (ssize_t)n;
 }
 

@@ -11,17 +11,17 @@
 /* Prints the message, the registers and a backtrace, and stops the machine (host: aborts). */
 void panic(const char *fmt, ...) __printf(1, 2) __noreturn __cold;
 
-#define BUG_ON(cond)                                                           \
-	do {                                                                   \
-		if (unlikely(cond))                                            \
-			panic("BUG: %s at %s:%d", #cond, __FILE__, __LINE__); \
+#define BUG_ON(cond)                                                                               \
+	do {                                                                                       \
+		if (unlikely(cond))                                                                \
+			panic("BUG: %s at %s:%d", #cond, __FILE__, __LINE__);                      \
 	} while (0)
 
 #ifdef CONFIG_DEBUG
-#define ASSERT(cond)                                                                      \
-	do {                                                                              \
-		if (unlikely(!(cond)))                                                    \
-			panic("BUG: !(%s) at %s:%d", #cond, __FILE__, __LINE__); \
+#define ASSERT(cond)                                                                               \
+	do {                                                                                       \
+		if (unlikely(!(cond)))                                                             \
+			panic("BUG: !(%s) at %s:%d", #cond, __FILE__, __LINE__);                   \
 	} while (0)
 #else
 #define ASSERT(cond) ((void)sizeof(!(cond)))

@@ -17,7 +17,10 @@ typedef struct {
 	long v;
 } atomic_long_t;
 
-#define ATOMIC_INIT(x) { (x) }
+#define ATOMIC_INIT(x)                                                                             \
+	{                                                                                          \
+		(x)                                                                                \
+	}
 
 #define atomic_read(a) __atomic_load_n(&(a)->v, __ATOMIC_RELAXED)
 #define atomic_set(a, x) __atomic_store_n(&(a)->v, (x), __ATOMIC_RELAXED)
@@ -29,12 +32,12 @@ typedef struct {
 #define atomic_sub_return(a, x) __atomic_sub_fetch(&(a)->v, (x), __ATOMIC_ACQ_REL)
 /* True when the count reached 0. Release on the way down, acquire for who frees. */
 #define atomic_dec_and_test(a) (__atomic_sub_fetch(&(a)->v, 1, __ATOMIC_ACQ_REL) == 0)
-#define atomic_cmpxchg(a, old, new)                                                              \
-	({                                                                                       \
-		__typeof__((a)->v) old_ = (old);                                                 \
-		__atomic_compare_exchange_n(&(a)->v, &old_, (new), false, __ATOMIC_ACQ_REL,      \
-					    __ATOMIC_ACQUIRE);                                   \
-		old_;                                                                            \
+#define atomic_cmpxchg(a, old, new)                                                                \
+	({                                                                                         \
+		__typeof__((a)->v) old_ = (old);                                                   \
+		__atomic_compare_exchange_n(&(a)->v, &old_, (new), false, __ATOMIC_ACQ_REL,        \
+					    __ATOMIC_ACQUIRE);                                     \
+		old_;                                                                              \
 	})
 
 /* A reference count: taking one from 0 is a use after free, and debug builds say so. */
@@ -42,7 +45,10 @@ typedef struct {
 	atomic_t refs;
 } refcount_t;
 
-#define REFCOUNT_INIT(n) { ATOMIC_INIT(n) }
+#define REFCOUNT_INIT(n)                                                                           \
+	{                                                                                          \
+		ATOMIC_INIT(n)                                                                     \
+	}
 
 static inline void refcount_set(refcount_t *r, int n)
 {

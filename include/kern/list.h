@@ -11,7 +11,10 @@ struct list_head {
 	struct list_head *next, *prev;
 };
 
-#define LIST_HEAD_INIT(name) { &(name), &(name) }
+#define LIST_HEAD_INIT(name)                                                                       \
+	{                                                                                          \
+		&(name), &(name)                                                                   \
+	}
 #define LIST_HEAD(name) struct list_head name = LIST_HEAD_INIT(name)
 
 static inline void INIT_LIST_HEAD(struct list_head *h)
@@ -80,13 +83,14 @@ static inline void list_splice_tail_init(struct list_head *from, struct list_hea
 #define list_last_entry(h, type, member) list_entry((h)->prev, type, member)
 #define list_next_entry(e, member) list_entry((e)->member.next, __typeof__(*(e)), member)
 
-#define list_for_each_entry(e, h, member)                           \
-	for ((e) = list_first_entry(h, __typeof__(*(e)), member);   \
-	     &(e)->member != (h); (e) = list_next_entry(e, member))
+#define list_for_each_entry(e, h, member)                                                          \
+	for ((e) = list_first_entry(h, __typeof__(*(e)), member); &(e)->member != (h);             \
+	     (e) = list_next_entry(e, member))
 
 /* Allows the current entry to be removed or freed. */
-#define list_for_each_entry_safe(e, n, h, member)                                            \
-	for ((e) = list_first_entry(h, __typeof__(*(e)), member), (n) = list_next_entry(e, member); \
+#define list_for_each_entry_safe(e, n, h, member)                                                  \
+	for ((e) = list_first_entry(h, __typeof__(*(e)), member),                                  \
+	    (n) = list_next_entry(e, member);                                                      \
 	     &(e)->member != (h); (e) = (n), (n) = list_next_entry(n, member))
 
 #endif

@@ -18,7 +18,10 @@ struct rb_root {
 	struct rb_node *node;
 };
 
-#define RB_ROOT { NULL }
+#define RB_ROOT                                                                                    \
+	{                                                                                          \
+		NULL                                                                               \
+	}
 #define rb_entry(p, type, member) container_of(p, type, member)
 
 /*

@@ -51,7 +51,7 @@ typedef long ssize_t;
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 #ifndef container_of
-#define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 #endif
 
 #undef min
@@ -59,17 +59,17 @@ typedef long ssize_t;
 /* Fresh names at each use, so that one may stand inside another. */
 #define PASTE_(a, b) a##b
 #define PASTE(a, b) PASTE_(a, b)
-#define min_(a, b, x, y)            \
-	({                          \
-		__typeof__(a) x = (a); \
-		__typeof__(b) y = (b); \
-		x < y ? x : y;      \
+#define min_(a, b, x, y)                                                                           \
+	({                                                                                         \
+		__typeof__(a) x = (a);                                                             \
+		__typeof__(b) y = (b);                                                             \
+		x < y ? x : y;                                                                     \
 	})
-#define max_(a, b, x, y)            \
-	({                          \
-		__typeof__(a) x = (a); \
-		__typeof__(b) y = (b); \
-		x > y ? x : y;      \
+#define max_(a, b, x, y)                                                                           \
+	({                                                                                         \
+		__typeof__(a) x = (a);                                                             \
+		__typeof__(b) y = (b);                                                             \
+		x > y ? x : y;                                                                     \
 	})
 #define min(a, b) min_(a, b, PASTE(a_, __COUNTER__), PASTE(b_, __COUNTER__))
 #define max(a, b) max_(a, b, PASTE(a_, __COUNTER__), PASTE(b_, __COUNTER__))

@@ -14,7 +14,7 @@ struct xa_node;
 
 struct xarray {
 	struct xa_node *root;
-	unsigned int height;  /* levels; 0 when empty */
+	unsigned int height; /* levels; 0 when empty */
 	unsigned long count; /* entries stored */
 };
 
@@ -39,7 +39,8 @@ void *xa_erase(struct xarray *xa, unsigned long index);
 /* The first entry with *index <= i <= last; sets *index to i. NULL when there is none. */
 void *xa_find(const struct xarray *xa, unsigned long *index, unsigned long last);
 /* All entries of [first, last] in order, into out, which has room for last - first + 1. Returns how many. */
-unsigned int xa_gather(const struct xarray *xa, unsigned long first, unsigned long last, void **out);
+unsigned int xa_gather(const struct xarray *xa, unsigned long first, unsigned long last,
+		       void **out);
 /* Frees all nodes (entries are the caller's). */
 void xa_destroy(struct xarray *xa);
 

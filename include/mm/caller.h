@@ -12,8 +12,8 @@ enum caller_limit { LIMIT_AS, LIMIT_DATA, LIMIT_STACK, LIMIT_MEMLOCK, LIMIT_DATA
 
 /* The limit in bytes, soft unless its name says otherwise; ~0UL is no limit. */
 unsigned long caller_rlimit(enum caller_limit which);
-bool caller_has_ipc_lock(void); /* CAP_IPC_LOCK: no RLIMIT_MEMLOCK */
-bool caller_has_rawio(void);	/* CAP_SYS_RAWIO: may map below mmap_min_addr */
+bool caller_has_ipc_lock(void);	 /* CAP_IPC_LOCK: no RLIMIT_MEMLOCK */
+bool caller_has_rawio(void);	 /* CAP_SYS_RAWIO: may map below mmap_min_addr */
 bool caller_has_sys_admin(void); /* CAP_SYS_ADMIN: uses the commit reserve */
 /* A random number for address-space randomisation and the like. */
 u64 caller_random(void);

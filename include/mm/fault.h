@@ -14,10 +14,10 @@ enum fault_access { FAULT_READ, FAULT_WRITE, FAULT_EXEC };
 
 /* What the CPU said. */
 struct fault_info {
-	unsigned long addr;	  /* the exact byte */
+	unsigned long addr; /* the exact byte */
 	enum fault_access access;
-	bool present;		  /* the entry was present: a protection fault */
-	bool user;		  /* the access came from user mode */
+	bool present; /* the entry was present: a protection fault */
+	bool user;    /* the access came from user mode */
 };
 
 enum fault_result {

@@ -40,18 +40,20 @@ enum {
 };
 
 struct mapping {
-	struct xarray folios;	 /* [M] */
+	struct xarray folios; /* [M] */
 	spinlock_t lock;
-	unsigned int flags;	 /* [I] MAPPING_* */
-	u64 size;		 /* i_size in bytes; written under the inode's lock, read with READ_ONCE */
+	unsigned int flags; /* [I] MAPPING_* */
+	u64 size; /* i_size in bytes; written under the inode's lock, read with READ_ONCE */
 	const struct mapping_ops *ops; /* [I] may be NULL */
-	unsigned long committed; /* [I] pages promised for a shared anonymous object */
-	unsigned long nr_writable; /* [R] shared vmas that are or may become writable, mmaps under way too */
-	bool seal_write;	 /* [R] F_SEAL_WRITE or F_SEAL_FUTURE_WRITE: no new writable shared vma */
+	unsigned long committed;       /* [I] pages promised for a shared anonymous object */
+	unsigned long
+		nr_writable; /* [R] shared vmas that are or may become writable, mmaps under way too */
+	bool seal_write; /* [R] F_SEAL_WRITE or F_SEAL_FUTURE_WRITE: no new writable shared vma */
 	struct rwsem i_mmap_lock; /* held for writing to add or remove a vma, for reading to walk */
-	struct list_head i_mmap; /* [R] vma->i_mmap_node */
-	void *host;		 /* [I] the owner: an inode, or NULL */
-	struct page_quota *quota; /* [I] set after mapping_init(), before the first folio; NULL: no bound */
+	struct list_head i_mmap;  /* [R] vma->i_mmap_node */
+	void *host;		  /* [I] the owner: an inode, or NULL */
+	struct page_quota
+		*quota; /* [I] set after mapping_init(), before the first folio; NULL: no bound */
 };
 
 void mapping_init(struct mapping *m, unsigned int flags, const struct mapping_ops *ops, void *host);

@@ -13,10 +13,10 @@
 #define LOCK_WAIT_BUCKETS 16 /* bucket n: less than 2^n microseconds; the last: any more */
 
 struct lock_site {
-	unsigned long ip;    /* [A] behind the call; 0: unused */
-	unsigned long write; /* [I] for writing */
-	unsigned long waits; /* [A] */
-	u64 total_ns, max_ns; /* [A] */
+	unsigned long ip;			    /* [A] behind the call; 0: unused */
+	unsigned long write;			    /* [I] for writing */
+	unsigned long waits;			    /* [A] */
+	u64 total_ns, max_ns;			    /* [A] */
 	unsigned long histogram[LOCK_WAIT_BUCKETS]; /* [A] */
 };
 

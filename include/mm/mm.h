@@ -65,21 +65,22 @@ struct vma {
 	unsigned long max_gap;	  /* [W] the largest gap in this subtree of the index */
 	unsigned long flags;	  /* [W] VM_* */
 	pte_t page_prot;	  /* [W] PTE bits for a page mapped with all the rights of flags */
-	unsigned long pgoff;	  /* [W] pages: of start in the file, or start's address when anonymous */
-	struct mm *mm;		  /* [I] */
-	struct file *file;	  /* [I] one reference; NULL when anonymous */
-	struct mapping *mapping;  /* [I] the file's page cache; NULL when anonymous */
+	unsigned long
+		pgoff;	   /* [W] pages: of start in the file, or start's address when anonymous */
+	struct mm *mm;	   /* [I] */
+	struct file *file; /* [I] one reference; NULL when anonymous */
+	struct mapping *mapping;      /* [I] the file's page cache; NULL when anonymous */
 	struct list_head i_mmap_node; /* [R] in mapping->i_mmap */
-	bool has_anon;		  /* [A] an anonymous page was ever mapped here: fork copies, pgoff stays */
+	bool has_anon; /* [A] an anonymous page was ever mapped here: fork copies, pgoff stays */
 };
 
 enum rss_kind { RSS_ANON, RSS_FILE, RSS_SHMEM, NR_RSS };
 
 struct mm {
 	struct rwsem mmap_lock;
-	struct rb_root vmas;	   /* [W] the index: vma_tree.c */
-	struct vma *last_vma;	   /* [A] hint: what the latest lookup found */
-	struct vma *top_vma;	   /* [W] the highest, or NULL */
+	struct rb_root vmas;  /* [W] the index: vma_tree.c */
+	struct vma *last_vma; /* [A] hint: what the latest lookup found */
+	struct vma *top_vma;  /* [W] the highest, or NULL */
 	struct pgtable pgt;
 	struct tlb_context tlb;
 	atomic_t users;		   /* [A] tasks that run in it (and /proc readers) */
@@ -95,11 +96,11 @@ struct mm {
 	unsigned long hiwater_rss; /* pages, sampled where RSS falls */
 	unsigned long mmap_base;   /* [I] top of the area that mmap fills downwards */
 	unsigned long start_code, end_code, start_data, end_data; /* [I] from exec */
-	unsigned long start_brk, brk;	/* [W] */
-	unsigned long start_stack;	/* [I] */
-	unsigned long arg_start, arg_end, env_start, env_end; /* [I] */
-	unsigned long saved_auxv[2 * 24]; /* [I] for /proc/PID/auxv */
-	struct file *exe_file;	   /* [W] /proc/PID/exe; one reference */
+	unsigned long start_brk, brk;				  /* [W] */
+	unsigned long start_stack;				  /* [I] */
+	unsigned long arg_start, arg_end, env_start, env_end;	  /* [I] */
+	unsigned long saved_auxv[2 * 24];			  /* [I] for /proc/PID/auxv */
+	struct file *exe_file; /* [W] /proc/PID/exe; one reference */
 };
 
 /* ---- life of an address space: mm/mm.c ---- */

@@ -16,24 +16,24 @@
 #include <sync/spinlock.h>
 
 enum page_flag {
-	PG_locked,	 /* [A] the folio lock */
-	PG_uptodate,	 /* [A] contents valid */
-	PG_dirty,	 /* [A] newer than its backing store */
-	PG_lru,		 /* [L] on an LRU list */
-	PG_active,	 /* [L] on an active list */
-	PG_referenced,	 /* [A] second chance */
-	PG_swapbacked,	 /* [I] anonymous or tmpfs: written to swap, not to a file */
-	PG_unevictable,	 /* [L] on the unevictable list */
-	PG_mlocked,	 /* [P] mapped by a VM_LOCKED vma */
-	PG_anon,	 /* [I] anonymous: index is an address in pages */
-	PG_writeback,	 /* [A] being written */
-	PG_reserved,	 /* [I] not the allocator's: kernel image, zero page, initrd */
-	PG_buddy,	 /* [Z] free, head of a buddy block; order valid */
-	PG_slab,	 /* [I] belongs to the slab allocator */
-	PG_pgtable,	 /* [I] a page-table page */
-	PG_tail,	 /* [I] not the first frame of its folio */
-	PG_waiters,	 /* [A] someone sleeps on PG_locked or PG_writeback */
-	PG_data,	 /* [A] tmpfs: was mapped, so its zeroes are data like written ones */
+	PG_locked,	/* [A] the folio lock */
+	PG_uptodate,	/* [A] contents valid */
+	PG_dirty,	/* [A] newer than its backing store */
+	PG_lru,		/* [L] on an LRU list */
+	PG_active,	/* [L] on an active list */
+	PG_referenced,	/* [A] second chance */
+	PG_swapbacked,	/* [I] anonymous or tmpfs: written to swap, not to a file */
+	PG_unevictable, /* [L] on the unevictable list */
+	PG_mlocked,	/* [P] mapped by a VM_LOCKED vma */
+	PG_anon,	/* [I] anonymous: index is an address in pages */
+	PG_writeback,	/* [A] being written */
+	PG_reserved,	/* [I] not the allocator's: kernel image, zero page, initrd */
+	PG_buddy,	/* [Z] free, head of a buddy block; order valid */
+	PG_slab,	/* [I] belongs to the slab allocator */
+	PG_pgtable,	/* [I] a page-table page */
+	PG_tail,	/* [I] not the first frame of its folio */
+	PG_waiters,	/* [A] someone sleeps on PG_locked or PG_writeback */
+	PG_data,	/* [A] tmpfs: was mapped, so its zeroes are data like written ones */
 };
 
 struct mapping;
@@ -42,14 +42,14 @@ struct mapping;
 struct page {
 	unsigned long flags; /* PG_* */
 	union {
-		struct { /* free: PG_buddy, or on a per-CPU list */
+		struct {			     /* free: PG_buddy, or on a per-CPU list */
 			struct list_head buddy_list; /* [Z] */
 			unsigned int buddy_order;    /* [Z] */
 		};
-		struct { /* PG_tail */
+		struct {		    /* PG_tail */
 			struct folio *head; /* [I] */
 		};
-		struct { /* PG_pgtable */
+		struct {		      /* PG_pgtable */
 			spinlock_t ptl;	      /* of this table's entries */
 			u32 pt_used;	      /* [ptl] last level: entries that are not none */
 			struct page *pt_next; /* chain of tables waiting for a TLB flush */
@@ -63,13 +63,15 @@ struct folio {
 		struct {
 			unsigned long flags;  /* PG_* */
 			struct list_head lru; /* [L] while PG_lru; else its owner's */
-			struct mapping *mapping; /* [M][F] page cache; NULL for anonymous and truncated */
-			unsigned long index;  /* [I] pages: offset in the mapping, or address of first use */
-			atomic_t refcount;    /* [A] 0: free */
-			atomic_t mapcount;    /* [P] page-table entries that map it */
-			u32 mlock_count;      /* [P] those of them in VM_LOCKED vmas */
-			u8 order;	      /* [I] 2^order pages */
-			void *private;	      /* owner's; swap slot later */
+			struct mapping
+				*mapping; /* [M][F] page cache; NULL for anonymous and truncated */
+			unsigned long
+				index; /* [I] pages: offset in the mapping, or address of first use */
+			atomic_t refcount; /* [A] 0: free */
+			atomic_t mapcount; /* [P] page-table entries that map it */
+			u32 mlock_count;   /* [P] those of them in VM_LOCKED vmas */
+			u8 order;	   /* [I] 2^order pages */
+			void *private;	   /* owner's; swap slot later */
 		};
 		struct page page;
 	};

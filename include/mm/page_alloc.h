@@ -11,9 +11,9 @@
 #define MAX_ORDER 10 /* the largest block: 2^10 pages, 4 MiB */
 
 typedef unsigned int gfp_t;
-#define GFP_KERNEL 0u	/* may sleep and reclaim, once reclaim exists */
-#define GFP_ATOMIC 1u	/* never sleeps */
-#define __GFP_ZERO 2u	/* contents zeroed */
+#define GFP_KERNEL 0u /* may sleep and reclaim, once reclaim exists */
+#define GFP_ATOMIC 1u /* never sleeps */
+#define __GFP_ZERO 2u /* contents zeroed */
 
 /*
  * Boot: hands frames [start_pfn, end_pfn) to the allocator. The struct pages of every aligned

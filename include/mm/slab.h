@@ -13,7 +13,10 @@ struct kmem_cache;
 
 /* Once, after the buddy allocator has memory. */
 void kmem_cache_init(void);
-/* A cache of objects of size bytes aligned to align (a power of two, 0: 8). name must stay valid. Never NULL: panics at boot. */
+/*
+ * A cache of objects of size bytes aligned to align (a power of two, 0: 8). name must stay valid.
+ * Never NULL: panics at boot.
+ */
 struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align);
 /* An object, or NULL. Contents are undefined unless __GFP_ZERO. */
 void *kmem_cache_alloc(struct kmem_cache *c, gfp_t gfp) __must_check;

@@ -13,7 +13,8 @@
 #define LOCKDEP_SPIN 0u
 #define LOCKDEP_SLEEPING (1u << 0) /* a lock that sleeps: held by a task, not by a CPU */
 #define LOCKDEP_TRY (1u << 1)	   /* does not wait, so it cannot deadlock here */
-#define LOCKDEP_NESTED (1u << 2)   /* the second of two of one class, whose order is defined elsewhere */
+#define LOCKDEP_NESTED                                                                             \
+	(1u << 2) /* the second of two of one class, whose order is defined elsewhere */
 
 #ifdef CONFIG_DEBUG
 
@@ -44,10 +45,10 @@ void lockdep_release(const void *lock, unsigned int how);
 /* The caller may sleep: holds no spinlock, is no interrupt handler. */
 void lockdep_may_sleep(void);
 
-#define LOCKDEP_CLASS(what)                                      \
-	({                                                       \
-		static struct lockdep_key key_ = { .name = what }; \
-		lockdep_class(&key_);                            \
+#define LOCKDEP_CLASS(what)                                                                        \
+	({                                                                                         \
+		static struct lockdep_key key_ = { .name = what };                                 \
+		lockdep_class(&key_);                                                              \
 	})
 
 /* ---- what the checker needs: kernel/lockdep_env.c, tests/host/sim/sim_lockdep.c ---- */

@@ -11,7 +11,10 @@ struct mutex {
 	struct rwsem sem;
 };
 
-#define MUTEX_INIT(name) { RWSEM_INIT((name).sem) }
+#define MUTEX_INIT(name)                                                                           \
+	{                                                                                          \
+		RWSEM_INIT((name).sem)                                                             \
+	}
 
 static inline void mutex_init(struct mutex *m)
 {

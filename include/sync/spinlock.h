@@ -19,7 +19,10 @@ typedef struct spinlock {
 #endif
 } spinlock_t;
 
-#define SPINLOCK_INIT { .locked = 0 }
+#define SPINLOCK_INIT                                                                              \
+	{                                                                                          \
+		.locked = 0                                                                        \
+	}
 
 static inline void spin_lock_init(spinlock_t *l)
 {
@@ -27,8 +30,7 @@ static inline void spin_lock_init(spinlock_t *l)
 }
 
 #ifdef CONFIG_DEBUG /* all locks that one line initialises are one class */
-#define spin_lock_init(l)                                                                         \
-	(*(l) = (spinlock_t){ .class = LOCKDEP_CLASS(#l) })
+#define spin_lock_init(l) (*(l) = (spinlock_t){ .class = LOCKDEP_CLASS(#l) })
 #endif
 
 static inline bool spin_acquire(spinlock_t *l)

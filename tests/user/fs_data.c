@@ -256,7 +256,8 @@ TEST(times, "utimensat sets, omits, takes now; writes move mtime")
 	close(fd);
 }
 
-TEST(seek_mapped, "SEEK_DATA and SEEK_HOLE: a page touched through a mapping is data, an allocated one is not")
+TEST(seek_mapped,
+     "SEEK_DATA and SEEK_HOLE: a page touched through a mapping is data, an allocated one is not")
 {
 	int fd = SYS(memfd_create, "data", 0);
 	char *p;

@@ -126,7 +126,8 @@ FORKED_TEST(
 	CHECK_OK(setrlimit(RLIMIT_FSIZE, &rl));
 }
 
-FORKED_TEST(data_mprotect, "RLIMIT_DATA: whatever becomes writable counts, promised before or never")
+FORKED_TEST(data_mprotect,
+	    "RLIMIT_DATA: whatever becomes writable counts, promised before or never")
 {
 	char *never = mmap(NULL, 4 * MIB, PROT_NONE, ANON | MAP_NORESERVE, -1, 0);
 	char *before = map_anon(4 * MIB, RW);

@@ -35,7 +35,8 @@ static inline pte_t *entry_table(pte_t e)
 #define TABLE_CACHE_MAX 32
 
 static struct {
-	struct page *tables; /* through pt_next; interrupts never allocate tables, so none are disabled */
+	struct page *
+		tables; /* through pt_next; interrupts never allocate tables, so none are disabled */
 	unsigned int nr;
 } table_cache[MAX_CPUS];
 

@@ -17,9 +17,9 @@
 
 typedef u64 pte_t;
 
-#define PTE_P (1UL << 0)	/* present */
-#define PTE_W (1UL << 1)	/* writable */
-#define PTE_U (1UL << 2)	/* user */
+#define PTE_P (1UL << 0) /* present */
+#define PTE_W (1UL << 1) /* writable */
+#define PTE_U (1UL << 2) /* user */
 #define PTE_PWT (1UL << 3)
 #define PTE_PCD (1UL << 4)
 #define PTE_A (1UL << 5)	/* accessed */
@@ -33,8 +33,8 @@ typedef u64 pte_t;
 
 /* One address space's tables. The root's upper half is the kernel's and shared by all. */
 struct pgtable {
-	pte_t *root;	       /* [I] direct-map address of the top table */
-	spinlock_t lock;       /* upper-level entries being added */
+	pte_t *root;		 /* [I] direct-map address of the top table */
+	spinlock_t lock;	 /* upper-level entries being added */
 	atomic_long_t nr_tables; /* table pages below the root, for VmPTE and the OOM score */
 };
 
