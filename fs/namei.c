@@ -173,8 +173,7 @@ static int follow_slow(struct walk *w, struct inode *inode)
 	walk_unlock(w);
 	if (inode->ops->follow) {
 		target = inode->ops->follow(inode);
-		if (IS_ERR(target))
-			n = PTR_ERR(target);
+		n = !target ? -ENOENT : IS_ERR(target) ? PTR_ERR(target) : 0;
 	} else {
 		text = kmalloc(PATH_MAX, GFP_KERNEL);
 		n = text ? inode->ops->readlink(inode, text, PATH_MAX - 1) : -ENOMEM;

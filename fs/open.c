@@ -19,6 +19,7 @@ static int wanted_access(unsigned int flags)
 /* created: it is the caller's new file, whose mode does not bind this open. */
 static int may_open(const struct dentry *d, unsigned int flags, bool created)
 {
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): open_walk() without error found one */
 	const struct inode *i = d->inode;
 	int mask = wanted_access(flags), err;
 

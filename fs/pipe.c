@@ -163,7 +163,7 @@ static size_t cursor_copy(struct cursor *c, char *dst, size_t n)
 {
 	size_t done = 0;
 
-	if (c->kernel) {
+	if (!c->iov) {
 		memcpy(dst, c->kernel, n);
 		c->kernel += n;
 		c->left -= n;

@@ -177,8 +177,8 @@ static ssize_t link_readlink(struct inode *inode, char *buf, size_t size)
 	const char *text = proc_node(inode)->entry->data;
 	size_t n = min(strlen(text), size);
 
-	memcpy(buf, text,
-	       n); /* readlink's result has no 0. NOLINT(bugprone-not-null-terminated-result) */
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): what readlink gives has no 0 */
+	memcpy(buf, text, n);
 	return (ssize_t)n;
 }
 
