@@ -157,6 +157,10 @@ static void finish_switch(irqflags_t flags)
 		arch_thread_free(&prev->thread);
 		task_put(prev);
 	}
+	/*
+	 * Never the last user while one CPU runs: a process ends by running, and running again took this
+	 * reference back before. The task here may hold locks that the end of an address space needs.
+	 */
 	if (unlikely(stale))
 		mm_put(stale);
 }

@@ -62,7 +62,6 @@ struct process {
 	int pgid, sid;		      /* [T] */
 	struct tty *ctty;	      /* [T] controlling terminal */
 	struct wait_queue child_wait; /* wait4() sleeps here */
-	struct process *vfork_parent_unused; /* reserved */
 
 	spinlock_t siglock;
 	u64 actions_set;	   /* [S] bit n-1: sigaction() was called for signal n since exec */
