@@ -376,6 +376,11 @@ void sched_yield_cpu(void)
 	schedule();
 }
 
+/* One CPU: whoever asks is the one that runs. */
+void sched_kick(struct task *t __maybe_unused)
+{
+}
+
 /* ---- time: called from the timer interrupt, and what /proc asks ---- */
 
 void sched_tick(bool from_user)

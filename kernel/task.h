@@ -226,6 +226,8 @@ void sched_tick(
 u64 sched_next_tick(void);
 /* park() that shows another state in /proc: TASK_STOPPED for job control. Woken by unpark() alone. */
 void park_as(enum task_state state);
+/* When t runs on another CPU, makes it pass through exit_to_user_work() soon. t is referenced. */
+void sched_kick(struct task *t);
 /* CPU time of a running or finished thread, up to now. */
 void task_cputime(struct task *t, u64 *utime_ns, u64 *stime_ns);
 /* Of a whole process: live threads and those that ended. siglock or tasklist_lock held. */

@@ -6,6 +6,7 @@
 #ifndef ARCH_BOOT_INFO_H
 #define ARCH_BOOT_INFO_H
 
+#include <arch/madt.h>
 #include <kern/types.h>
 
 #define BOOT_MAX_RANGES 64
@@ -22,6 +23,7 @@ struct boot_info {
 	struct boot_range initrd;     /* empty when start == end */
 	char cmdline[BOOT_CMDLINE_MAX];
 	phys_t rsdp; /* 0: search the BIOS areas */
+	struct madt madt;
 };
 
 /* Both: 0, or -EINVAL with *bi untouched. len is how much of data may be read. */
