@@ -143,7 +143,7 @@ void kernel_main(const struct boot_info *bi)
 	futex_init();
 
 	/* Interrupts and time. */
-	arch_irq_init();
+	arch_irq_init(bi);
 	timers_init();
 
 	/* Files: the root is a tmpfs filled from the initramfs; /dev and /proc are mounted on it. */

@@ -37,6 +37,7 @@ FUZZ ?= $(HOST_FUZZERS)
 
 # What a fuzzer or a unit test needs besides libmm.
 HOST_EXTRA_multiboot := arch/x86_64/boot/multiboot2.c arch/x86_64/boot/ranges.c
+HOST_EXTRA_madt := arch/x86_64/boot/madt.c
 HOST_EXTRA_pvh := arch/x86_64/boot/pvh.c arch/x86_64/boot/ranges.c
 HOST_EXTRA_elf := kernel/elf.c
 HOST_EXTRA_cpio := fs/cpio.c
@@ -88,6 +89,8 @@ $(HOST_OUT)/$1/t_%: $(HOST_OUT)/$1/obj/$(HOST_DIR)/$4/t_%.o $(HOST_OUT)/$1/libmm
 	$$(hostq)$2 $(HOST_CFLAGS) $3 -o $$@ $$^ -lcmocka
 endef
 $(foreach cc,$(HOST_CCS),$(eval $(call host_units,$(cc),$(cc),$(HOST_SANITIZE),unit)))
+$(foreach cc,$(HOST_CCS),$(foreach t,$(HOST_UNITS:t_%=%),$(eval $(HOST_OUT)/$(cc)/t_$t: \
+	$(HOST_EXTRA_$t:%.c=$(HOST_OUT)/$(cc)/obj/%.o))))
 $(eval $(call host_units,tsan,clang,$(HOST_TSAN),race))
 
 define host_fuzzer

@@ -9,6 +9,7 @@
 #include <arch/setup.h>
 #include <kern/assert.h>
 #include <kern/console.h>
+#include <uapi/errno.h>
 
 #define MULTIBOOT2_LOADER_MAGIC 0x36d76289u
 #define BOOT_MAPPED (1UL << 32) /* what header.asm maps */
@@ -38,13 +39,41 @@ static void check_initrd(struct boot_info *bi)
 	rd->end = 0;
 }
 
+static bool is_ram(const struct boot_info *bi, phys_t pa)
+{
+	for (unsigned int i = 0; i < bi->nr_ram; i++)
+		if (bi->ram[i].start <= pa && pa < bi->ram[i].end)
+			return true;
+	return false;
+}
+
+/* Registers that seem to lie in RAM are a damaged table: nobody may write there. */
+static bool madt_is_possible(const struct boot_info *bi)
+{
+	const struct madt *m = &bi->madt;
+
+	for (unsigned int i = 0; i < m->nr_ioapics; i++)
+		if (is_ram(bi, m->ioapics[i].base))
+			return false;
+	return !m->lapic || !is_ram(bi, m->lapic);
+}
+
+static void find_madt(struct boot_info *bi)
+{
+	bi->madt_status = madt_parse(bi->rsdp, boot_map, &bi->madt);
+	if (bi->madt_status == 0 && !madt_is_possible(bi)) {
+		madt_none(&bi->madt);
+		bi->madt_status = -EINVAL;
+	}
+}
+
 void boot_main(u32 magic, u32 info)
 {
 	int err;
 
 	wrmsr(MSR_GS_BASE, (u64)&cpus[0]);
 	if (magic == MULTIBOOT2_LOADER_MAGIC)
-		err = multiboot2_parse(phys_to_virt(info), BOOT_MAPPED - info, &boot_info);
+		err = multiboot2_parse(phys_to_virt(info), info, BOOT_MAPPED - info, &boot_info);
 	else
 		err = pvh_parse(phys_to_virt(info), boot_map, &boot_info);
 	if (err) {
@@ -52,5 +81,6 @@ void boot_main(u32 magic, u32 info)
 		panic("the loader's boot information is unusable");
 	}
 	check_initrd(&boot_info);
+	find_madt(&boot_info);
 	kernel_main(&boot_info);
 }

@@ -12,6 +12,8 @@ enum tag_type {
 	TAG_CMDLINE = 1,
 	TAG_MODULE = 3,
 	TAG_MMAP = 6,
+	TAG_RSDP_V1 = 14, /* a copy of the RSDP follows the tag's header */
+	TAG_RSDP_V2 = 15,
 };
 
 struct tag {
@@ -92,8 +94,15 @@ static bool parse_mmap(const u8 *p, u32 size, struct memmap *map, unsigned int p
 	return true;
 }
 
-static bool parse_tags(const u8 *block, size_t total, struct boot_info *bi, struct memmap *map,
-		       unsigned int pass)
+static void parse_rsdp(phys_t pa, const struct tag *t, struct boot_info *bi)
+{
+	/* Whoever gives both knows more from the second. */
+	if (!bi->rsdp || t->type == TAG_RSDP_V2)
+		bi->rsdp = pa + sizeof(*t);
+}
+
+static bool parse_tags(const u8 *block, phys_t pa, size_t total, struct boot_info *bi,
+		       struct memmap *map, unsigned int pass)
 {
 	size_t pos = 8;
 	const u8 *p;
@@ -107,11 +116,13 @@ static bool parse_tags(const u8 *block, size_t total, struct boot_info *bi, stru
 			return false;
 		if (pass == 0 && t.type == TAG_MODULE && !parse_module(p, t.size, bi))
 			return false;
+		if (pass == 0 && (t.type == TAG_RSDP_V1 || t.type == TAG_RSDP_V2))
+			parse_rsdp(pa + (size_t)(p - block), &t, bi);
 	}
 	return !bad;
 }
 
-int multiboot2_parse(const void *data, size_t len, struct boot_info *bi)
+int multiboot2_parse(const void *data, phys_t pa, size_t len, struct boot_info *bi)
 {
 	struct boot_info out = { .nr_ram = 0 };
 	struct memmap map = { .ram.nr = 0 };
@@ -123,7 +134,7 @@ int multiboot2_parse(const void *data, size_t len, struct boot_info *bi)
 	if (total < 8 || total > len)
 		return -EINVAL;
 	for (unsigned int pass = 0; pass < 2; pass++)
-		if (!parse_tags(data, total, &out, &map, pass))
+		if (!parse_tags(data, pa, total, &out, &map, pass))
 			return -EINVAL;
 	if (!memmap_finish(&map, &out))
 		return -EINVAL;

@@ -9,6 +9,8 @@
 #include <arch/io.h>
 #include <arch/setup.h>
 #include <arch/trap.h>
+#include <kern/printk.h>
+#include <uapi/errno.h>
 
 /* cpu/syscall.asm */
 void syscall_entry(void);
@@ -42,8 +44,19 @@ void arch_cpu_init(void)
 	syscall_init();
 }
 
-void arch_irq_init(void)
+static void report_madt(const struct boot_info *bi)
 {
+	const struct madt *m = &bi->madt;
+
+	if (bi->madt_status == -EINVAL)
+		pr_warn("ACPI: damaged tables; one CPU, no I/O APIC");
+	else
+		pr_info("ACPI: %u CPUs, %u I/O APICs", m->nr_cpus, m->nr_ioapics);
+}
+
+void arch_irq_init(const struct boot_info *bi)
+{
+	report_madt(bi);
 	fpu_cache_init();
 	pic_init();
 	lapic_init();

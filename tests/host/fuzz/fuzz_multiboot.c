@@ -4,6 +4,8 @@
  */
 #include "fuzz_boot.h"
 
+#define BLOCK_PA 0x123450UL /* any */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct boot_info bi, untouched;
@@ -21,12 +23,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(block, &total, sizeof(total));
 	memset(&bi, 0x5a, sizeof(bi));
 	untouched = bi;
-	err = multiboot2_parse(block, size, &bi);
+	err = multiboot2_parse(block, BLOCK_PA, size, &bi);
 	if (err) {
 		CHECK(err == -EINVAL);
 		CHECK(memcmp(&bi, &untouched, sizeof(bi)) == 0);
 	} else {
 		check_boot_info(&bi);
+		CHECK(!bi.rsdp || (bi.rsdp >= BLOCK_PA + 16 && bi.rsdp <= BLOCK_PA + size));
 	}
 	host_free(block);
 	return 0;

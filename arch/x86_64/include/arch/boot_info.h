@@ -22,12 +22,16 @@ struct boot_info {
 		ram[BOOT_MAX_RANGES]; /* usable RAM, sorted, disjoint, page-aligned inwards */
 	struct boot_range initrd;     /* empty when start == end */
 	char cmdline[BOOT_CMDLINE_MAX];
-	phys_t rsdp; /* 0: search the BIOS areas */
+	phys_t rsdp;	 /* 0: search the BIOS areas */
+	int madt_status; /* what madt_parse() returned */
 	struct madt madt;
 };
 
-/* Both: 0, or -EINVAL with *bi untouched. len is how much of data may be read. */
-int multiboot2_parse(const void *data, size_t len, struct boot_info *bi);
+/*
+ * Both: 0, or -EINVAL with *bi untouched. len is how much of data may be read, pa where it lies; *bi
+ * may point into it. The MADT is not looked for.
+ */
+int multiboot2_parse(const void *data, phys_t pa, size_t len, struct boot_info *bi);
 int pvh_parse(const void *start_info, const void *(*map)(phys_t pa, size_t len),
 	      struct boot_info *bi);
 

@@ -12,7 +12,7 @@
 #define NR_ISA_LINES 16
 
 struct madt {
-	unsigned int nr_cpus; /* usable ones found; 0: no MADT, so one CPU and the 8259 pair */
+	unsigned int nr_cpus;	/* usable ones found; 0: no MADT, so one CPU and the 8259 pair */
 	u32 apic_ids[MAX_CPUS]; /* in the order of the table; those above MAX_CPUS are ignored */
 	phys_t lapic;		/* registers; 0: at their usual place */
 	unsigned int nr_ioapics;
@@ -32,5 +32,7 @@ struct madt {
  * then describes a machine without MADT.
  */
 int madt_parse(phys_t rsdp, const void *(*map)(phys_t pa, size_t len), struct madt *m);
+/* A machine without MADT. */
+void madt_none(struct madt *m);
 
 #endif

@@ -16,7 +16,7 @@ void arch_cpu_init(void);
  */
 void arch_memory_init(const struct boot_info *bi);
 /* Interrupt controllers, the clock (calibrated TSC) and the timer. */
-void arch_irq_init(void);
+void arch_irq_init(const struct boot_info *bi);
 
 /* Routes an ISA interrupt line to fn, called with interrupts off. 0 or -EBUSY. */
 int irq_register(unsigned int isa_irq, void (*fn)(void *arg), void *arg);
