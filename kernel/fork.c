@@ -414,6 +414,18 @@ struct task *kernel_thread_create(void (*fn)(void *), void *arg, const char *nam
 	return t;
 }
 
+struct task *idle_task_create(unsigned int cpu)
+{
+	struct task *t = task_alloc(current);
+
+	if (!t)
+		return NULL;
+	t->process = current->process;
+	refcount_inc(&t->process->refs);
+	t->cpu = cpu;
+	return t;
+}
+
 struct task *kernel_thread(void (*fn)(void *), void *arg, const char *name)
 {
 	struct task *t = kernel_thread_create(fn, arg, name, false);

@@ -121,6 +121,12 @@ static void start_init(void)
 	sched_add(t);
 }
 
+void secondary_main(void)
+{
+	sched_init_idle(current);
+	sched_start();
+}
+
 void kernel_main(const struct boot_info *bi)
 {
 	kernel_cmdline = bi->cmdline;
@@ -153,6 +159,8 @@ void kernel_main(const struct boot_info *bi)
 	devfs_init();
 	procfs_init();
 	tty_init();
+
+	smp_init(bi);
 
 	pr_info("Memory: %lu KiB of %lu KiB available, kernel image %lu KiB",
 		nr_free_pages() * (PAGE_SIZE / 1024), totalram_pages() * (PAGE_SIZE / 1024),

@@ -32,16 +32,25 @@ void emergency_printf(const char *fmt, ...)
 	va_end(ap);
 }
 
+bool panic_in_progress(void)
+{
+	return __atomic_load_n(&panic_cpu, __ATOMIC_RELAXED) >= 0;
+}
+
 /* The first CPU to come goes on; others stop here, and so does a panic inside a panic. */
 static void panic_enter(void)
 {
 	int self = (int)cpu_id();
-	int old = __atomic_exchange_n(&panic_cpu, self, __ATOMIC_ACQ_REL);
+	int first = -1;
 
-	if (old < 0)
+	if (__atomic_compare_exchange_n(&panic_cpu, &first, self, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_RELAXED)) {
+		arch_stop_others();
 		return;
-	if (old == self)
-		emergency_printf("panic inside a panic\n");
+	}
+	if (first != self)
+		arch_halt();
+	emergency_printf("panic inside a panic\n");
 	arch_stop(ARCH_STOP_PANIC);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The scheduler: a run queue a CPU, round robin with time slices, and sleeping (<kern/park.h>).
+ * Which CPU a task goes to is decided in balance.c.
  *
  * A queue has two lists. A task with time left in its slice waits on `ready`: tasks that were
  * woken, preempted or just created. A task that used its slice up gets a new one and waits on
@@ -12,46 +13,27 @@
  * lock held from the decision until the next task runs and lets go of it (finish_switch). A task
  * that another CPU sees asleep under that lock has therefore really left its stack.
  *
- * A task without address space runs in the one that is loaded already; the queue holds a user of it
- * meanwhile (loaded_mm while curr->mm is NULL), so going idle and coming back costs no CR3 write.
+ * A task without address space runs in the one that is loaded already, so going idle and coming back
+ * costs no CR3 write. It holds no user of it: when the last one goes, tlb_context_release() makes the
+ * CPUs let it go (arch/x86_64/mm/tlb.c).
  */
 #include <arch/irq.h>
+#include <arch/smp.h>
 #include <arch/thread.h>
 #include <arch/timer.h>
 #include <arch/uaccess.h>
 #include <kern/assert.h>
 #include <kern/park.h>
 #include <kernel/rlimit.h>
+#include <kernel/run_queue.h>
 #include <kernel/signal.h>
-#include <kernel/task.h>
 #include <kernel/timer.h>
 #include <mm/mm.h>
 #include <mm/stats.h>
 
 #define NO_TICK (~0ULL)
 
-struct run_queue {
-	spinlock_t lock;	  /* irqsave */
-	struct list_head ready;	  /* [lock] runnable, slice left */
-	struct list_head expired; /* [lock] runnable, new slice */
-	unsigned int nr_queued;	  /* [lock] on both */
-	struct task *curr;	  /* [lock] running */
-	struct task *idle;	  /* [I] */
-	struct task *prev;	  /* [lock] whom the switch in progress leaves */
-	struct mm *loaded_mm;	  /* own CPU: what the MMU uses; NULL is the kernel's */
-	struct mm *stale_mm;	  /* [lock] to be put after the switch in progress */
-	u64 clock_ns;		  /* [lock] at the last switch or tick */
-	u64 tick_ns;		  /* own CPU: when sched_tick() is due */
-	u64 idle_ns;		  /* [lock] */
-	u64 nr_switches;	  /* [lock] */
-} __aligned(64);
-
-static struct run_queue run_queues[MAX_CPUS];
-
-static struct run_queue *this_rq(void)
-{
-	return &run_queues[cpu_id()];
-}
+struct run_queue run_queues[MAX_CPUS];
 
 static bool is_sleeping(enum task_state s)
 {
@@ -64,45 +46,43 @@ static s64 full_slice(const struct task *t)
 	return (20 - t->nice) * (s64)(TICK_NS / 20);
 }
 
-/* Locks the queue that t belongs to; t may be moved until the lock is held. */
-static struct run_queue *lock_rq_of(struct task *t, irqflags_t *flags)
+/* Time since the task or the idle CPU was last charged. The clocks of two CPUs may differ a little. */
+static u64 take_time(struct task *t, u64 now)
 {
-	for (;;) {
-		struct run_queue *rq = &run_queues[READ_ONCE(t->cpu)];
+	s64 ran = (s64)(now - t->accounted_ns);
 
-		*flags = spin_lock_irqsave(&rq->lock);
-		if (likely(rq == &run_queues[t->cpu]))
-			return rq;
-		spin_unlock_irqrestore(&rq->lock, *flags);
-	}
+	t->accounted_ns = now;
+	return ran > 0 ? (u64)ran : 0;
 }
 
 /*
- * Charges t for the time since the last charge. Ticks know which mode they interrupted; other
- * charges go where most of the task's time went.
+ * Charges t, which runs on rq's CPU, for the time since the last charge. Ticks know which mode they
+ * interrupted; other charges go where most of the task's time went.
  */
-static void charge(struct task *t, u64 now, bool user)
+static void charge(struct run_queue *rq, struct task *t, u64 now, bool user)
 {
-	u64 ran = now - t->accounted_ns;
+	u64 ran = take_time(t, now);
 
-	t->accounted_ns = now;
 	t->slice_ns -= (s64)ran;
-	if (user)
+	if (user) {
 		t->utime_ns += ran;
-	else
+		rq->user_ns += ran;
+	} else {
 		t->stime_ns += ran;
+		rq->system_ns += ran;
+	}
 }
 
-static void enqueue_ready(struct run_queue *rq, struct task *t)
+static bool mostly_user(const struct task *t)
 {
-	list_add_tail(&t->run_node, &rq->ready);
-	rq->nr_queued++;
+	return t->utime_ns >= t->stime_ns;
 }
 
 /* Puts a task that was running back. */
 static void requeue(struct run_queue *rq, struct task *t)
 {
-	rq->nr_queued++;
+	t->queued = true;
+	WRITE_ONCE(rq->nr_queued, rq->nr_queued + 1);
 	if (t->slice_ns > 0) {
 		list_add(&t->run_node, &rq->ready);
 	} else {
@@ -120,27 +100,19 @@ static struct task *dequeue(struct run_queue *rq)
 	if (!rq->nr_queued)
 		return NULL;
 	t = list_first_entry(from, struct task, run_node);
-	list_del(&t->run_node);
-	rq->nr_queued--;
+	dequeue_task(rq, t);
 	return t;
 }
 
-/* Loads next's address space. See the file comment for who owns the user of loaded_mm. */
-static void switch_mm(struct run_queue *rq, struct mm *prev_mm, struct mm *next_mm)
+/* prev has left its stack and may run on other CPUs only. */
+static void send_on(struct task *prev)
 {
-	struct mm *loaded = rq->loaded_mm;
+	irqflags_t flags;
+	struct run_queue *rq = lock_rq_of(prev, &flags);
 
-	if (!next_mm) {
-		if (prev_mm)
-			mm_get(prev_mm);
-		return;
-	}
-	if (!prev_mm)
-		rq->stale_mm = loaded;
-	if (next_mm != loaded) {
-		arch_switch_mm(loaded, next_mm);
-		rq->loaded_mm = next_mm;
-	}
+	WRITE_ONCE(prev->cpu, select_cpu(prev));
+	spin_unlock_irqrestore(&rq->lock, flags);
+	enqueue_elsewhere(prev);
 }
 
 /* In next's context, lock still held by prev's schedule(): ends the switch. */
@@ -148,21 +120,37 @@ static void finish_switch(irqflags_t flags)
 {
 	struct run_queue *rq = this_rq();
 	struct task *prev = rq->prev;
-	struct mm *stale = rq->stale_mm;
-	bool dead = prev->state >= TASK_ZOMBIE;
+	bool dead = prev->state >= TASK_ZOMBIE, moves = rq->prev_moves;
 
-	rq->stale_mm = NULL;
+	rq->prev_moves = false;
 	spin_unlock_irqrestore(&rq->lock, flags);
 	if (unlikely(dead)) {
 		arch_thread_free(&prev->thread);
 		task_put(prev);
 	}
-	/*
-	 * Never the last user while one CPU runs: a process ends by running, and running again took this
-	 * reference back before. The task here may hold locks that the end of an address space needs.
-	 */
-	if (unlikely(stale))
-		mm_put(stale);
+	if (unlikely(moves))
+		send_on(prev);
+}
+
+/* Who runs next. prev is queued if it is to go on here later. rq's lock held. */
+static struct task *pick_next(struct run_queue *rq, struct task *prev)
+{
+	struct task *next = dequeue(rq);
+
+	if (prev->state == TASK_RUNNING && prev != rq->idle) {
+		if (unlikely(!may_run_on(prev, rq->cpu))) {
+			rq->prev_moves = true;
+		} else if (next) {
+			requeue(rq, prev);
+		} else {
+			if (prev->slice_ns <= 0)
+				prev->slice_ns = full_slice(prev);
+			return prev;
+		}
+	}
+	if (!next)
+		next = pull_task(rq);
+	return next ? next : rq->idle;
 }
 
 /* The running task gives the CPU to the next one. rq's lock held, interrupts off; drops both. */
@@ -173,29 +161,20 @@ static void switch_away(struct run_queue *rq, irqflags_t flags)
 
 	this_cpu()->need_resched = 0;
 	rq->clock_ns = now;
-	if (unlikely(prev == rq->idle)) {
-		rq->idle_ns += now - prev->accounted_ns;
-		prev->accounted_ns = now;
-	} else {
-		charge(prev, now, prev->utime_ns >= prev->stime_ns);
-	}
+	if (unlikely(prev == rq->idle))
+		rq->idle_ns += take_time(prev, now);
+	else
+		charge(rq, prev, now, mostly_user(prev));
 
-	next = dequeue(rq);
-	if (prev->state == TASK_RUNNING && prev != rq->idle) {
-		if (next) {
-			requeue(rq, prev);
-		} else {
-			if (prev->slice_ns <= 0)
-				prev->slice_ns = full_slice(prev);
-			next = prev;
-		}
-	}
-	if (!next)
-		next = rq->idle;
+	next = pick_next(rq, prev);
+	if (unlikely(next == rq->idle))
+		__atomic_or_fetch(&idle_cpus, cpu_bit(rq->cpu), __ATOMIC_RELAXED);
 	if (next == prev) {
 		spin_unlock_irqrestore(&rq->lock, flags);
 		return;
 	}
+	if (unlikely(prev == rq->idle))
+		__atomic_and_fetch(&idle_cpus, ~cpu_bit(rq->cpu), __ATOMIC_RELAXED);
 
 	if (prev->state == TASK_RUNNING)
 		prev->nivcsw++;
@@ -206,7 +185,10 @@ static void switch_away(struct run_queue *rq, irqflags_t flags)
 	rq->prev = prev;
 	rq->nr_switches++;
 	stat_inc(CTXT);
-	switch_mm(rq, prev->mm, next->mm);
+	if (next->mm)
+		arch_switch_mm(next->mm);
+	else
+		arch_leave_mm_lazy();
 	if (unlikely(rq->tick_ns == NO_TICK) && next != rq->idle) {
 		rq->tick_ns = now + TICK_NS;
 		timer_reprogram();
@@ -219,14 +201,9 @@ void schedule(void)
 {
 	irqflags_t flags = irq_save();
 	struct run_queue *rq = this_rq();
-	struct task *t = current;
 
 	lockdep_may_sleep();
 	spin_lock(&rq->lock);
-	if (is_sleeping(t->state) && t->unparked) {
-		t->unparked = false;
-		t->state = TASK_RUNNING;
-	}
 	switch_away(rq, flags);
 }
 
@@ -286,21 +263,30 @@ void unpark(struct task *t)
 {
 	irqflags_t flags;
 	struct run_queue *rq = lock_rq_of(t, &flags);
+	bool send = false, moves = false;
 
 	if (!is_sleeping(t->state)) {
 		t->unparked = true;
 	} else {
+		unsigned int cpu = select_cpu(t);
+
 		t->state = TASK_RUNNING;
-		if (likely(t != rq->curr)) {
-			/* Who slept for a slice's length starts a new one. */
-			if (rq->clock_ns - t->accounted_ns >= TICK_NS || t->slice_ns <= 0)
-				t->slice_ns = full_slice(t);
+		/* Who slept for a slice's length starts a new one. */
+		if ((s64)(this_rq()->clock_ns - t->accounted_ns) >= (s64)TICK_NS || t->slice_ns <= 0)
+			t->slice_ns = full_slice(t);
+		moves = cpu != rq->cpu;
+		if (likely(!moves)) {
 			enqueue_ready(rq, t);
-			if (rq == this_rq())
-				this_cpu()->need_resched = 1;
+			send = resched(rq);
+		} else {
+			WRITE_ONCE(t->cpu, cpu);
 		}
 	}
 	spin_unlock_irqrestore(&rq->lock, flags);
+	if (send)
+		send_resched(rq);
+	if (moves)
+		enqueue_elsewhere(t);
 }
 
 bool park_interrupted(enum park_mode mode)
@@ -320,6 +306,7 @@ void sched_init(void)
 		struct run_queue *rq = &run_queues[i];
 
 		spin_lock_init(&rq->lock);
+		rq->cpu = i;
 		INIT_LIST_HEAD(&rq->ready);
 		INIT_LIST_HEAD(&rq->expired);
 		rq->tick_ns = NO_TICK;
@@ -332,6 +319,7 @@ void sched_init_idle(struct task *idle)
 
 	idle->state = TASK_RUNNING;
 	idle->cpu = cpu_id();
+	idle->accounted_ns = clock_ns();
 	rq->idle = idle;
 	rq->curr = idle;
 	this_cpu()->current_task = idle;
@@ -344,8 +332,7 @@ void sched_add(struct task *t)
 	struct task *parent = current;
 
 	spin_lock(&rq->lock);
-	t->state = TASK_RUNNING;
-	t->cpu = cpu_id();
+	t->cpu = rq->cpu;
 	/* Half of the parent's slice: who forks a lot gets no more time than others. */
 	if (parent == rq->idle) {
 		t->slice_ns = full_slice(t);
@@ -354,19 +341,26 @@ void sched_add(struct task *t)
 		parent->slice_ns -= t->slice_ns;
 	}
 	t->accounted_ns = rq->clock_ns;
-	enqueue_ready(rq, t);
-	spin_unlock_irqrestore(&rq->lock, flags);
+	/* The parent of a vfork() is about to sleep. */
+	if (!t->vfork_done)
+		t->cpu = select_cpu_new(t);
+	if (likely(t->cpu == rq->cpu && may_run_on(t, rq->cpu))) {
+		enqueue_ready(rq, t);
+		spin_unlock_irqrestore(&rq->lock, flags);
+	} else {
+		spin_unlock_irqrestore(&rq->lock, flags);
+		enqueue_elsewhere(t);
+	}
 }
 
 void sched_start(void)
 {
-	struct run_queue *rq = this_rq();
-
-	irq_disable();
 	for (;;) {
-		while (!READ_ONCE(rq->nr_queued))
-			arch_idle();
+		irq_enable();
 		schedule();
+		irq_disable();
+		while (!cpu_need_resched())
+			arch_idle();
 	}
 }
 
@@ -376,9 +370,13 @@ void sched_yield_cpu(void)
 	schedule();
 }
 
-/* One CPU: whoever asks is the one that runs. */
-void sched_kick(struct task *t __maybe_unused)
+/* The caller's locked change of t->work comes before the look at who runs. */
+void sched_kick(struct task *t)
 {
+	unsigned int cpu = READ_ONCE(t->cpu);
+
+	if (cpu != cpu_id() && READ_ONCE(cpus[cpu].current_task) == t)
+		smp_send_reschedule(cpu);
 }
 
 /* ---- time: called from the timer interrupt, and what /proc asks ---- */
@@ -397,7 +395,8 @@ void sched_tick(bool from_user)
 		rq->tick_ns = NO_TICK;
 	} else {
 		rq->tick_ns = now + TICK_NS;
-		charge(t, now, from_user);
+		charge(rq, t, now, from_user);
+		balance_tick(rq, now);
 		if (t->slice_ns < (s64)TICK_NS / 2) {
 			t->slice_ns = 0;
 			if (rq->nr_queued)
@@ -420,8 +419,8 @@ void task_cputime(struct task *t, u64 *utime_ns, u64 *stime_ns)
 	struct run_queue *rq = lock_rq_of(t, &flags);
 
 	/* Charged for good, so that neither figure ever goes back. */
-	if (t == current)
-		charge(t, clock_ns(), t->utime_ns >= t->stime_ns);
+	if (t == rq->curr)
+		charge(rq, t, clock_ns(), mostly_user(t));
 	*utime_ns = t->utime_ns;
 	*stime_ns = t->stime_ns;
 	spin_unlock_irqrestore(&rq->lock, flags);
@@ -441,18 +440,28 @@ unsigned int sched_nr_running(void)
 
 u64 sched_online_cpus(void)
 {
-	unsigned int i;
-	u64 mask = 0;
+	return READ_ONCE(cpus_online);
+}
 
-	for (i = 0; i < MAX_CPUS; i++)
-		if (READ_ONCE(run_queues[i].idle))
-			mask |= 1ULL << i;
-	return mask;
+void sched_cpu_times(unsigned int cpu, u64 *user_ns, u64 *system_ns, u64 *idle_ns)
+{
+	struct run_queue *rq = &run_queues[cpu];
+	irqflags_t flags = spin_lock_irqsave(&rq->lock);
+
+	if (rq->idle && rq->curr == rq->idle)
+		rq->idle_ns += take_time(rq->idle, clock_ns());
+	*user_ns = rq->user_ns;
+	*system_ns = rq->system_ns;
+	*idle_ns = rq->idle_ns;
+	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
 u64 sched_idle_ns(unsigned int cpu)
 {
-	return READ_ONCE(run_queues[cpu].idle_ns);
+	u64 user_ns, system_ns, idle_ns;
+
+	sched_cpu_times(cpu, &user_ns, &system_ns, &idle_ns);
+	return idle_ns;
 }
 
 u64 sched_nr_switches(void)
@@ -469,43 +478,36 @@ u64 sched_nr_switches(void)
 
 struct mm *sched_use_mm(struct mm *mm)
 {
-	irqflags_t flags = irq_save();
-	struct run_queue *rq = this_rq();
 	struct task *t = current;
-	struct mm *old = t->mm, *stale = NULL;
+	struct mm *old = t->mm;
+	irqflags_t flags;
 
 	ASSERT(mm);
-	if (!old)
-		stale = rq->loaded_mm;
 	spin_lock(&tasklist_lock);
 	t->mm = mm;
 	spin_unlock(&tasklist_lock);
-	if (rq->loaded_mm != mm)
-		arch_switch_mm(rq->loaded_mm, mm);
-	rq->loaded_mm = mm;
+	flags = irq_save();
+	arch_switch_mm(mm);
 	irq_restore(flags);
-	if (stale)
-		mm_put(stale);
 	return old;
 }
 
 void sched_drop_mm(void)
 {
-	irqflags_t flags = irq_save();
-	struct run_queue *rq = this_rq();
 	struct task *t = current;
 	struct mm *mm = t->mm;
+	irqflags_t flags;
 
+	if (!mm)
+		return;
 	spin_lock(&tasklist_lock);
 	t->mm = NULL;
 	spin_unlock(&tasklist_lock);
-	if (!mm || atomic_read(&mm->users) > 1) {
-		/* Somebody else's too: stays loaded, and our user becomes the queue's. */
-		irq_restore(flags);
-		return;
-	}
-	arch_switch_mm(mm, NULL);
-	rq->loaded_mm = NULL;
+	flags = irq_save();
+	if (atomic_read(&mm->users) == 1)
+		arch_switch_mm(NULL);
+	else
+		arch_leave_mm_lazy();
 	irq_restore(flags);
 	mm_put(mm);
 }

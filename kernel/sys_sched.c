@@ -54,8 +54,9 @@ SYSCALL_DEFINE3(sched_setaffinity, int, pid, unsigned int, len, const u64 __user
 	else if (t)
 		ret = mask & sched_online_cpus() ? 0 : -EINVAL;
 	if (!ret)
-		t->cpus_allowed = mask;
+		sched_set_allowed(t, mask);
 	spin_unlock(&tasklist_lock);
+	cond_resched();
 	return ret;
 }
 

@@ -116,10 +116,11 @@ struct task {
 
 	struct list_head run_node; /* [Q] */
 	bool unparked;		   /* [Q] a wake-up that park() has not consumed */
-	unsigned int cpu;	   /* [Q] */
+	bool queued;		   /* [Q] on a list of its run queue */
+	unsigned int cpu;	   /* [Q] of the queue it leaves: runs there, or did last */
 	s64 slice_ns;		   /* [Q] time slice left when last switched out */
 	u64 accounted_ns;	   /* [Q] clock_ns() up to which CPU time was charged */
-	u64 utime_ns, stime_ns;	   /* [Q] written by its own CPU only */
+	u64 utime_ns, stime_ns;	   /* [Q] */
 
 	struct list_head thread_node; /* [T] in process->threads */
 	struct list_head pid_node;    /* [T] hash chain by tid */
@@ -147,7 +148,7 @@ struct task {
 	u32 securebits;	     /* [o] SECBIT_* */
 	u32 personality;     /* [o] */
 	int nice;	     /* [T to change] shortens the time slice */
-	u64 cpus_allowed;    /* [T to change] bit n: may run on CPU n */
+	u64 cpus_allowed;    /* [Q to change] bit n: may run on CPU n; some online one is set */
 	struct user *user;   /* [o] of the real uid; one reference */
 	unsigned long min_flt, maj_flt; /* [o] */
 	unsigned long nvcsw, nivcsw;	/* [o] */
@@ -186,6 +187,8 @@ extern struct process *init_process;   /* pid 1 */
 
 /* ---- kernel/fork.c, kernel/pid.c ---- */
 void task_init(void); /* caches, pid table, the boot CPU's idle task */
+/* The idle task of a CPU that is about to start, with a stack. NULL: no memory. */
+struct task *idle_task_create(unsigned int cpu);
 /* The thread with this tid / the process with this pid, or NULL. tasklist_lock held. */
 struct task *task_find(int tid);
 struct process *process_find(int pid);
@@ -213,7 +216,7 @@ void do_group_exit(int code) __attribute__((noreturn));
 
 /* ---- kernel/sched.c ---- */
 void sched_init(void);
-void sched_start(void) __attribute__((noreturn)); /* the boot thread becomes the idle task */
+void sched_start(void) __attribute__((noreturn)); /* the running code becomes its CPU's idle loop */
 /* The running code becomes this CPU's idle task. */
 void sched_init_idle(struct task *idle);
 void sched_add(struct task *t); /* makes a new task runnable */
@@ -238,9 +241,14 @@ u64 sched_online_cpus(void);
 unsigned int sched_nr_running(void);
 /* The load average of 1, 5 and 15 minutes (i: 0 to 2), with 16 fraction bits. fs/procfs/loadavg.c. */
 u64 loadavg_read(unsigned int i);
-/* Nanoseconds that a CPU has spent idle; switches since boot: /proc/stat and /proc/uptime. */
+/* Nanoseconds that a CPU has spent so since boot, up to its last tick or switch. */
+void sched_cpu_times(unsigned int cpu, u64 *user_ns, u64 *system_ns, u64 *idle_ns);
+/* Its last figure alone. */
 u64 sched_idle_ns(unsigned int cpu);
+/* Context switches since boot. */
 u64 sched_nr_switches(void);
+/* Where t may run. It leaves a CPU that is not among them: at once if it waits for one, else soon. */
+void sched_set_allowed(struct task *t, u64 mask);
 /* The caller runs in mm from here on; returns what it ran in (or NULL), whose user the caller now owns. */
 struct mm *sched_use_mm(struct mm *mm);
 /* The caller leaves its address space for good. */

@@ -118,6 +118,7 @@ void mm_put(struct mm *mm)
 {
 	if (!atomic_dec_and_test(&mm->users))
 		return;
+	tlb_context_release(&mm->tlb);
 	mmap_write_lock(mm);
 	unmap_all(mm);
 	free_vmas(mm);

@@ -194,6 +194,7 @@ TEST(lock_wait, "F_SETLKW waits for the holder's end, and refuses a deadlock")
 	write_file(path, "abc", 3, 0644);
 	fd = open(path, O_RDWR);
 	MUST(!pipe(p));
+	MUST(lock(fd, F_SETLK, F_WRLCK, 1, 1) == 0);
 	pid_t pid = fork_checked();
 
 	if (!pid) {
@@ -201,7 +202,6 @@ TEST(lock_wait, "F_SETLKW waits for the holder's end, and refuses a deadlock")
 			_exit(1);
 		_exit(lock(fd, F_SETLKW, F_WRLCK, 1, 1) ? errno == EDEADLK ? 2 : 3 : 0);
 	}
-	MUST(lock(fd, F_SETLK, F_WRLCK, 1, 1) == 0);
 	MUST(read(p[0], &c, 1) == 1);
 	sleep_ms(50);
 	int r = lock(fd, F_SETLKW, F_WRLCK, 0, 1);

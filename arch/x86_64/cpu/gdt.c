@@ -7,6 +7,7 @@
 #include <arch/cpu.h>
 #include <arch/gdt.h>
 #include <kern/assert.h>
+#include <mm/page_alloc.h>
 
 #define DESC_KERNEL_CODE 0x00af9b000000ffffUL
 #define DESC_KERNEL_DATA 0x00cf93000000ffffUL
@@ -33,6 +34,9 @@ struct ist_stack {
 
 static struct cpu_segments segments[MAX_CPUS];
 static struct ist_stack boot_cpu_stacks[NR_IST];
+static struct ist_stack *stacks[MAX_CPUS][NR_IST] = {
+	[0] = { &boot_cpu_stacks[0], &boot_cpu_stacks[1], &boot_cpu_stacks[2] },
+};
 
 static void set_tss_descriptor(u64 *desc, const struct tss *tss)
 {
@@ -41,6 +45,23 @@ static void set_tss_descriptor(u64 *desc, const struct tss *tss)
 	desc[0] = (sizeof(*tss) - 1) | (base & 0xffffff) << 16 | DESC_TSS_TYPE |
 		  (base >> 24 & 0xff) << 56;
 	desc[1] = base >> 32;
+}
+
+bool gdt_alloc_stacks(unsigned int cpu)
+{
+	unsigned int order = (unsigned int)__builtin_ctzl(IST_STACK_SIZE / PAGE_SIZE);
+
+	for (unsigned int i = 0; i < NR_IST; i++) {
+		struct page *page = alloc_pages(GFP_KERNEL | __GFP_ZERO, order);
+
+		if (!page) {
+			while (i-- > 0)
+				free_pages(virt_to_page(stacks[cpu][i]), order);
+			return false;
+		}
+		stacks[cpu][i] = page_address(page);
+	}
+	return true;
 }
 
 void gdt_init(void)
@@ -56,8 +77,8 @@ void gdt_init(void)
 	set_tss_descriptor(&s->gdt[TSS_SELECTOR / 8], &s->tss);
 	s->tss.iomap_base = sizeof(s->tss);
 	for (unsigned int i = 0; i < NR_IST; i++) {
-		boot_cpu_stacks[i].cpu = c;
-		s->tss.ist[i] = (u64)&boot_cpu_stacks[i].cpu;
+		stacks[c->id][i]->cpu = c;
+		s->tss.ist[i] = (u64)&stacks[c->id][i]->cpu;
 	}
 	c->tss = &s->tss;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Bringing up the CPU that boots, in the two steps kernel/main.c asks for.
+ * Bringing up the CPU that boots, in the two steps kernel/main.c asks for. The others: smp.c.
  */
 #include <arch/apic.h>
 #include <arch/cpufeature.h>
@@ -24,7 +24,7 @@ void syscall_entry_compat(void);
 /* SYSRET takes CS from the base + 16 and SS from the base + 8. */
 #define STAR_USER_BASE ((u64)(USER_DS - 8))
 
-static void syscall_init(void)
+void syscall_init(void)
 {
 	wrmsr(MSR_STAR, STAR_USER_BASE << 48 | (u64)KERNEL_CS << 32);
 	wrmsr(MSR_LSTAR, (u64)syscall_entry);

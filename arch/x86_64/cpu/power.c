@@ -2,6 +2,8 @@
 /*
  * Waiting, stopping, switching off, starting again.
  */
+#include <arch/apic.h>
+#include <arch/cpu.h>
 #include <arch/io.h>
 #include <arch/irq.h>
 #include <arch/setup.h>
@@ -20,16 +22,22 @@ void arch_idle(void)
 	__asm__ volatile("sti\n\thlt\n\tcli" ::: "memory");
 }
 
-static void __noreturn halt(void)
+void arch_halt(void)
 {
 	for (;;)
 		__asm__ volatile("cli\n\thlt");
 }
 
+void arch_stop_others(void)
+{
+	if (cpus_online != 1)
+		lapic_send_others(IPI_NMI);
+}
+
 void arch_stop(unsigned int status)
 {
 	outl(QEMU_DEBUG_EXIT, status);
-	halt();
+	arch_halt();
 }
 
 void arch_power_off(void)
@@ -38,7 +46,7 @@ void arch_power_off(void)
 	console_flush();
 	outl(QEMU_DEBUG_EXIT, ARCH_STOP_OFF);
 	outw(QEMU_PM_CONTROL, PM_SLEEP_S5);
-	halt();
+	arch_halt();
 }
 
 /* The keyboard controller's reset line; where there is none, a triple fault. */
@@ -53,5 +61,5 @@ void arch_reboot(void)
 	console_flush();
 	outb(KEYBOARD_COMMAND, KEYBOARD_RESET);
 	__asm__ volatile("lidt %0\n\tint3" : : "m"(no_idt));
-	halt();
+	arch_halt();
 }

@@ -7,6 +7,10 @@
  * one page table maps: the table lives exactly as long as its word is not 0. Freed stacks stay
  * mapped in a short cache, linked through their own memory, because a process that ends is usually
  * followed by another.
+ *
+ * A slot that is taken apart stays in use until every CPU has forgotten its pages. The last one of a
+ * table takes all the others with it meanwhile, so that nobody can put a new table in the old one's
+ * place while some CPU still remembers that.
  */
 #include <arch/kernel_map.h>
 #include <arch/memory.h>
@@ -118,21 +122,39 @@ static void stack_map(unsigned long base, struct stack_memory *m)
 	}
 }
 
-/* Lock held. The reverse: what becomes free is left in m. */
+/* Takes a stack's pages, and its table when it is the last there. */
 static void stack_unmap(unsigned long base, struct stack_memory *m)
 {
 	unsigned long slot = (base - KSTACK_BASE) / SLOT_SIZE;
-	unsigned long w = slot / SLOTS_PER_TABLE;
-	pte_t *pte = kernel_pte(base);
+	u64 *word = &stacks.used[slot / SLOTS_PER_TABLE];
+	u64 bit = 1ULL << slot % SLOTS_PER_TABLE;
+	pte_t *pte;
 
+	spin_lock(&stacks.lock);
+	pte = kernel_pte(base);
 	for (unsigned int i = 0; i < STACK_PAGES; i++)
 		m->pages[i] = pfn_to_page(pte_pfn(pte_get_and_clear(pte + i)));
-	stacks.used[w] &= ~(1ULL << slot % SLOTS_PER_TABLE);
-	stacks.first_word = min(stacks.first_word, w);
 	m->table = NULL;
-	if (!stacks.used[w])
+	if (*word == bit) {
+		*word = ~0ULL;
 		m->table = pfn_to_page(pte_pfn(pte_get_and_clear(kernel_pmd(base))));
+	}
+	spin_unlock(&stacks.lock);
+
 	tlb_flush_kernel_range(base, base + KSTACK_SIZE);
+
+	spin_lock(&stacks.lock);
+	*word = m->table ? 0 : *word & ~bit;
+	stacks.first_word = min(stacks.first_word, slot / SLOTS_PER_TABLE);
+	spin_unlock(&stacks.lock);
+}
+
+static void stack_destroy(unsigned long base)
+{
+	struct stack_memory m;
+
+	stack_unmap(base, &m);
+	stack_memory_free(&m);
 }
 
 static unsigned long stack_create(void)
@@ -174,25 +196,24 @@ unsigned long kstack_alloc(void)
 void kstack_free(unsigned long top)
 {
 	struct cached_stack *s = (struct cached_stack *)(top - KSTACK_SIZE);
-	struct stack_memory m = { .table = NULL };
+	bool keep;
 
 	stat_add(NR_KERNEL_STACK_KB, -(long)(KSTACK_SIZE / 1024));
 	spin_lock(&stacks.lock);
-	if (stacks.nr_cached < CACHE_MAX) {
+	keep = stacks.nr_cached < CACHE_MAX;
+	if (keep) {
 		s->next = stacks.cache;
 		stacks.cache = s;
 		stacks.nr_cached++;
-	} else {
-		stack_unmap((unsigned long)s, &m);
 	}
 	spin_unlock(&stacks.lock);
-	stack_memory_free(&m);
+	if (!keep)
+		stack_destroy((unsigned long)s);
 }
 
 void kstack_drain(void)
 {
 	for (;;) {
-		struct stack_memory m = { .table = NULL };
 		struct cached_stack *s;
 
 		spin_lock(&stacks.lock);
@@ -200,12 +221,11 @@ void kstack_drain(void)
 		if (s) {
 			stacks.cache = s->next;
 			stacks.nr_cached--;
-			stack_unmap((unsigned long)s, &m);
 		}
 		spin_unlock(&stacks.lock);
 		if (!s)
 			return;
-		stack_memory_free(&m);
+		stack_destroy((unsigned long)s);
 	}
 }
 

@@ -9,6 +9,8 @@
 #include <arch/io.h>
 #include <arch/irq.h>
 #include <arch/memory.h>
+#include <arch/setup.h>
+#include <arch/smp.h>
 #include <arch/trap.h>
 #include <kernel/panic.h>
 #include <kernel/signal.h>
@@ -136,6 +138,8 @@ static void exception(unsigned long vector, struct trap_frame *tf)
 	bool user = trap_from_user(tf);
 
 	if (vector == TRAP_NMI) {
+		if (panic_in_progress())
+			arch_halt();
 		emergency_printf("NMI\n");
 	} else if (vector == TRAP_DF) {
 		double_fault(tf);
@@ -160,12 +164,16 @@ static void interrupt(unsigned long vector, struct trap_frame *tf)
 	struct cpu *c = this_cpu();
 
 	c->irq_depth++;
-	if (vector == VECTOR_TIMER)
+	if (vector == VECTOR_TIMER) {
 		clock_interrupt(trap_from_user(tf));
-	else if (vector < VECTOR_PIC + 16)
-		pic_interrupt((unsigned int)(vector - VECTOR_PIC));
-	else if (vector != VECTOR_SPURIOUS)
+	} else if (vector == VECTOR_CALL) {
 		lapic_eoi();
+		smp_call_interrupt();
+	} else if (vector < VECTOR_PIC + 16) {
+		pic_interrupt((unsigned int)(vector - VECTOR_PIC));
+	} else if (vector != VECTOR_SPURIOUS) {
+		lapic_eoi();
+	}
 	c->irq_depth--;
 }
 

@@ -9,8 +9,18 @@
 
 #define LAPIC_PHYS 0xfee00000UL
 
-void lapic_init(void); /* this CPU's, timer masked, 8259 interrupts let through */
+/* This CPU's, timer masked; the boot CPU's lets 8259 interrupts through. */
+void lapic_init(void);
+unsigned int lapic_id(void);
 void lapic_eoi(void);
+
+/* A message to another CPU: a vector, or one of these. SDM vol. 3A, 11.6.1. Any context. */
+#define IPI_NMI 0x4400u
+#define IPI_INIT 0x4500u
+#define IPI_STARTUP 0x4600u /* | page number of the code, below 1 MiB */
+void lapic_send(unsigned int apic_id, u32 command);
+void lapic_send_others(u32 command);
+
 /* The timer counts down from ticks (0 stops it) and interrupts once. */
 void lapic_timer_start(u32 ticks);
 u32 lapic_timer_remaining(void);

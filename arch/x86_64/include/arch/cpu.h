@@ -22,17 +22,30 @@ struct cpu {
 	unsigned int irq_depth;	   /* 40: interrupt handlers active on this CPU */
 	unsigned int apic_id;	   /* 44 */
 	struct tlb_context *tlb;   /* the address space in CR3; NULL: the kernel's own */
+	u64 callers;		   /* atomic: bit n: CPU n waits for smp_call_interrupt() here */
+	bool tlb_lazy;		   /* atomic: tlb is loaded and nobody uses it (mm/tlb.c) */
+	bool tlb_stale;		   /* atomic: a flush was skipped because of that */
 	struct tss *tss;	   /* [I] */
 	long stats[CPU_NR_STATS];  /* this CPU's part of each counter */
-};
+} __aligned(64);
 
 extern struct cpu cpus[MAX_CPUS]; /* cpu/percpu.c */
+extern u64 cpus_online;		  /* atomic: bit n: CPU n runs and takes interrupts (cpu/smp.c) */
 
+static inline bool cpu_is_online(unsigned int cpu)
+{
+	return __atomic_load_n(&cpus_online, __ATOMIC_ACQUIRE) >> cpu & 1;
+}
+
+/*
+ * Where this is, as long as the task does not sleep: volatile, because behind any call that may sleep
+ * it can be another CPU.
+ */
 static inline unsigned int cpu_id(void)
 {
 	unsigned int id;
 
-	__asm__("movl %%gs:32, %0" : "=r"(id));
+	__asm__ volatile("movl %%gs:32, %0" : "=r"(id));
 	return id;
 }
 
@@ -49,7 +62,7 @@ static inline struct cpu *this_cpu(void)
 {
 	struct cpu *c;
 
-	__asm__("movq %%gs:0, %0" : "=r"(c));
+	__asm__ volatile("movq %%gs:0, %0" : "=r"(c));
 	return c;
 }
 

@@ -29,6 +29,8 @@ struct tss {
 	u16 reserved3, iomap_base;
 } __packed;
 
+/* Interrupt stacks for a CPU that is about to start; the boot CPU has its own. False: no memory. */
+bool __must_check gdt_alloc_stacks(unsigned int cpu);
 /* Loads this CPU's own GDT and TSS; GS keeps pointing to its struct cpu. */
 void gdt_init(void);
 

@@ -18,6 +18,13 @@ void arch_memory_init(const struct boot_info *bi);
 /* Interrupt controllers, the clock (calibrated TSC) and the timer. */
 void arch_irq_init(const struct boot_info *bi);
 
+/* Starts the other CPUs of the MADT; each ends in secondary_main(). Memory and time work. */
+void smp_init(const struct boot_info *bi);
+/* The system-call registers of the running CPU. */
+void syscall_init(void);
+/* kernel/main.c: entered by each of the others, interrupts off, on its idle task's stack. */
+void secondary_main(void) __attribute__((noreturn));
+
 /* Routes an ISA interrupt line to fn, called with interrupts off. 0 or -EBUSY. */
 int irq_register(unsigned int isa_irq, void (*fn)(void *arg), void *arg);
 
@@ -36,6 +43,10 @@ void arch_callers(unsigned long *ips, unsigned int n);
 void arch_show_registers(const struct trap_frame *tf);
 /* The caller's registers as a trap would have saved them. */
 void arch_capture_registers(struct trap_frame *tf);
+/* Makes all other CPUs stop, whatever they do: they enter panic_in_progress() through an NMI. */
+void arch_stop_others(void);
+/* This CPU does nothing any more. */
+void arch_halt(void) __attribute__((noreturn));
 /* Stops the machine for good; status goes to QEMU's debug-exit device when there is one. */
 #define ARCH_STOP_OFF 0x10u
 #define ARCH_STOP_PANIC 0x20u

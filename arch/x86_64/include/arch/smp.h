@@ -15,6 +15,11 @@
  */
 void smp_call(u64 cpus, void (*fn)(void *arg), void *arg);
 
+/* Makes a CPU look whether it has work on the way to user mode, or wakes it from idling. Any context. */
+void smp_send_reschedule(unsigned int cpu);
+/* The part of those who are asked; interrupts off. */
+void smp_call_interrupt(void);
+
 static inline void on_each_cpu(void (*fn)(void *arg), void *arg)
 {
 	smp_call(~0ULL, fn, arg);

@@ -63,7 +63,9 @@ unsigned long arch_elf_hwcap2(void);
 void arch_switch_to(struct task *prev, struct arch_thread *prev_thread, struct task *next,
 		    struct arch_thread *next_thread);
 /* Loads the address space (NULL: the kernel's own). Interrupts off. */
-void arch_switch_mm(struct mm *prev, struct mm *next);
+void arch_switch_mm(struct mm *next);
+/* Keeps what is loaded, but nothing will use it until arch_switch_mm(). Interrupts off. */
+void arch_leave_mm_lazy(void);
 
 /* FPU state to and from a signal frame's buffer (user address, 64-byte aligned). 0 or -EFAULT. */
 size_t fpu_frame_size(void);

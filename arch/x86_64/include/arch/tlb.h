@@ -11,11 +11,16 @@
 
 /* What the TLB code knows about one address space. */
 struct tlb_context {
-	unsigned long cpus; /* bit n: CPU n may hold entries (it has this address space loaded) */
-	phys_t root;	    /* CR3 */
+	u64 cpus;    /* atomic: bit n: CPU n may hold entries (it has this address space loaded) */
+	phys_t root; /* CR3 */
 };
 
 void tlb_context_init(struct tlb_context *ctx, phys_t root);
+/*
+ * Nobody uses the address space any more: CPUs that still have it loaded load the kernel's. Afterwards
+ * no flush is needed, and the root may be freed. May wait for other CPUs.
+ */
+void tlb_context_release(struct tlb_context *ctx);
 /* Forgets one page on every CPU that may hold it. On return no CPU can use the old entry. */
 void tlb_flush_page(struct tlb_context *ctx, unsigned long va);
 /*

@@ -9,11 +9,12 @@
 #include <kern/types.h>
 
 struct tlb_context {
-	unsigned long cpus;
+	u64 cpus;
 	phys_t root;
 };
 
 void tlb_context_init(struct tlb_context *ctx, phys_t root);
+void tlb_context_release(struct tlb_context *ctx);
 void tlb_flush_page(struct tlb_context *ctx, unsigned long va);
 void tlb_flush_range(struct tlb_context *ctx, unsigned long start, unsigned long end,
 		     bool tables_freed);
