@@ -196,15 +196,11 @@ static int copy_process_state(struct task *child, u64 flags)
 
 /* ---- making the child visible ---- */
 
-/* tasklist_lock held. */
+/* tasklist_lock and siglock held, or nobody else knows the process yet. */
 static void link_thread(struct task *t)
 {
-	struct process *p = t->process;
-	irqflags_t flags = spin_lock_irqsave(&p->siglock);
-
-	list_add_tail(&t->thread_node, &p->threads);
-	p->nr_threads++;
-	spin_unlock_irqrestore(&p->siglock, flags);
+	list_add_tail(&t->thread_node, &t->process->threads);
+	t->process->nr_threads++;
 }
 
 void thread_unlink(struct task *t)
@@ -252,35 +248,37 @@ static bool stop_is_coming(const struct task *t)
 
 /*
  * 0 or -errno. No child while the caller is being killed or stopped (so group signals reach parent
- * and child alike); no thread while any signal waits.
+ * and child alike); no thread while any signal waits. Whoever ends or stops the process walks its threads
+ * under the siglock: it sees the new one, or the new one sees here what it did.
  */
 static int publish(struct task *child, const struct fork_request *req)
 {
-	struct process *p = child->process;
+	struct process *self = current->process;
 	bool thread = req->flags & CLONE_THREAD;
 	irqflags_t flags;
-	int tid, err = 0;
+	int err = 0;
 
 	spin_lock(&tasklist_lock);
-	flags = spin_lock_irqsave(&current->process->siglock);
+	child->tid = pid_alloc();
+	if (child->tid < 0) {
+		spin_unlock(&tasklist_lock);
+		return child->tid;
+	}
+	flags = spin_lock_irqsave(&self->siglock);
 	if (fatal_signal_pending(current))
 		err = -EINTR;
 	else if (thread ? signal_pending(current) : stop_is_coming(current))
 		err = -ERESTARTNOINTR;
-	spin_unlock_irqrestore(&current->process->siglock, flags);
-	tid = err ? err : pid_alloc();
-	if (tid < 0) {
-		spin_unlock(&tasklist_lock);
-		return tid;
+	else
+		link_thread(child);
+	spin_unlock_irqrestore(&self->siglock, flags);
+	if (!err) {
+		pid_attach(child);
+		if (!thread)
+			link_process(child->process, req);
 	}
-
-	child->tid = tid;
-	pid_attach(child);
-	if (!thread)
-		link_process(p, req);
-	link_thread(child);
 	spin_unlock(&tasklist_lock);
-	return 0;
+	return err;
 }
 
 /* The child, ready for sched_add(), or ERR_PTR. */
