@@ -13,10 +13,12 @@
 
 /* ---- job control ---- */
 
-/* Tells the parent that the process stopped or continues. Takes tasklist_lock. */
-static void report_to_parent(struct process *p, int code)
+/* Tells the parent that the process stopped (by which signal) or continues. Takes tasklist_lock. */
+static void report_to_parent(struct process *p, int code, int status)
 {
-	struct siginfo info = { .si_signo = SIGCHLD, .si_code = code, .si_pid = p->pid };
+	struct siginfo info = {
+		.si_signo = SIGCHLD, .si_code = code, .si_pid = p->pid, .si_status = status
+	};
 	struct process *parent;
 	u64 utime, stime;
 
@@ -27,7 +29,6 @@ static void report_to_parent(struct process *p, int code)
 
 		process_cputime(p, &utime, &stime);
 		info.si_uid = current->cred.uid;
-		info.si_status = code == CLD_CONTINUED ? SIGCONT : p->stop_signal;
 		info.si_utime = (long)(utime / (NSEC_PER_SEC / USER_HZ));
 		info.si_stime = (long)(stime / (NSEC_PER_SEC / USER_HZ));
 		if (READ_ONCE(action->handler) != SIG_IGN &&
@@ -50,36 +51,37 @@ static void begin_group_stop(struct process *p)
 			continue;
 		t->stop_pending = true;
 		p->stop_count++;
-		if (t != current) {
-			task_set_work(t, TASK_WORK_SIGNAL);
-			unpark(t);
-		}
+		if (t != current)
+			signal_wake(t);
 	}
 }
 
-/* The caller stops or exits. True when it was the last one running: the parent must be told. */
-static bool leave_group_stop(struct process *p)
+/*
+ * The caller stops or exits. When it was the last one running, the parent must be told: the signal that
+ * stopped the process, else 0.
+ */
+static int leave_group_stop(struct process *p)
 {
 	current->stop_pending = false;
 	if (!p->stop_count || --p->stop_count)
-		return false;
+		return 0;
 	p->stopped = true;
 	p->continued = false;
 	p->stop_signal = p->stop_by;
 	p->stop_by = 0;
-	return true;
+	return p->stop_signal;
 }
 
 /* Stops until SIGCONT or SIGKILL. siglock held, and dropped meanwhile; returns the new flags. */
 static irqflags_t stop_self(struct process *p, irqflags_t flags)
 {
 	struct task *self = current;
-	bool report = leave_group_stop(p);
+	int report = leave_group_stop(p);
 
 	self->stopped = true;
 	spin_unlock_irqrestore(&p->siglock, flags);
 	if (report)
-		report_to_parent(p, CLD_STOPPED);
+		report_to_parent(p, CLD_STOPPED, report);
 	while (READ_ONCE(self->stopped) && !fatal_signal_pending(self))
 		park_as(TASK_STOPPED);
 	flags = spin_lock_irqsave(&p->siglock);
@@ -115,17 +117,18 @@ void exit_signals(void)
 {
 	struct task *self = current;
 	struct process *p = self->process;
-	bool report = false;
+	int report = 0;
 	irqflags_t flags = spin_lock_irqsave(&p->siglock);
 
 	self->exiting = true;
 	if (!p->group_exiting) {
 		signal_retarget(p, ~self->blocked);
-		report = self->stop_pending && leave_group_stop(p);
+		if (self->stop_pending)
+			report = leave_group_stop(p);
 	}
 	spin_unlock_irqrestore(&p->siglock, flags);
 	if (report)
-		report_to_parent(p, CLD_STOPPED);
+		report_to_parent(p, CLD_STOPPED, report);
 }
 
 /* ---- taking a signal ---- */
@@ -136,7 +139,7 @@ void exit_signals(void)
  */
 static irqflags_t do_pending_orders(struct process *p, irqflags_t flags)
 {
-	int report = p->cld_report;
+	int report = p->cld_report, status = report == CLD_CONTINUED ? SIGCONT : p->stop_signal;
 
 	if (fatal_signal_pending(current)) {
 		spin_unlock_irqrestore(&p->siglock, flags);
@@ -145,7 +148,7 @@ static irqflags_t do_pending_orders(struct process *p, irqflags_t flags)
 	if (report) {
 		p->cld_report = 0;
 		spin_unlock_irqrestore(&p->siglock, flags);
-		report_to_parent(p, report);
+		report_to_parent(p, report, status);
 		return spin_lock_irqsave(&p->siglock);
 	}
 	return stop_self(p, flags);

@@ -154,14 +154,21 @@ void signal_recalc(struct task *t)
 }
 
 /*
- * The thread looks for signals before it next runs user code. A caller in process context is awake.
+ * A caller in process context is awake. Work that is set already was announced by whoever set it: only
+ * the thread itself takes it back, with the siglock, on its way to user mode.
  */
-static inline void signal_wake(struct task *t)
+void signal_wake(struct task *t)
 {
-	if (!(READ_ONCE(t->work) & TASK_WORK_SIGNAL))
+	bool told = READ_ONCE(t->work) & TASK_WORK_SIGNAL;
+
+	assert_spin_locked(&t->process->siglock);
+	if (!told)
 		task_set_work(t, TASK_WORK_SIGNAL);
-	if (t != current || this_cpu()->irq_depth)
-		unpark(t);
+	if (t == current && !this_cpu()->irq_depth)
+		return;
+	if (!told)
+		sched_kick(t);
+	unpark(t);
 }
 
 static inline bool wants_signal(const struct task *t, int sig)

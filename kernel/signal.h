@@ -85,6 +85,8 @@ void zap_other_threads(struct process *p);
 
 /* Takes the caller's next pending signal outside the mask. Its number, or 0. */
 int dequeue_signal(u64 blocked, struct siginfo *info);
+/* The thread looks for signals before it next runs user code, wherever it sleeps or runs now. */
+void signal_wake(struct task *t);
 /* set_blocked() for a mask without SIGKILL and SIGSTOP. */
 void set_blocked_locked(u64 mask);
 /* The caller stops looking at these: process-wide ones that wait go to a thread that does. */
