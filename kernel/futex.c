@@ -5,13 +5,15 @@
  *
  * A waiter joins its bucket's list first and reads the word afterwards; a waker has changed the
  * word before it looks at the list. Whichever takes the bucket's lock second sees what the other
- * did, and no user memory is touched with a lock held. A waiter looks at queued under the lock, so
- * that who wakes it is done with it.
+ * did. Only FUTEX_CMP_REQUEUE has to read its word with the buckets locked, and handles its faults without.
+ * A waiter looks at queued under the lock, so that who wakes it is done with it.
  *
  * The key is (mm, address) for private memory and (mapping, offset) for shared, whatever the
  * FUTEX_PRIVATE_FLAG says about memory that is private: the flag only saves the lookup.
  */
+#include <arch/irq.h>
 #include <arch/uaccess.h>
+#include <fs/vfs.h>
 #include <kern/err.h>
 #include <kernel/futex.h>
 #include <kernel/signal.h>
@@ -25,6 +27,8 @@
 struct futex_key {
 	const void *space;  /* struct mm, or struct mapping */
 	unsigned long word; /* address, or offset in bytes */
+	struct inode
+		*inode; /* the mapping's, a reference that keeps space from being reused; or NULL */
 };
 
 struct futex_bucket {
@@ -41,7 +45,6 @@ struct futex_waiter {
 	bool queued; /* [bucket->lock] */
 	bool timed_out;
 	struct timer timer;
-	struct file *file; /* keeps a shared key's mapping */
 };
 
 static struct futex_bucket buckets[NR_BUCKETS];
@@ -70,11 +73,8 @@ static struct futex_bucket *bucket_of(const struct futex_key *k)
 	return &buckets[(h * 0x9e3779b97f4a7c15UL) >> 56];
 }
 
-/*
- * The key of a user word. file: gets a reference that keeps a shared mapping alive, or NULL; may be
- * NULL itself when the key is only compared. 0, -EINVAL, -EFAULT.
- */
-static int get_key(u32 __user *uaddr, bool private, struct futex_key *key, struct file **file)
+/* The key of a user word. On success put_key() must follow. 0, -EINVAL, -EFAULT. */
+static int get_key(u32 __user *uaddr, bool private, struct futex_key *key)
 {
 	unsigned long addr = (unsigned long)uaddr;
 	struct mm *mm = current->mm;
@@ -87,6 +87,7 @@ static int get_key(u32 __user *uaddr, bool private, struct futex_key *key, struc
 		return -EFAULT;
 	key->space = mm;
 	key->word = addr;
+	key->inode = NULL;
 	if (private)
 		return 0;
 
@@ -97,13 +98,17 @@ static int get_key(u32 __user *uaddr, bool private, struct futex_key *key, struc
 	} else if (vma->mapping && (vma->flags & VM_MAYSHARE)) {
 		key->space = vma->mapping;
 		key->word = (vma->pgoff << PAGE_SHIFT) + (addr - vma->start);
-		if (file) {
-			*file = vma->file;
-			file_get(vma->file);
-		}
+		key->inode = vma->file->inode;
+		inode_get(key->inode);
 	}
 	mmap_read_unlock(mm);
 	return err;
+}
+
+static void put_key(const struct futex_key *key)
+{
+	if (key->inode)
+		inode_put(key->inode);
 }
 
 /* ---- the lists ---- */
@@ -173,13 +178,14 @@ static int futex_wake(u32 __user *uaddr, bool private, int nr, u32 bitset)
 
 	if (!bitset)
 		return -EINVAL;
-	ret = get_key(uaddr, private, &key, NULL);
+	ret = get_key(uaddr, private, &key);
 	if (ret)
 		return ret;
 	b = bucket_of(&key);
 	spin_lock(&b->lock);
 	ret = wake_locked(b, &key, nr, bitset);
 	spin_unlock(&b->lock);
+	put_key(&key);
 	return ret;
 }
 
@@ -285,12 +291,11 @@ static long futex_wait(u32 __user *uaddr, bool private, u32 val, u64 deadline_ns
 
 	if (!bitset)
 		return -EINVAL;
-	ret = get_key(uaddr, private, &w.key, &w.file);
+	ret = get_key(uaddr, private, &w.key);
 	if (ret)
 		return ret;
 	ret = wait_on(&w, uaddr, val, deadline_ns);
-	if (w.file)
-		file_put(w.file);
+	put_key(&w.key);
 	if (ret != -ERESTARTSYS || deadline_ns == NEVER)
 		return ret;
 
@@ -306,53 +311,111 @@ static long futex_wait(u32 __user *uaddr, bool private, u32 val, u64 deadline_ns
 
 /* ---- moving waiters, and waking two words ---- */
 
+/* Both keys, or neither. */
+static int get_two_keys(u32 __user *uaddr, u32 __user *uaddr2, bool private,
+			struct futex_key keys[2])
+{
+	int err = get_key(uaddr, private, &keys[0]);
+
+	if (err)
+		return err;
+	err = get_key(uaddr2, private, &keys[1]);
+	if (err)
+		put_key(&keys[0]);
+	return err;
+}
+
+/*
+ * Reads a user word with spinlocks held: with interrupts off a fault is not handled but fails at once.
+ * 0 or -EFAULT, which may be a page that is only not there yet.
+ */
+static int peek_user_u32(u32 *val, const u32 __user *uaddr)
+{
+	irqflags_t flags = irq_save();
+	int err = get_user_u32(val, uaddr);
+
+	irq_restore(flags);
+	return err;
+}
+
+/*
+ * Locks both buckets and finds the word still as the caller expects it (NULL: whatever it is). On
+ * failure nothing is locked. 0, -EAGAIN or -EFAULT.
+ */
+static int lock_two_if_equal(struct futex_bucket *b1, struct futex_bucket *b2, u32 __user *uaddr,
+			     const u32 *expected)
+{
+	u32 val;
+	int err;
+
+	for (;;) {
+		lock_two(b1, b2);
+		if (!expected)
+			return 0;
+		err = peek_user_u32(&val, uaddr);
+		if (!err && val == *expected)
+			return 0;
+		unlock_two(b1, b2);
+		if (!err)
+			return -EAGAIN;
+		err = get_user_u32(&val, uaddr);
+		if (err)
+			return err;
+	}
+}
+
+/*
+ * A waiter goes over to another word. Both buckets locked. It keeps the new mapping alive instead of the
+ * old; that is not the last reference of the old one, since the caller has a key there.
+ */
+static void move_waiter(struct futex_waiter *w, const struct futex_key *key,
+			struct futex_bucket *from, struct futex_bucket *to)
+{
+	if (key->inode)
+		inode_get(key->inode);
+	put_key(&w->key);
+	w->key = *key;
+	if (from != to) {
+		list_move_tail(&w->node, &to->waiters);
+		WRITE_ONCE(w->bucket, to);
+	}
+}
+
 /* Wakes nr_wake waiters of the first word and lets nr_requeue others wait on the second. */
 static int futex_requeue(u32 __user *uaddr, bool private, int nr_wake, int nr_requeue,
 			 u32 __user *uaddr2, const u32 *expected)
 {
 	struct futex_waiter *w, *next;
-	struct futex_key key1, key2;
 	struct futex_bucket *b1, *b2;
-	int done = 0, err;
-	u32 val;
+	struct futex_key keys[2];
+	int done = 0, ret;
 
 	if (nr_wake < 0 || nr_requeue < 0)
 		return -EINVAL;
-	err = get_key(uaddr, private, &key1, NULL);
-	if (!err)
-		err = get_key(uaddr2, private, &key2, NULL);
-	if (!err && expected) {
-		err = get_user_u32(&val, uaddr);
-		if (!err && val != *expected)
-			err = -EAGAIN;
-	}
-	if (err)
-		return err;
-
-	b1 = bucket_of(&key1);
-	b2 = bucket_of(&key2);
-	lock_two(b1, b2);
+	ret = get_two_keys(uaddr, uaddr2, private, keys);
+	if (ret)
+		return ret;
+	b1 = bucket_of(&keys[0]);
+	b2 = bucket_of(&keys[1]);
+	ret = lock_two_if_equal(b1, b2, uaddr, expected);
+	if (ret)
+		goto out;
 	list_for_each_entry_safe(w, next, &b1->waiters, node) {
 		if (done - nr_wake >= nr_requeue)
 			break;
-		if (!key_equal(&w->key, &key1))
+		if (!key_equal(&w->key, &keys[0]))
 			continue;
-		if (++done <= nr_wake) {
+		if (++done <= nr_wake)
 			wake_waiter(w);
-			continue;
-		}
-		/*
-		 * A waiter keeps only the mapping of its own word alive: the new one is kept by its
-		 * users.
-		 */
-		w->key = key2;
-		if (b1 != b2) {
-			list_move_tail(&w->node, &b2->waiters);
-			WRITE_ONCE(w->bucket, b2);
-		}
+		else
+			move_waiter(w, &keys[1], b1, b2);
 	}
 	unlock_two(b1, b2);
-	return done;
+	ret = done;
+out:
+	put_key(&keys[0]);
+	put_key(&keys[1]);
+	return ret;
 }
 
 /* The operation of FUTEX_WAKE_OP on the second word. *old: what it was. 0, -ENOSYS, -EFAULT. */
@@ -418,33 +481,36 @@ static int op_compares(u32 encoded, u32 old)
 	}
 }
 
+/*
+ * The operation comes before the locks: who begins to wait for the second word in between has seen its
+ * new value, and is woken for nothing at worst.
+ */
 static int futex_wake_op(u32 __user *uaddr, bool private, int nr_wake, int nr_wake2,
 			 u32 __user *uaddr2, u32 encoded)
 {
-	struct futex_key key1, key2;
 	struct futex_bucket *b1, *b2;
-	int err, also, woken;
+	struct futex_key keys[2];
+	int ret, also;
 	u32 old;
 
-	err = get_key(uaddr, private, &key1, NULL);
-	if (!err)
-		err = get_key(uaddr2, private, &key2, NULL);
-	if (!err)
-		err = apply_op(encoded, uaddr2, &old);
-	if (err)
-		return err;
-	also = op_compares(encoded, old);
-	if (also < 0)
-		return also;
-
-	b1 = bucket_of(&key1);
-	b2 = bucket_of(&key2);
-	lock_two(b1, b2);
-	woken = wake_locked(b1, &key1, nr_wake, FUTEX_BITSET_MATCH_ANY);
-	if (also)
-		woken += wake_locked(b2, &key2, nr_wake2, FUTEX_BITSET_MATCH_ANY);
-	unlock_two(b1, b2);
-	return woken;
+	ret = get_two_keys(uaddr, uaddr2, private, keys);
+	if (ret)
+		return ret;
+	ret = apply_op(encoded, uaddr2, &old);
+	also = ret ? ret : op_compares(encoded, old);
+	ret = min(also, 0);
+	if (!ret) {
+		b1 = bucket_of(&keys[0]);
+		b2 = bucket_of(&keys[1]);
+		lock_two(b1, b2);
+		ret = wake_locked(b1, &keys[0], nr_wake, FUTEX_BITSET_MATCH_ANY);
+		if (also)
+			ret += wake_locked(b2, &keys[1], nr_wake2, FUTEX_BITSET_MATCH_ANY);
+		unlock_two(b1, b2);
+	}
+	put_key(&keys[0]);
+	put_key(&keys[1]);
+	return ret;
 }
 
 /* ---- the system calls ---- */
@@ -519,7 +585,7 @@ SYSCALL_DEFINE3(get_robust_list, int, tid, u64 __user *, head, u64 __user *, len
 	spin_lock(&tasklist_lock);
 	t = tid ? task_find(tid) : current;
 	if (t) {
-		value = (u64)t->robust_list;
+		value = (u64)READ_ONCE(t->robust_list);
 		err = t->process == current->process || t->cred.uid == c->uid ||
 				      capable(CAP_SYS_PTRACE)
 			      ? 0

@@ -140,6 +140,42 @@ TEST(requeue, "CMP_REQUEUE wakes one and moves the rest to another word")
 		CHECK_EQ(status, 0);
 }
 
+TEST(requeue_faults,
+     "CMP_REQUEUE reads a word that is not in memory yet; where nothing is mapped: EFAULT")
+{
+	int *fresh = (int *)map_anon(2 * PAGE, RW);
+
+	setup();
+	CHECK_EQ(SYS(futex, fresh, FUTEX_CMP_REQUEUE | FUTEX_PRIVATE, 1, 1, words, 1), -EAGAIN);
+	MUST(!madvise(fresh, PAGE, MADV_DONTNEED));
+	CHECK_EQ(SYS(futex, fresh, FUTEX_CMP_REQUEUE | FUTEX_PRIVATE, 1, 1, words, 0), 0);
+	MUST(!munmap(fresh, PAGE));
+	CHECK_EQ(SYS(futex, fresh, FUTEX_CMP_REQUEUE | FUTEX_PRIVATE, 1, 1, words, 0), -EFAULT);
+	munmap(fresh + PAGE / sizeof(int), PAGE);
+}
+
+TEST(requeue_shared,
+     "who was moved to a word of a shared mapping is woken there through another one")
+{
+	int fd = tmp_file(PAGE), status;
+	int *a = mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0),
+	    *b = mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0);
+
+	MUST(a != MAP_FAILED && b != MAP_FAILED);
+	setup();
+	pid_t pid = waiter(words, FUTEX_WAIT, 0);
+
+	while (SYS(futex, words, FUTEX_CMP_REQUEUE, 0, 1, a, 0) == 0)
+		sleep_ms(5);
+	munmap(a, PAGE);
+	CHECK_EQ(SYS(futex, words, FUTEX_WAKE, 1, NULL, NULL, 0), 0);
+	CHECK_EQ(SYS(futex, b, FUTEX_WAKE, 1, NULL, NULL, 0), 1);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+	munmap(b, PAGE);
+	close(fd);
+}
+
 TEST(kinds, "shared mappings at two addresses are one futex; private ones of two processes are not")
 {
 	int fd = tmp_file(PAGE);
