@@ -16,19 +16,28 @@
  * 3. Locking: zone.lock, with interrupts off, for the zone; interrupts off alone for a CPU's
  *    stacks.
  *
- * 4. Debug builds fill freed pages with a pattern and check it when they are allocated again; the
+ * 4. Before an allocation fails, what other CPUs keep is collected. They are interrupted for it, so
+ *    that their stacks stay their own.
+ *
+ * 5. Debug builds fill freed pages with a pattern and check it when they are allocated again; the
  *    mark that says so lies in the free page's descriptor, so memory never used yet needs no
  *    filling at boot.
  */
+#include <arch/irq.h>
+#include <arch/pgtable.h>
+#include <arch/smp.h>
+#include <arch/timer.h>
 #include <kern/assert.h>
 #include <kern/failpoint.h>
 #include <kern/list.h>
 #include <kern/string.h>
 #include <mm/page_alloc.h>
+#include <mm/slab.h>
 #include <sync/spinlock.h>
 
 #define BATCH_ORDER 5
 #define BATCH (1UL << BATCH_ORDER) /* pages in a full per-CPU stack */
+#define COLLECT_PAUSE_NS 10000000  /* after collecting from all CPUs in vain */
 
 static struct zone {
 	spinlock_t lock;
@@ -191,8 +200,8 @@ static __noinline bool pcp_refill(struct pcp *pcp)
 {
 	if (pcp->full) {
 		pcp->list = pcp->full;
-		pcp->full = NULL;
-		pcp->count = BATCH;
+		RACY_WRITE(pcp->full, NULL);
+		RACY_WRITE(pcp->count, BATCH);
 		return true;
 	}
 
@@ -207,7 +216,7 @@ static __noinline bool pcp_refill(struct pcp *pcp)
 			set_next_free(p, pcp->list);
 			pcp->list = p;
 		}
-		pcp->count += 1UL << order;
+		RACY_WRITE(pcp->count, pcp->count + (1UL << order));
 	}
 	spin_unlock(&zone.lock);
 	return pcp->list;
@@ -238,9 +247,9 @@ static __noinline void pcp_overflow(struct pcp *pcp)
 {
 	struct page *old = pcp->full;
 
-	pcp->full = pcp->list;
+	RACY_WRITE(pcp->full, pcp->list);
 	pcp->list = NULL;
-	pcp->count = 0;
+	RACY_WRITE(pcp->count, 0UL);
 	if (old)
 		zone_free_list(old);
 }
@@ -250,8 +259,8 @@ static inline struct page *pcp_pop(struct pcp *pcp)
 	struct page *page = pcp->list;
 
 	pcp->list = next_free(page);
-	pcp->count--;
-	pcp->allocated++;
+	RACY_WRITE(pcp->count, pcp->count - 1);
+	RACY_WRITE(pcp->allocated, pcp->allocated + 1);
 	return page;
 }
 
@@ -261,11 +270,11 @@ static inline void pcp_push(struct pcp *pcp, struct page *page)
 		pcp_overflow(pcp);
 	set_next_free(page, pcp->list);
 	pcp->list = page;
-	pcp->count++;
-	pcp->freed++;
+	RACY_WRITE(pcp->count, pcp->count + 1);
+	RACY_WRITE(pcp->freed, pcp->freed + 1);
 }
 
-void drain_pcp(void)
+static void drain_this_pcp(void *unused __maybe_unused)
 {
 	irqflags_t flags = irq_save();
 	struct pcp *pcp = &pcps[cpu_id()];
@@ -273,6 +282,11 @@ void drain_pcp(void)
 	pcp_overflow(pcp);
 	pcp_overflow(pcp);
 	irq_restore(flags);
+}
+
+void drain_pcps(void)
+{
+	on_each_cpu(drain_this_pcp, NULL);
 }
 
 /* ---- the interface ---- */
@@ -298,7 +312,56 @@ static struct page *alloc_block(unsigned int order)
 	return page;
 }
 
-/* The whole of allocation; get_pages() does the common case by itself. */
+static struct page *alloc_any(unsigned int order)
+{
+	return order ? alloc_block(order) : alloc_single();
+}
+
+static unsigned long pcp_pages(unsigned int cpu)
+{
+	return READ_ONCE(pcps[cpu].count) + (READ_ONCE(pcps[cpu].full) ? BATCH : 0);
+}
+
+static bool some_pcp_has_pages(void)
+{
+	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
+		if (pcp_pages(cpu))
+			return true;
+	return false;
+}
+
+/*
+ * The zone has nothing that fits. A single page may sit on another CPU's stacks; what else is kept for
+ * later (spare tables, free objects), or as halves of a block, is collected as well, but not again for a
+ * while once that was in vain: a machine without memory has other things to do than to look for it.
+ */
+static __noinline struct page *alloc_from_caches(gfp_t gfp, unsigned int order)
+{
+	static u64 next_try; /* clock_ns() */
+	struct page *page = NULL;
+
+	if (order) {
+		drain_this_pcp(NULL);
+		page = alloc_block(order);
+	}
+	if (page || (gfp & GFP_ATOMIC) || irqs_disabled())
+		return page;
+	if (!order && some_pcp_has_pages()) {
+		drain_pcps();
+		page = alloc_single();
+	}
+	if (page || clock_ns() < READ_ONCE(next_try))
+		return page;
+	(void)slab_shrink();
+	pgtable_drain();
+	drain_pcps();
+	page = alloc_any(order);
+	if (!page)
+		WRITE_ONCE(next_try, clock_ns() + COLLECT_PAUSE_NS);
+	return page;
+}
+
+/* The whole of allocation; get_page_fast() does the common case by itself. */
 static __noinline struct page *get_pages_slow(gfp_t gfp, unsigned int order)
 {
 	struct page *page;
@@ -306,12 +369,9 @@ static __noinline struct page *get_pages_slow(gfp_t gfp, unsigned int order)
 	ASSERT(order <= MAX_ORDER);
 	if (fail_point(FAIL_ALLOC_PAGES))
 		return NULL;
-	page = order ? alloc_block(order) : alloc_single();
-	if (!page && order) {
-		/* Halves of a block that would do may sit on this CPU's stacks. */
-		drain_pcp();
-		page = alloc_block(order);
-	}
+	page = alloc_any(order);
+	if (unlikely(!page))
+		page = alloc_from_caches(gfp, order);
 	if (!page)
 		return NULL;
 	poison_check(page, order);
@@ -458,7 +518,7 @@ unsigned long nr_free_pages(void)
 	unsigned long n = zone.nr_free;
 
 	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
-		n += READ_ONCE(pcps[cpu].count) + (READ_ONCE(pcps[cpu].full) ? BATCH : 0);
+		n += pcp_pages(cpu);
 	spin_unlock_irqrestore(&zone.lock, flags);
 	return n;
 }

@@ -20,6 +20,7 @@
  * 5. Debug builds fill a freed object behind its link with a pattern and check it at the next
  *    allocation. An object that comes back still full of it is looked for among the free ones.
  */
+#include <arch/smp.h>
 #include <kern/assert.h>
 #include <kern/failpoint.h>
 #include <kern/printf.h>
@@ -110,7 +111,7 @@ static inline void push(struct cpu_stack *s, void *obj)
 {
 	set_link(obj, s->top);
 	s->top = obj;
-	s->count++;
+	RACY_WRITE(s->count, s->count + 1);
 }
 
 static inline void *pop(struct cpu_stack *s)
@@ -118,7 +119,7 @@ static inline void *pop(struct cpu_stack *s)
 	void *obj = s->top;
 
 	s->top = get_link(obj);
-	s->count--;
+	RACY_WRITE(s->count, s->count - 1);
 	return obj;
 }
 
@@ -534,12 +535,20 @@ static unsigned long drop_empty(struct kmem_cache *c)
 	return 1UL << c->order;
 }
 
+static void drain_this_cpu(void *pages)
+{
+	for (struct kmem_cache *c = caches; c < caches + published_caches(); c++)
+		atomic_add((atomic_long_t *)pages, (long)cache_drain(c, ~0UL));
+}
+
 unsigned long slab_shrink(void)
 {
-	unsigned long pages = 0, n;
+	atomic_long_t drained = ATOMIC_INIT(0);
+	unsigned long pages, n;
 
+	on_each_cpu(drain_this_cpu, &drained);
+	pages = (unsigned long)atomic_read(&drained);
 	for (struct kmem_cache *c = caches; c < caches + published_caches(); c++) {
-		pages += cache_drain(c, ~0UL);
 		while ((n = drop_empty(c)) != 0)
 			pages += n;
 	}

@@ -121,7 +121,7 @@ static int drop_caches_write(const struct proc_node *node __maybe_unused, char *
 		(void)slab_shrink();
 	}
 	if (what & 3)
-		drain_pcp();
+		drain_pcps();
 	return 0;
 }
 

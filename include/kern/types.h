@@ -86,7 +86,7 @@ typedef long ssize_t;
 #define RACY_READ(x) READ_ONCE(x)
 #define RACY_WRITE(x, v) WRITE_ONCE(x, v)
 #else
-/* Accesses that may race and cannot go wrong: one bit is looked at, which does not change meanwhile. */
+/* Accesses that may race and cannot go wrong: one bit is looked at, which does not change meanwhile, or a guess. */
 #define RACY_READ(x) (x)
 #define RACY_WRITE(x, v) ((x) = (v))
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))

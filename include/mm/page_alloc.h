@@ -11,7 +11,8 @@
 #define MAX_ORDER 10 /* the largest block: 2^10 pages, 4 MiB */
 
 typedef unsigned int gfp_t;
-#define GFP_KERNEL 0u /* may sleep and reclaim, once reclaim exists */
+#define GFP_KERNEL                                                                                 \
+	0u /* no spinlock held; may ask other CPUs, may sleep and reclaim once reclaim exists */
 #define GFP_ATOMIC 1u /* never sleeps */
 #define __GFP_ZERO 2u /* contents zeroed */
 
@@ -31,7 +32,7 @@ void free_folios(struct folio **folios, unsigned int n);
 /* A folio with refcount 1, mapcount 0, no flags, or NULL. Contents zeroed only with __GFP_ZERO. */
 struct folio *folio_alloc(gfp_t gfp, unsigned int order) __must_check;
 
-/* Exact, per-CPU lists included. Pages. */
+/* All CPUs' lists included; exact when no other CPU allocates or frees meanwhile. Pages. */
 unsigned long nr_free_pages(void);
 /* Pages handed out and taken back since boot: PGALLOC and PGFREE of stats.def. */
 unsigned long pages_ever_allocated(void);
@@ -40,8 +41,11 @@ unsigned long pages_ever_freed(void);
 unsigned long totalram_pages(void);
 /* One past the highest pfn that has a struct page. */
 unsigned long max_pfn(void);
-/* Returns the per-CPU lists to the buddy lists, so that blocks merge fully. */
-void drain_pcp(void);
+/*
+ * Returns every CPU's lists to the buddy lists, so that blocks merge fully. Interrupts on, no spinlock held
+ * (on_each_cpu()).
+ */
+void drain_pcps(void);
 /* Free blocks of an order (per-CPU lists not included), for /proc/buddyinfo. */
 unsigned long buddy_nr_free(unsigned int order);
 /* Debug: every block aligned, disjoint, on the right list, never mergeable with its buddy. Panics with the reason. */

@@ -32,7 +32,10 @@ void kfree(const void *p);
 unsigned long slab_objects_in_use(void);
 /* Pages held by slabs. */
 unsigned long slab_pages(void);
-/* Gives per-CPU stacks and empty slabs back. Returns pages freed. */
+/*
+ * Gives every CPU's stacks and the empty slabs back. Returns pages freed. Interrupts on, no spinlock held
+ * (on_each_cpu()).
+ */
 unsigned long slab_shrink(void);
 /* Calls fn for each cache, for /proc/slabinfo. */
 void slab_for_each_cache(void (*fn)(void *arg, const char *name, unsigned long active,

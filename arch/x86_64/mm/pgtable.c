@@ -6,7 +6,10 @@
  * An upper-level entry goes from none to a table under pgtable.lock and back to none only with
  * mmap_lock held for writing; readers under mmap_lock therefore walk without a lock.
  */
+#include <arch/cpu.h>
+#include <arch/irq.h>
 #include <arch/pgtable.h>
+#include <arch/smp.h>
 #include <kern/err.h>
 #include <kern/failpoint.h>
 #include <kern/string.h>
@@ -30,27 +33,54 @@ static inline pte_t *entry_table(pte_t e)
 
 /*
  * A table that is given back is all zeroes again: its entries were cleared one by one. A few are kept
- * as they are for the next address space or fault, which spares zeroing them.
+ * as they are for the next address space or fault, which spares zeroing them. Interrupts are off while a CPU
+ * uses its own: a drain comes as one.
  */
 #define TABLE_CACHE_MAX 32
 
-static struct {
-	struct page *
-		tables; /* through pt_next; interrupts never allocate tables, so none are disabled */
+static struct table_cache {
+	struct page *tables; /* through pt_next */
 	unsigned int nr;
-} table_cache[MAX_CPUS];
+} __aligned(64) table_caches[MAX_CPUS];
+
+static struct page *cache_take(void)
+{
+	irqflags_t flags = irq_save();
+	struct table_cache *cache = &table_caches[cpu_id()];
+	struct page *page = cache->tables;
+
+	if (likely(page)) {
+		cache->tables = page->pt_next;
+		cache->nr--;
+	}
+	irq_restore(flags);
+	return page;
+}
+
+/* False when there are enough. */
+static bool cache_give(struct page *page)
+{
+	irqflags_t flags = irq_save();
+	struct table_cache *cache = &table_caches[cpu_id()];
+	bool room = cache->nr < TABLE_CACHE_MAX;
+
+	if (likely(room)) {
+		page->pt_next = cache->tables;
+		cache->tables = page;
+		cache->nr++;
+	}
+	irq_restore(flags);
+	return room;
+}
 
 static struct page *table_alloc(void)
 {
-	unsigned int cpu = cpu_id();
-	struct page *page = table_cache[cpu].tables;
+	struct page *page;
 
 	if (fail_point(FAIL_PAGETABLE))
 		return NULL;
-	if (likely(page)) {
-		table_cache[cpu].tables = page->pt_next;
-		table_cache[cpu].nr--;
-	} else {
+	page = cache_take();
+	if (unlikely(!page)) {
 		page = alloc_pages(GFP_KERNEL | __GFP_ZERO, 0);
 		if (!page)
 			return NULL;
@@ -76,32 +106,27 @@ static __maybe_unused bool table_is_empty(struct page *page)
 /* The entries of a table that goes are none. */
 static void table_free(struct page *page)
 {
-	unsigned int cpu = cpu_id();
-
 	stat_add(NR_PAGETABLE, -1);
 	ASSERT(page->pt_used == 0 && table_is_empty(page));
-	if (likely(table_cache[cpu].nr < TABLE_CACHE_MAX)) {
-		page->pt_next = table_cache[cpu].tables;
-		table_cache[cpu].tables = page;
-		table_cache[cpu].nr++;
+	if (likely(cache_give(page)))
 		return;
-	}
 	RACY_WRITE(page->flags, 0);
 	free_pages(page, 0);
 }
 
-void pgtable_drain(void)
+static void drain_this_cache(void *unused __maybe_unused)
 {
-	unsigned int cpu = cpu_id();
+	struct page *page;
 
-	while (table_cache[cpu].tables) {
-		struct page *page = table_cache[cpu].tables;
-
-		table_cache[cpu].tables = page->pt_next;
-		table_cache[cpu].nr--;
+	while ((page = cache_take()) != NULL) {
 		RACY_WRITE(page->flags, 0);
 		free_pages(page, 0);
 	}
+}
+
+void pgtable_drain(void)
+{
+	on_each_cpu(drain_this_cache, NULL);
 }
 
 void pgtable_free_page(struct page *table)

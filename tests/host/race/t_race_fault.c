@@ -52,7 +52,7 @@ static void *thread_main(void *arg)
 	t->fn(&x);
 	slab_shrink();
 	pgtable_drain();
-	drain_pcp();
+	drain_pcps();
 	return NULL;
 }
 

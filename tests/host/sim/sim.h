@@ -22,6 +22,10 @@ struct sim_resources sim_resources(void);
 /* True, and a message for each, when something differs. */
 bool sim_leaks(const struct sim_resources *before);
 
+/* ---- sim_cpu.c ---- */
+
+extern unsigned long sim_cross_calls; /* [A] calls of on_each_cpu() */
+
 /* ---- sim_mmu.c ---- */
 
 /*

@@ -76,7 +76,7 @@ struct sim_resources sim_resources(void)
 {
 	slab_shrink();
 	pgtable_drain();
-	drain_pcp();
+	drain_pcps();
 	buddy_validate();
 	slab_validate();
 	return (struct sim_resources){

@@ -58,7 +58,7 @@ static void test_exhaustion(void **state)
 			free_pages(p, 0);
 		}
 		assert_int_equal(nr_free_pages(), n);
-		drain_pcp();
+		drain_pcps();
 		buddy_validate();
 		assert_int_equal(take_all(MAX_ORDER), large);
 		for (unsigned long i = 0; i < large; i++)

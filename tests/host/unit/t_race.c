@@ -27,7 +27,7 @@ static void *leave(void)
 {
 	slab_shrink();
 	pgtable_drain();
-	drain_pcp();
+	drain_pcps();
 	return NULL;
 }
 

@@ -38,8 +38,8 @@ static inline bool cpu_is_online(unsigned int cpu)
 }
 
 /*
- * Where this is, as long as the task does not sleep: volatile, because behind any call that may sleep
- * it can be another CPU.
+ * Asked anew each time: a task that sleeps goes on elsewhere, so the number holds until it sleeps, or until
+ * interrupts are on again for what interrupts use too.
  */
 static inline unsigned int cpu_id(void)
 {

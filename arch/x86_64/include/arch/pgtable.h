@@ -166,7 +166,10 @@ void pgtable_free_range(struct pgtable *pt, unsigned long start, unsigned long e
 			void (*release)(void *arg, struct page *table), void *arg);
 /* Gives one unlinked, empty table page back; for release(), after the flush. */
 void pgtable_free_page(struct page *table);
-/* Gives this CPU's spare tables back to the buddy allocator (drop_caches, leak checks). */
+/*
+ * Gives every CPU's spare tables back to the buddy allocator (drop_caches, leak checks, memory has run out).
+ * Interrupts on, no spinlock held (on_each_cpu()).
+ */
 void pgtable_drain(void);
 
 #endif

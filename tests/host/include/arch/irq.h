@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The seam on the host: interrupts are a flag of the thread, kept so that misuse is noticed.
+ * The seam on the host: interrupts off is a lock of the CPU, which whoever interrupts it takes (arch/smp.h), so
+ * that ThreadSanitizer sees what is not protected from interrupts and a CPU that is waited for in vain hangs.
  */
 #ifndef ARCH_IRQ_H
 #define ARCH_IRQ_H
@@ -13,14 +14,20 @@ typedef unsigned long irqflags_t;
 
 extern __thread irqflags_t sim_irqflags;
 
+/* sim_cpu.c: the CPU's lock. */
+void sim_interrupts_on(void);
+void sim_interrupts_off(void);
+
 static inline void irq_enable(void)
 {
-	sim_irqflags = RFLAGS_IF;
+	if (!sim_irqflags)
+		sim_interrupts_on();
 }
 
 static inline void irq_disable(void)
 {
-	sim_irqflags = 0;
+	if (sim_irqflags)
+		sim_interrupts_off();
 }
 
 static inline irqflags_t irq_flags(void)
@@ -37,13 +44,14 @@ static inline irqflags_t irq_save(void)
 {
 	irqflags_t f = sim_irqflags;
 
-	sim_irqflags = 0;
+	irq_disable();
 	return f;
 }
 
 static inline void irq_restore(irqflags_t f)
 {
-	sim_irqflags = f;
+	if (f)
+		irq_enable();
 }
 
 #endif

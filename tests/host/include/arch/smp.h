@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * The seam on the host: a thread is a CPU, and nobody can make another thread run something; what
- * belongs to a CPU is drained by its own thread.
+ * The seam on the host: a thread is a CPU. Nobody can make another thread run something, but anybody can be
+ * its CPU while it has interrupts on.
  */
 #ifndef ARCH_SMP_H
 #define ARCH_SMP_H
 
 #include <kern/types.h>
 
-static inline void on_each_cpu(void (*fn)(void *arg), void *arg)
-{
-	fn(arg);
-}
+void on_each_cpu(void (*fn)(void *arg), void *arg);
 
 #endif
