@@ -98,8 +98,11 @@ SYSCALL_DEFINE3(membarrier, int, cmd, unsigned int, flags, int, cpu)
 	case MEMBARRIER_CMD_QUERY:
 		return MEMBARRIER_CMD_PRIVATE_EXPEDITED | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
 	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
+		WRITE_ONCE(current->mm->membarrier, true);
 		return 0;
 	case MEMBARRIER_CMD_PRIVATE_EXPEDITED:
+		if (!READ_ONCE(current->mm->membarrier))
+			return -EPERM;
 		tlb_flush_page(&current->mm->tlb, 0);
 		return 0;
 	default:

@@ -96,6 +96,7 @@ static int copy_vma_to_child(struct mm *mm, struct mm *old, struct vma *vma, boo
 static void copy_layout(struct mm *mm, const struct mm *old)
 {
 	mm->def_flags = old->def_flags & ~VM_LOCK_BITS;
+	mm->membarrier = READ_ONCE(old->membarrier);
 	mm->mmap_base = old->mmap_base;
 	mm->start_code = old->start_code;
 	mm->end_code = old->end_code;

@@ -85,6 +85,7 @@ struct mm {
 	struct tlb_context tlb;
 	atomic_t users;		   /* [A] tasks that run in it (and /proc readers) */
 	int map_count;		   /* [W] vmas */
+	bool membarrier;	   /* [A] registered for membarrier(); a fork inherits it */
 	unsigned long def_flags;   /* [W] lock bits that new vmas get: mlockall(MCL_FUTURE) */
 	unsigned long total_vm;	   /* [W] pages mapped */
 	unsigned long data_vm;	   /* [W] private writable pages that are no stack */
