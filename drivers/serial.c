@@ -60,22 +60,23 @@ struct ring {
 
 /* Lock letters: [I] fixed after console_early_init(), [l] lock (irqsave: the interrupt handler takes it). */
 struct serial_port {
-	u16 base;     /* [I] */
-	u8 irq;	      /* [I] */
-	u8 fifo;      /* [I] bytes its transmitter takes at once */
-	bool present; /* [I] */
-	bool stopped; /* [l] by serial_stop_output() */
-	bool stuck;   /* [l] polled output timed out */
-	u8 ier;	      /* [l] what UART_IER was last set to */
-	u8 lcr;	      /* [l] */
+	u16 base;	  /* [I] */
+	const char *name; /* [I] */
+	u8 irq;		  /* [I] */
+	u8 fifo;	  /* [I] bytes its transmitter takes at once */
+	bool present;	  /* [I] */
+	bool stopped;	  /* [l] by serial_stop_output() */
+	bool stuck;	  /* [l] polled output timed out */
+	u8 ier;		  /* [l] what UART_IER was last set to */
+	u8 lcr;		  /* [l] */
 	spinlock_t lock;
 	const struct serial_client *client; /* [l] */
 	struct ring rx, tx;		    /* [l] */
 };
 
 static struct serial_port ports[NR_SERIAL] = {
-	{ .base = 0x3f8, .irq = 4, .lcr = 3, .lock = SPINLOCK_INIT },
-	{ .base = 0x2f8, .irq = 3, .lcr = 3, .lock = SPINLOCK_INIT },
+	{ .base = 0x3f8, .name = "ttyS0", .irq = 4, .lcr = 3, .lock = SPINLOCK_INIT },
+	{ .base = 0x2f8, .name = "ttyS1", .irq = 3, .lcr = 3, .lock = SPINLOCK_INIT },
 };
 static struct serial_port *console_port;
 
@@ -417,7 +418,7 @@ void serial_init(void)
 
 		if (!p->present)
 			continue;
-		if (irq_register(p->irq, serial_interrupt, p)) {
+		if (irq_register(p->irq, p->name, serial_interrupt, p)) {
 			pr_err("serial: no interrupt line %u for COM%u", p->irq, i + 1);
 			continue;
 		}

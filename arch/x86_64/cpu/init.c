@@ -50,6 +50,8 @@ static void report_madt(const struct boot_info *bi)
 
 	if (bi->madt_status == -EINVAL)
 		pr_warn("ACPI: damaged tables; one CPU, no I/O APIC");
+	else if (bi->madt_status)
+		pr_info("ACPI: no MADT; one CPU, no I/O APIC");
 	else
 		pr_info("ACPI: %u CPUs, %u I/O APICs", m->nr_cpus, m->nr_ioapics);
 }
@@ -58,7 +60,7 @@ void arch_irq_init(const struct boot_info *bi)
 {
 	report_madt(bi);
 	fpu_cache_init();
-	pic_init();
+	irq_init(&bi->madt);
 	lapic_init();
 	clock_init();
 }

@@ -7,6 +7,7 @@
 #include <arch/cpu.h>
 #include <arch/io.h>
 #include <arch/irq.h>
+#include <arch/irq_stat.h>
 #include <arch/page.h>
 #include <arch/trap.h>
 
@@ -33,17 +34,20 @@
 #define ICR_PENDING 0x1000u
 #define ICR_OTHERS 0xc0000u /* to all CPUs but the sender */
 
+phys_t lapic_phys = LAPIC_PHYS;
+
 static volatile u32 *reg(unsigned int offset)
 {
-	return (volatile u32 *)((unsigned long)phys_to_virt(LAPIC_PHYS) + offset);
+	return (volatile u32 *)((unsigned long)phys_to_virt(lapic_phys) + offset);
 }
 
 void lapic_init(void)
 {
-	wrmsr(MSR_APIC_BASE, (rdmsr(MSR_APIC_BASE) & 0xfff) | LAPIC_PHYS | APIC_BASE_ENABLE);
+	wrmsr(MSR_APIC_BASE, (rdmsr(MSR_APIC_BASE) & 0xfff) | lapic_phys | APIC_BASE_ENABLE);
+	this_cpu()->apic_id = lapic_id();
 	*reg(REG_TPR) = 0;
 	*reg(REG_LVT_TIMER) = LVT_MASKED;
-	*reg(REG_LVT_LINT0) = this_cpu()->id == 0 ? LVT_EXTINT : LVT_MASKED;
+	*reg(REG_LVT_LINT0) = this_cpu()->id == 0 && irq_by_pic() ? LVT_EXTINT : LVT_MASKED;
 	*reg(REG_LVT_LINT1) = LVT_NMI;
 	*reg(REG_LVT_ERROR) = LVT_MASKED;
 	*reg(REG_TIMER_DIVIDE) = DIVIDE_BY_16;

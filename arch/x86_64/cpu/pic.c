@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * ISA interrupt lines through the pair of 8259 controllers (Intel 8259A data sheet): every PC has
- * them at the same ports, so no firmware table needs to be read for the serial lines.
+ * The pair of 8259 interrupt controllers (Intel 8259A data sheet): every PC has them at the same
+ * ports, so no firmware table needs to be read for the serial lines. Where I/O APICs take their
+ * place, they stay masked.
  */
 #include <arch/apic.h>
 #include <arch/io.h>
-#include <arch/irq.h>
-#include <arch/setup.h>
 #include <arch/trap.h>
-#include <sync/spinlock.h>
-#include <uapi/errno.h>
 
 #define MASTER_COMMAND 0x20
 #define MASTER_DATA 0x21
@@ -21,15 +18,8 @@
 #define OCW2_EOI 0x20
 #define OCW3_READ_ISR 0x0b
 #define CASCADE_LINE 2
-#define NR_LINES 16
 
-static spinlock_t lock = SPINLOCK_INIT;
-/* Written under the lock before the line is unmasked. */
-static struct {
-	void (*fn)(void *arg);
-	void *arg;
-} handlers[NR_LINES];
-static u16 masked = 0xffff & ~(1u << CASCADE_LINE); /* [lock] */
+static u16 masked = 0xffff; /* the caller's to lock */
 
 static void write_masks(void)
 {
@@ -50,23 +40,12 @@ void pic_init(void)
 	write_masks();
 }
 
-int irq_register(unsigned int line, void (*fn)(void *arg), void *arg)
+void pic_unmask(unsigned int line)
 {
-	irqflags_t flags;
-	int err = -EBUSY;
-
-	if (line >= NR_LINES || line == CASCADE_LINE)
-		return -EINVAL;
-	flags = spin_lock_irqsave(&lock);
-	if (!handlers[line].fn) {
-		handlers[line].arg = arg;
-		handlers[line].fn = fn;
-		masked &= (u16) ~(1u << line);
-		write_masks();
-		err = 0;
-	}
-	spin_unlock_irqrestore(&lock, flags);
-	return err;
+	masked &= (u16) ~(1u << line);
+	if (line >= 8)
+		masked &= (u16) ~(1u << CASCADE_LINE);
+	write_masks();
 }
 
 /* Line 7 of a controller also stands for a request that went away; it is not in service then. */
@@ -80,21 +59,13 @@ static bool is_spurious(unsigned int line)
 	return !(inb(port) & 0x80);
 }
 
-static void end_of_interrupt(unsigned int line)
+bool pic_acknowledge(unsigned int line)
 {
-	if (line >= 8)
-		outb(SLAVE_COMMAND, OCW2_EOI);
-	outb(MASTER_COMMAND, OCW2_EOI);
-}
+	bool spurious = is_spurious(line);
 
-void pic_interrupt(unsigned int line)
-{
-	if (is_spurious(line)) {
-		if (line >= 8)
-			outb(MASTER_COMMAND, OCW2_EOI);
-		return;
-	}
-	end_of_interrupt(line);
-	if (handlers[line].fn)
-		handlers[line].fn(handlers[line].arg);
+	if (line >= 8 && !spurious)
+		outb(SLAVE_COMMAND, OCW2_EOI);
+	if (line >= 8 || !spurious)
+		outb(MASTER_COMMAND, OCW2_EOI);
+	return !spurious;
 }

@@ -190,7 +190,6 @@ void smp_init(const struct boot_info *bi)
 	phys_t page = find_low_page(bi);
 	unsigned int cpu = 1;
 
-	cpus[0].apic_id = lapic_id();
 	if (bi->madt.nr_cpus <= 1)
 		return;
 	if (!page || !map_identity(&map, page)) {

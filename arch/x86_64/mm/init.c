@@ -5,7 +5,7 @@
  *   direct map    RAM only, in the largest pages that fit; kernel code and constants read-only
  *   struct pages  64 bytes a frame, in 2 MiB pages, only for the 128 MiB sections that contain RAM
  *   kernel image  code read and execute, constants read, data read and write
- *   local APIC    uncached, at its place in the direct map
+ *   APICs         local and I/O, uncached, at their places in the direct map
  *
  * The identity mapping that the boot code needed does not exist here. All top-level entries of the
  * upper half are made now: every user address space copies them once and for all.
@@ -121,8 +121,23 @@ static void map_ram(const struct boot_info *bi)
 
 	for (unsigned int i = 0; i < bi->nr_ram; i++)
 		map_direct(bi->ram[i].start, bi->ram[i].end, ro_start, ro_end);
-	map_range(DIRECT_MAP_BASE + LAPIC_PHYS, LAPIC_PHYS, LAPIC_PHYS + PAGE_SIZE,
-		  KERNEL_RW | PTE_PCD | PTE_PWT);
+}
+
+/* The page of a device's registers. */
+static void map_registers(phys_t pa)
+{
+	phys_t page = ALIGN_DOWN(pa, PAGE_SIZE);
+
+	map_range(DIRECT_MAP_BASE + page, page, page + PAGE_SIZE, KERNEL_RW | PTE_PCD | PTE_PWT);
+}
+
+static void map_interrupt_controllers(const struct madt *m)
+{
+	if (m->lapic)
+		lapic_phys = m->lapic;
+	map_registers(lapic_phys);
+	for (unsigned int i = 0; i < m->nr_ioapics; i++)
+		map_registers(m->ioapics[i].base);
 }
 
 static void map_image(void)
@@ -211,6 +226,7 @@ void arch_memory_init(const struct boot_info *bi)
 	kernel_root = phys_to_virt(image_phys(root_table));
 	early_init(bi);
 	map_ram(bi);
+	map_interrupt_controllers(&bi->madt);
 	map_image();
 	map_struct_pages(bi);
 	kstack_window_init();

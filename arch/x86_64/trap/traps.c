@@ -8,6 +8,7 @@
 #include <arch/gdt.h>
 #include <arch/io.h>
 #include <arch/irq.h>
+#include <arch/irq_stat.h>
 #include <arch/memory.h>
 #include <arch/setup.h>
 #include <arch/smp.h>
@@ -165,13 +166,19 @@ static void interrupt(unsigned long vector, struct trap_frame *tf)
 
 	c->irq_depth++;
 	if (vector == VECTOR_TIMER) {
+		irq_count(IRQ_TIMER);
 		clock_interrupt(trap_from_user(tf));
 	} else if (vector == VECTOR_CALL) {
+		irq_count(IRQ_CALL);
 		lapic_eoi();
 		smp_call_interrupt();
 	} else if (vector < VECTOR_PIC + 16) {
-		pic_interrupt((unsigned int)(vector - VECTOR_PIC));
-	} else if (vector != VECTOR_SPURIOUS) {
+		irq_interrupt((unsigned int)(vector - VECTOR_PIC));
+	} else if (vector == VECTOR_SPURIOUS) {
+		irq_count(IRQ_SPURIOUS);
+	} else {
+		if (vector == VECTOR_RESCHEDULE)
+			irq_count(IRQ_RESCHEDULE);
 		lapic_eoi();
 	}
 	c->irq_depth--;

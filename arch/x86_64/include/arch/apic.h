@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
- * Interrupt controllers: the CPU's local APIC for the timer, the pair of 8259s for ISA lines.
+ * Interrupt controllers: the CPU's local APIC for the timer and messages between CPUs; for ISA lines I/O
+ * APICs, or the pair of 8259s.
  */
 #ifndef ARCH_APIC_H
 #define ARCH_APIC_H
 
 #include <kern/types.h>
 
-#define LAPIC_PHYS 0xfee00000UL
+struct madt;
 
-/* This CPU's, timer masked; the boot CPU's lets 8259 interrupts through. */
+#define LAPIC_PHYS 0xfee00000UL /* unless the MADT says otherwise */
+
+extern phys_t lapic_phys; /* [I] mapped by arch_memory_init() */
+
+/*
+ * This CPU's, timer masked; its number goes to this_cpu()->apic_id. The boot CPU's lets 8259 interrupts
+ * through when lines come that way.
+ */
 void lapic_init(void);
 unsigned int lapic_id(void);
 void lapic_eoi(void);
@@ -27,9 +35,21 @@ u32 lapic_timer_remaining(void);
 /* The same without the interrupt, for calibration. */
 void lapic_timer_start_masked(u32 ticks);
 
-void pic_init(void); /* every line masked, vectors from VECTOR_PIC */
+/* ---- ISA lines: cpu/irq.c, which locks what the controllers need locked ---- */
+void irq_init(const struct madt *m); /* every line masked, vectors from VECTOR_PIC */
 /* Runs the handler of an ISA line; interrupts off. */
-void pic_interrupt(unsigned int line);
+void irq_interrupt(unsigned int line);
+
+void pic_init(void);
+void pic_unmask(unsigned int line);
+/* Ends the interrupt at the controllers. False: there was none. */
+bool pic_acknowledge(unsigned int line);
+
+/* False when none of them answers. */
+bool ioapic_init(const struct madt *m);
+/* From now on the line interrupts that CPU. 0; -ENODEV without such a pin; -EBUSY: another has it. */
+int ioapic_route(unsigned int line, unsigned int apic_id);
+bool ioapic_is_level(unsigned int line);
 
 /* Measures TSC and LAPIC timer against the 8254; a few milliseconds. */
 void clock_init(void);

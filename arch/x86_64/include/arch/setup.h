@@ -25,8 +25,11 @@ void syscall_init(void);
 /* kernel/main.c: entered by each of the others, interrupts off, on its idle task's stack. */
 void secondary_main(void) __attribute__((noreturn));
 
-/* Routes an ISA interrupt line to fn, called with interrupts off. 0 or -EBUSY. */
-int irq_register(unsigned int isa_irq, void (*fn)(void *arg), void *arg);
+/*
+ * Routes an ISA interrupt line to fn, called with interrupts off on the boot CPU. name is for
+ * /proc/interrupts. 0, -EBUSY, -EINVAL for no such line, -ENODEV when it ends nowhere.
+ */
+int irq_register(unsigned int isa_irq, const char *name, void (*fn)(void *arg), void *arg);
 
 /* kernel/main.c: entered once from arch boot code, interrupts off, on the boot stack. */
 void kernel_main(const struct boot_info *bi) __attribute__((noreturn));
