@@ -103,6 +103,33 @@ SYSCALL_DEFINE3(madvise, unsigned long, addr, unsigned long, len, int, advice)
 	return mm_madvise(current->mm, addr, len, advice);
 }
 
+SYSCALL_DEFINE2(mlock, unsigned long, addr, unsigned long, len)
+{
+	return mm_mlock(current->mm, addr, len, false);
+}
+
+SYSCALL_DEFINE3(mlock2, unsigned long, addr, unsigned long, len, int, flags)
+{
+	if (flags & ~MLOCK_ONFAULT)
+		return -EINVAL;
+	return mm_mlock(current->mm, addr, len, flags & MLOCK_ONFAULT);
+}
+
+SYSCALL_DEFINE2(munlock, unsigned long, addr, unsigned long, len)
+{
+	return mm_munlock(current->mm, addr, len);
+}
+
+SYSCALL_DEFINE1(mlockall, int, flags)
+{
+	return mm_mlockall(current->mm, flags);
+}
+
+SYSCALL_DEFINE0(munlockall)
+{
+	return mm_munlockall(current->mm);
+}
+
 SYSCALL_DEFINE3(msync, unsigned long, addr, unsigned long, len, int, flags)
 {
 	return mm_msync(current->mm, addr, len, flags);

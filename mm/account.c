@@ -57,6 +57,11 @@ bool may_lock_pages(struct mm *mm, unsigned long pages)
 	       caller_has_ipc_lock();
 }
 
+bool may_lock_anything(void)
+{
+	return caller_rlimit(LIMIT_MEMLOCK) != 0 || caller_has_ipc_lock();
+}
+
 bool vm_is_accountable(unsigned long flags)
 {
 	return (flags & (VM_NORESERVE | VM_SHARED | VM_WRITE)) == VM_WRITE;

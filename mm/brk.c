@@ -17,7 +17,7 @@ static bool data_limit_ok(const struct mm *mm, unsigned long brk)
 /* Maps [start, end), page-aligned, above the old heap. 0 or -errno. */
 static int heap_grow(struct mm *mm, unsigned long start, unsigned long end)
 {
-	unsigned long pages = (end - start) >> PAGE_SHIFT, flags = HEAP_FLAGS | mm->def_flags;
+	unsigned long pages = (end - start) >> PAGE_SHIFT, flags = HEAP_FLAGS | future_lock_flags(mm);
 	struct vma_desc d = { start, end, flags, NULL, NULL, start >> PAGE_SHIFT };
 	struct vma_neighbours nb = vma_neighbours(mm, start);
 	struct vma *vma;
@@ -65,15 +65,14 @@ unsigned long mm_brk(struct mm *mm, unsigned long brk)
 	} else if (newpage > oldpage) {
 		if (heap_grow(mm, oldpage, newpage))
 			goto out;
-		if (mm->def_flags & VM_LOCKED)
+		if (((mm->def_flags & VM_LOCKED) && future_populates(mm)) ||
+		    knob_populate == POPULATE_EAGER)
 			populate = newpage;
 	}
 	mm->brk = brk;
 	old = brk;
 out:
 	validate_mm(mm);
-	mmap_write_unlock(mm);
-	if (populate)
-		(void)mm_populate(mm, oldpage, populate, true);
+	(void)mmap_write_unlock_populate(mm, oldpage, populate, 0);
 	return old;
 }

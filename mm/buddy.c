@@ -421,7 +421,7 @@ static inline struct folio *init_head(struct page *page, unsigned int order)
 	f->mapping = NULL;
 	f->refcount = (atomic_t)ATOMIC_INIT(1);
 	f->mapcount = (atomic_t)ATOMIC_INIT(0);
-	f->mlock_count = 0;
+	f->mlock_count = (atomic_t)ATOMIC_INIT(0);
 	f->order = (u8)order;
 	return f;
 }

@@ -89,10 +89,13 @@ static inline enum fault_result fault_get_folio(struct mm *mm, struct fault_ctx 
 /* A page gives way to its private copy: nobody may still write through the old entry when the new one appears. */
 static void replace_old_folio(struct mm *mm, struct fault_ctx *f)
 {
-	pte_get_and_clear(f->pte);
+	pte_t e = pte_get_and_clear(f->pte);
+
 	tlb_flush_page(&mm->tlb, f->addr);
 	if (!f->old_folio)
 		return;
+	if (unlikely(pte_mlocked(e)))
+		folio_munlock(f->old_folio);
 	if (atomic_dec_and_test(&f->old_folio->mapcount))
 		stat_add(folio_test(f->old_folio, PG_anon) ? NR_ANON_PAGES : NR_FILE_MAPPED, -1);
 	atomic_dec(&mm->rss[folio_rss_kind(f->old_folio)]);
@@ -113,6 +116,7 @@ static inline enum fault_result fault_install(struct mm *mm, struct fault_ctx *f
 	if (likely(folio)) {
 		if (likely(f->new_anon)) {
 			atomic_set(&folio->mapcount, 1);
+			atomic_set(&folio->mlock_count, pte_mlocked(f->new));
 			stat_inc(NR_ANON_PAGES);
 			atomic_inc(&mm->rss[RSS_ANON]);
 			if (!RACY_READ(f->vma->has_anon))
@@ -120,6 +124,8 @@ static inline enum fault_result fault_install(struct mm *mm, struct fault_ctx *f
 		} else {
 			folio_add_rmap(folio);
 			atomic_inc(&mm->rss[folio_rss_kind(folio)]);
+			if (unlikely(pte_mlocked(f->new)))
+				folio_mlock(folio);
 		}
 	}
 	pte_set(f->pte, f->new);

@@ -300,6 +300,8 @@ void filemap_fault_around(struct mm *mm, struct fault_ctx *f)
 		/* The neighbours were not accessed: they stay old. */
 		pte_set(slot, pte_make(folio_pfn(folio),
 				       slot == f->pte ? vma->page_prot : vma->page_prot & ~PTE_A));
+		if (unlikely(pte_mlocked(vma->page_prot)))
+			folio_mlock(folio);
 		folio_unlock(folio);
 	}
 	pte_used_add(f->pte, mapped);

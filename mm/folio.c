@@ -12,6 +12,7 @@ void folio_free(struct folio *folio)
 {
 	ASSERT(atomic_read(&folio->refcount) == 0);
 	ASSERT(atomic_read(&folio->mapcount) == 0);
+	ASSERT(atomic_read(&folio->mlock_count) == 0);
 	if (folio_test(folio, PG_lru))
 		lru_del(folio);
 	RACY_WRITE(folio->flags, 0);

@@ -105,6 +105,21 @@ void vm_commit_uncharge(unsigned long pages);
 unsigned long vm_committed(void);
 /* RLIMIT_MEMLOCK would allow pages more of locked memory. */
 bool may_lock_pages(struct mm *mm, unsigned long pages);
+/* The caller may lock memory at all: its limit is not 0 bytes. */
+bool may_lock_anything(void);
+
+/* ---- knob values, in the order of knobs.def ---- */
+
+enum { POPULATE_INCREMENTAL, POPULATE_UNDER_WRITE_LOCK, POPULATE_EAGER };
+enum { MUNLOCK_WALK, MUNLOCK_GUP };
+enum { LOCKONFAULT_VMA, LOCKONFAULT_MM };
+enum { MLOCK_ERROR_KEEP, MLOCK_ERROR_ROLLBACK };
+
+/* ---- mlock.c ---- */
+
+/* The lock bits of a new vma, and whether it is to be filled: what mlockall(MCL_FUTURE) left behind. */
+unsigned long future_lock_flags(const struct mm *mm);
+bool future_populates(const struct mm *mm);
 
 /* ---- unmap.c: entries out, TLB flushed, only then frames freed ---- */
 
@@ -185,6 +200,16 @@ enum fault_result filemap_get_fault_folio(struct mm *mm, struct fault_ctx *f);
 void filemap_fault_around(struct mm *mm, struct fault_ctx *f);
 /* A fresh anonymous folio for vma, contents not set unless zero. NULL when out of memory. */
 struct folio *anon_folio_alloc(const struct fault_ctx *f, bool zero);
+/*
+ * Ends a change of the layout that wants [start, end) filled (empty: nothing): drops mmap_lock, held for
+ * writing, and populates, in the order that knob populate says. Result as mm_populate().
+ */
+int mmap_write_unlock_populate(struct mm *mm, unsigned long start, unsigned long end,
+			       unsigned int how);
+/* munlock=gup: faults everything in before it is unlocked, as Linux did until 2009. Held for writing. */
+void munlock_by_gup(struct mm *mm, unsigned long start, unsigned long end);
+/* mmap_lock held for reading: lets a waiting writer or another task have its turn, and holds it again. */
+void mmap_read_yield(struct mm *mm);
 /* MADV_POPULATE_READ and _WRITE: strict, no override of rights. 0, -ENOMEM, -EINVAL, -EFAULT, -EINTR. */
 int populate_advice(struct mm *mm, unsigned long start, unsigned long end, bool write);
 /* Grows the GROWSDOWN vma above addr down to it. mmap_lock held for writing. */
@@ -205,6 +230,28 @@ static inline void folio_add_rmap(struct folio *folio)
 }
 
 /* ---- folio.c, lru.c ---- */
+
+/*
+ * The mlock_count of some of these folios became 0 or ceased to be: each goes to the list where it belongs
+ * now, whoever else changes it at the same time. They are mapped under a held page-table lock, or
+ * referenced.
+ */
+void lru_mlock_changed(struct folio **folios, unsigned int n);
+/*
+ * One more, one fewer locked mapping of a folio that the LRU may know: PTE_MLOCKED was just set or
+ * cleared in an entry that maps it. The page-table lock is held, or a reference.
+ */
+static inline void folio_mlock(struct folio *folio)
+{
+	if (atomic_add_return(&folio->mlock_count, 1) == 1)
+		lru_mlock_changed(&folio, 1);
+}
+
+static inline void folio_munlock(struct folio *folio)
+{
+	if (atomic_dec_and_test(&folio->mlock_count))
+		lru_mlock_changed(&folio, 1);
+}
 
 /* Drops one reference to each of n folios; those that die leave the LRU and are freed together. */
 void folios_put(struct folio **folios, unsigned int n);

@@ -41,7 +41,7 @@ static bool copy_table(struct mm *mm, pte_t *src, pte_t *dst, unsigned long n, b
 		folio_get(folio);
 		atomic_inc(&folio->mapcount);
 		rss[folio_rss_kind(folio)]++;
-		pte_set(&dst[i], e & ~PTE_A);
+		pte_set(&dst[i], e & ~(PTE_A | PTE_MLOCKED));
 	}
 	pte_used_add(dst, copied);
 	spin_unlock(dst_ptl);

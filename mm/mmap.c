@@ -255,6 +255,16 @@ static int map_region(struct mm *mm, struct map_request *rq)
 	return 0;
 }
 
+/* What MAP_POPULATE with MAP_NONBLOCK asks for is nothing, but a locked mapping is filled all the same. */
+static bool wants_populate(const struct mm *mm, const struct map_request *rq)
+{
+	if (knob_populate == POPULATE_EAGER)
+		return true;
+	if ((rq->vm_flags & VM_LOCKED) && future_populates(mm))
+		return true;
+	return (rq->map_flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE;
+}
+
 /* All checks and the mapping itself. mmap_lock held for writing. The address, or -errno. */
 static long do_mmap(struct mm *mm, struct map_request *rq)
 {
@@ -274,14 +284,16 @@ static long do_mmap(struct mm *mm, struct map_request *rq)
 			return -EEXIST;
 	}
 	rq->vm_flags =
-		prot_to_vm_flags(rq->prot) | mm->def_flags | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC;
+		prot_to_vm_flags(rq->prot) | future_lock_flags(mm) | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC;
 	if (rq->map_flags & MAP_GROWSDOWN)
 		rq->vm_flags |= VM_GROWSDOWN;
 	if (rq->map_flags & MAP_LOCKED) {
-		if (caller_rlimit(LIMIT_MEMLOCK) == 0 && !caller_has_ipc_lock())
+		if (!may_lock_anything())
 			return -EPERM;
 		rq->vm_flags |= VM_LOCKED;
 	}
+	if (knob_populate_vm_populate && wants_populate(mm, rq))
+		rq->vm_flags |= VM_POPULATE;
 	if ((rq->vm_flags & VM_LOCKED) && !may_lock_pages(mm, rq->len >> PAGE_SHIFT))
 		return -EAGAIN;
 	err = rq->file ? check_file(rq) : check_anonymous(rq);
@@ -304,7 +316,7 @@ long mm_mmap(struct mm *mm, unsigned long addr, unsigned long len, unsigned long
 	struct map_request rq = {
 		.addr = addr, .prot = prot, .map_flags = flags, .file = file, .pgoff = pgoff
 	};
-	bool populate;
+	unsigned long populate;
 	long ret;
 
 	if (len == 0)
@@ -320,15 +332,10 @@ long mm_mmap(struct mm *mm, unsigned long addr, unsigned long len, unsigned long
 		return -EINTR;
 	ret = do_mmap(mm, &rq);
 	validate_mm(mm);
-	mmap_write_unlock(mm);
+	populate = ret >= 0 && wants_populate(mm, &rq) ? rq.len : 0;
+	(void)mmap_write_unlock_populate(mm, (unsigned long)ret, (unsigned long)ret + populate, 0);
 	if (rq.new_file)
 		file_put(rq.file);
-	if (ret < 0)
-		return ret;
-	populate = (rq.vm_flags & VM_LOCKED) ||
-		   (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE;
-	if (populate)
-		(void)mm_populate(mm, (unsigned long)ret, (unsigned long)ret + rq.len, true);
 	return ret;
 }
 
@@ -379,9 +386,9 @@ int mm_remap_file_pages(struct mm *mm, unsigned long addr, unsigned long size, u
 	};
 	ret = do_mmap(mm, &rq);
 	validate_mm(mm);
-	mmap_write_unlock(mm);
-	if (ret >= 0 && !(flags & MAP_NONBLOCK))
-		(void)mm_populate(mm, start, start + size, true);
+	if (ret < 0 || (flags & MAP_NONBLOCK))
+		size = 0;
+	(void)mmap_write_unlock_populate(mm, start, start + size, 0);
 	file_put(file);
 	return ret < 0 ? (int)ret : 0;
 out_unlock:

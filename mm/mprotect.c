@@ -8,7 +8,7 @@
 
 /* How the entries of one vma change. */
 struct entry_change {
-	pte_t prot; /* rights without PTE_A: accessed and dirty stay as they are */
+	pte_t prot; /* rights without PTE_A and PTE_MLOCKED: they stay as they are */
 	pte_t keep; /* PTE_W where the vma stays writable: what the write fault granted stays granted */
 };
 
@@ -41,7 +41,7 @@ static bool change_table(pte_t *pte, unsigned long va, unsigned long stop,
 
 static void change_entries(struct vma *vma, unsigned long start, unsigned long end)
 {
-	const struct entry_change c = { vma->page_prot & ~PTE_A,
+	const struct entry_change c = { vma->page_prot & ~(PTE_A | PTE_MLOCKED),
 					vma->flags & VM_WRITE ? PTE_W : 0 };
 	struct mm *mm = vma->mm;
 	unsigned long va = start, stop;
@@ -92,8 +92,19 @@ static struct vma *protect_vma(struct mm *mm, struct vma *vma, unsigned long sta
 	return changed;
 }
 
+/*
+ * Locked private pages that become writable get their own copies at once, so that no write faults later.
+ * Linux does it before it lets go of mmap_lock.
+ */
+static bool needs_copies(unsigned long flags, unsigned long rights)
+{
+	return (flags & (VM_LOCKED | VM_LOCKONFAULT | VM_SHARED | VM_WRITE)) == VM_LOCKED &&
+	       (rights & VM_WRITE);
+}
+
+/* *fill: something locked became writable. */
 static int protect_range(struct mm *mm, unsigned long start, unsigned long end, unsigned long prot,
-			 unsigned long grows)
+			 unsigned long grows, bool *fill)
 {
 	unsigned long rights = prot & (PROT_READ | PROT_WRITE | PROT_EXEC);
 	struct vma *vma = vma_find(mm, start);
@@ -117,6 +128,7 @@ static int protect_range(struct mm *mm, unsigned long start, unsigned long end, 
 		if (!vma || vma->start > start)
 			return -ENOMEM; /* a hole: what lies below has been changed */
 		stop = min(end, vma->end);
+		*fill |= needs_copies(vma->flags, rights);
 		vma = protect_vma(mm, vma, start, stop, rights);
 		if (IS_ERR(vma))
 			return (int)PTR_ERR(vma);
@@ -130,6 +142,7 @@ static int protect_range(struct mm *mm, unsigned long start, unsigned long end, 
 int mm_mprotect(struct mm *mm, unsigned long addr, unsigned long len, unsigned long prot)
 {
 	unsigned long grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP), end;
+	bool fill = false;
 	int err;
 
 	prot &= ~grows;
@@ -147,8 +160,8 @@ int mm_mprotect(struct mm *mm, unsigned long addr, unsigned long len, unsigned l
 		return -EINVAL;
 	if (mmap_write_lock_killable(mm))
 		return -EINTR;
-	err = protect_range(mm, addr, end, prot, grows);
+	err = protect_range(mm, addr, end, prot, grows, &fill);
 	validate_mm(mm);
-	mmap_write_unlock(mm);
+	(void)mmap_write_unlock_populate(mm, addr, fill ? end : addr, POPULATE_LOCKED);
 	return err;
 }

@@ -326,7 +326,7 @@ long mm_mremap(struct mm *mm, unsigned long addr, unsigned long old_len, unsigne
 				    new_addr };
 	unsigned long old_aligned = rq.old_len;
 	struct vma *vma;
-	bool populate = false;
+	unsigned long populate = 0;
 	long ret;
 
 	if (flags & ~(unsigned long)MREMAP_FLAGS)
@@ -342,12 +342,10 @@ long mm_mremap(struct mm *mm, unsigned long addr, unsigned long old_len, unsigne
 	ret = remap_locked(mm, &rq);
 	if (ret >= 0 && rq.new_len > old_aligned) {
 		vma = vma_lookup(mm, (unsigned long)ret);
-		populate = vma && (vma->flags & VM_LOCKED);
+		if (vma && ((vma->flags & VM_LOCKED) || knob_populate == POPULATE_EAGER))
+			populate = (unsigned long)ret + rq.new_len;
 	}
 	validate_mm(mm);
-	mmap_write_unlock(mm);
-	if (populate)
-		(void)mm_populate(mm, (unsigned long)ret + old_aligned,
-				  (unsigned long)ret + rq.new_len, true);
+	(void)mmap_write_unlock_populate(mm, (unsigned long)ret + old_aligned, populate, 0);
 	return ret;
 }

@@ -7,6 +7,10 @@
  * lock is dropped when a writer waits, and the vma is looked up again: it may be gone (skipped) or be
  * another one (populated like any other). Linux keeps the lock through a whole anonymous populate; a
  * waiting mmap() there waits for all of it.
+ *
+ * The alternatives of the thread are knobs: populate=under_write_lock does it before the writer lets go,
+ * as before 2013; eager fills every mapping, as a kernel without an MMU must; populate.vm_populate=on
+ * goes only into vmas that carry VM_POPULATE, as Linux 3.9-rc did.
  */
 #include "internal.h"
 
@@ -69,8 +73,7 @@ static int populate_batch(struct mm *mm, struct vma *vma, unsigned long *addr, u
 	return err;
 }
 
-/* Lets a waiting writer or another task have its turn. */
-static void populate_yield(struct mm *mm)
+void mmap_read_yield(struct mm *mm)
 {
 	if (rwsem_is_contended(&mm->mmap_lock)) {
 		mmap_read_unlock(mm);
@@ -81,33 +84,73 @@ static void populate_yield(struct mm *mm)
 	}
 }
 
-int mm_populate(struct mm *mm, unsigned long start, unsigned long end, bool ignore_errors)
+/* A vma that is not to be filled although the range is. */
+static bool populate_skips(const struct vma *vma, unsigned int how)
+{
+	if ((how & POPULATE_LOCKED) && !(vma->flags & VM_LOCKED))
+		return true;
+	if (vma->flags & (VM_IO | VM_PFNMAP | VM_LOCKONFAULT))
+		return true;
+	return knob_populate_vm_populate && !(vma->flags & VM_POPULATE);
+}
+
+/* mmap_lock held; given up now and then when only for reading. */
+static int populate_range(struct mm *mm, unsigned long start, unsigned long end, unsigned int how,
+			  bool read_held)
 {
 	unsigned long addr = start;
 	int err = 0;
 
-	mmap_read_lock(mm);
 	while (addr < end) {
 		struct vma *vma = vma_find(mm, addr);
 
 		if (!vma || vma->start >= end)
 			break;
 		addr = max(addr, vma->start);
-		if (vma->flags & (VM_IO | VM_PFNMAP | VM_LOCKONFAULT)) {
+		if (populate_skips(vma, how)) {
 			addr = vma->end;
 			continue;
 		}
 		err = vma->flags & VM_ACCESS ? populate_batch(mm, vma, &addr, min(end, vma->end),
 							      populate_writes(vma))
 					     : -EFAULT;
-		if (err == -EINTR || (err && !ignore_errors))
+		if (err == -EINTR || (err && (how & POPULATE_STRICT)))
 			break;
 		if (err)
 			addr = vma->end;
-		populate_yield(mm);
+		if (read_held)
+			mmap_read_yield(mm);
 	}
+	return err;
+}
+
+int mm_populate(struct mm *mm, unsigned long start, unsigned long end, unsigned int how)
+{
+	int err;
+
+	mmap_read_lock(mm);
+	err = populate_range(mm, start, end, how, true);
 	mmap_read_unlock(mm);
 	return err;
+}
+
+int mmap_write_unlock_populate(struct mm *mm, unsigned long start, unsigned long end,
+			       unsigned int how)
+{
+	int err = 0;
+
+	if (start < end && knob_populate == POPULATE_UNDER_WRITE_LOCK)
+		err = populate_range(mm, start, end, how, false);
+	mmap_write_unlock(mm);
+	if (start < end && knob_populate != POPULATE_UNDER_WRITE_LOCK)
+		err = mm_populate(mm, start, end, how);
+	return err;
+}
+
+void munlock_by_gup(struct mm *mm, unsigned long start, unsigned long end)
+{
+	mmap_assert_write_locked(mm);
+	(void)populate_range(mm, start, end, 0, false);
 }
 
 int populate_advice(struct mm *mm, unsigned long start, unsigned long end, bool write)
@@ -126,7 +169,7 @@ int populate_advice(struct mm *mm, unsigned long start, unsigned long end, bool 
 		else
 			err = populate_batch(mm, vma, &addr, min(end, vma->end), write);
 		if (!err)
-			populate_yield(mm);
+			mmap_read_yield(mm);
 	}
 	mmap_read_unlock(mm);
 	return err;

@@ -75,6 +75,7 @@ static void batch_make_room(struct unmap_batch *b)
 struct zap_counts {
 	long rss[NR_RSS];
 	long anon_unmapped, file_unmapped;
+	unsigned int munlocked; /* folios whose last locked mapping went */
 };
 
 static void apply_counts(struct mm *mm, const struct zap_counts *c)
@@ -94,6 +95,8 @@ static inline void zap_folio(struct unmap_batch *b, struct folio *folio, pte_t e
 {
 	bool last = atomic_dec_and_test(&folio->mapcount);
 
+	if (unlikely(pte_mlocked(e)))
+		c->munlocked += atomic_dec_and_test(&folio->mlock_count);
 	if (RACY_READ(folio->flags) & (1UL << PG_anon)) {
 		c->rss[RSS_ANON]++;
 		c->anon_unmapped += last;
@@ -121,6 +124,7 @@ static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long 
 	spinlock_t *ptl = pte_lockptr(pte);
 	unsigned long first = ~0UL, last = 0;
 	u32 *used = pte_used(pte), left;
+	unsigned int before = b->nr;
 
 	if (READ_ONCE(*used) == 0)
 		return stop;
@@ -145,6 +149,8 @@ static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long 
 	RACY_WRITE(*used, left);
 	spin_unlock(ptl);
 	apply_counts(b->mm, &counts);
+	if (unlikely(counts.munlocked))
+		lru_mlock_changed(b->folios + before, b->nr - before);
 	b->start = min(b->start, first);
 	b->end = max(b->end, last);
 	return va;

@@ -17,6 +17,7 @@ struct totals {
 	int vmas;
 	unsigned long total, data, stack, exec, locked;
 	long rss[NR_RSS];
+	bool lock_walks; /* entries may lag behind their vma's VM_LOCKED */
 };
 
 static void check_vma(const struct vma *vma, const struct vma *prev)
@@ -54,12 +55,15 @@ static void check_entry(const struct vma *vma, unsigned long va, pte_t e, struct
 	CHECK(!pte_write(e) || (vma->flags & VM_WRITE), vma);
 	CHECK(!(e & PTE_P) || (vma->flags & VM_ACCESS), vma);
 	if (pte_special(e)) {
+		CHECK(!pte_mlocked(e), vma);
 		CHECK(pte_pfn(e) == page_to_pfn(zero_page_frame) && !pte_write(e), vma);
 		return;
 	}
 	folio = pfn_folio(pte_pfn(e));
 	CHECK(atomic_read(&folio->mapcount) > 0, vma);
 	CHECK(atomic_read(&folio->refcount) >= atomic_read(&folio->mapcount), vma);
+	CHECK(!pte_mlocked(e) || atomic_read(&folio->mlock_count) > 0, vma);
+	CHECK(t->lock_walks || pte_mlocked(e) == !!(vma->flags & VM_LOCKED), vma);
 	t->rss[folio_rss_kind(folio)]++;
 	if (folio_test(folio, PG_anon)) {
 		CHECK(!vma_is_shared(vma) && vma->has_anon, vma);
@@ -132,7 +136,7 @@ static void add_totals(const struct vma *vma, struct totals *t)
 
 void mm_validate(struct mm *mm)
 {
-	struct totals t = { 0 };
+	struct totals t = { .lock_walks = atomic_read(&mm->lock_walks) };
 	struct vma *vma, *prev = NULL;
 	long rss[NR_RSS];
 

@@ -28,11 +28,11 @@ void vma_cache_init(void)
 
 pte_t vm_page_prot(unsigned long flags)
 {
-	pte_t prot = PTE_U | PTE_A;
+	pte_t locked = flags & VM_LOCKED ? PTE_MLOCKED : 0;
+	pte_t prot = PTE_U | PTE_A | PTE_P | locked;
 
 	if (!(flags & VM_ACCESS))
-		return PTE_PROTNONE;
-	prot |= PTE_P;
+		return PTE_PROTNONE | locked;
 	if ((flags & VM_WRITE) && (flags & VM_SHARED))
 		prot |= PTE_W;
 	if (!(flags & VM_EXEC))

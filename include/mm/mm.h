@@ -32,6 +32,7 @@
 #define VM_MAYSHARE (1UL << 7)
 #define VM_GROWSDOWN (1UL << 8)
 #define VM_PFNMAP (1UL << 10)
+#define VM_POPULATE (1UL << 12) /* knob populate.vm_populate: populate may fill it */
 #define VM_LOCKED (1UL << 13)
 #define VM_IO (1UL << 14)
 #define VM_SEQ_READ (1UL << 15)
@@ -85,6 +86,7 @@ struct mm {
 	struct tlb_context tlb;
 	atomic_t users;		   /* [A] tasks that run in it (and /proc readers) */
 	int map_count;		   /* [W] vmas */
+	atomic_t lock_walks;	   /* [A] VM_LOCKED changed somewhere, and the entries do not all say so yet */
 	bool membarrier;	   /* [A] registered for membarrier(); a fork inherits it */
 	unsigned long def_flags;   /* [W] lock bits that new vmas get: mlockall(MCL_FUTURE) */
 	unsigned long total_vm;	   /* [W] pages mapped */
@@ -233,8 +235,22 @@ int mm_remap_file_pages(struct mm *mm, unsigned long addr, unsigned long size, u
 /* The initial stack vma, [top - size, top), writable, GROWSDOWN; exec only. 0 or -errno. */
 int mm_setup_stack(struct mm *mm, unsigned long top, unsigned long size, unsigned long prot);
 
-/* Faults in [start, end) as populate does; strict callers get the first error, as -errno. */
-int mm_populate(struct mm *mm, unsigned long start, unsigned long end, bool ignore_errors);
+/*
+ * Faults in [start, end) as populate does. how: POPULATE_STRICT stops at the first error and returns it, as
+ * -errno (else only -EINTR does that); POPULATE_LOCKED goes into VM_LOCKED vmas only.
+ */
+#define POPULATE_STRICT 1u
+#define POPULATE_LOCKED 2u
+int mm_populate(struct mm *mm, unsigned long start, unsigned long end, unsigned int how);
+
+/*
+ * mlock and its relatives: mm/mlock.c. onfault: pages are locked as they are touched. 0, -EPERM, -ENOMEM,
+ * -EAGAIN, -EINVAL, -EINTR as mlock(2); what was done before an error stays done.
+ */
+int mm_mlock(struct mm *mm, unsigned long addr, unsigned long len, bool onfault);
+int mm_munlock(struct mm *mm, unsigned long addr, unsigned long len);
+int mm_mlockall(struct mm *mm, int flags); /* MCL_* */
+int mm_munlockall(struct mm *mm);
 
 /*
  * The page at addr of any address space, faulted in for the access, with a reference: for /proc/PID/mem

@@ -24,7 +24,7 @@ enum page_flag {
 	PG_referenced,	/* [A] second chance */
 	PG_swapbacked,	/* [I] anonymous or tmpfs: written to swap, not to a file */
 	PG_unevictable, /* [L] on the unevictable list */
-	PG_mlocked,	/* [P] mapped by a VM_LOCKED vma */
+	PG_mlocked,	/* [L] mlock_count is not 0, as far as the LRU has heard */
 	PG_anon,	/* [I] anonymous: index is an address in pages */
 	PG_writeback,	/* [A] being written */
 	PG_reserved,	/* [I] not the allocator's: kernel image, zero page, initrd */
@@ -69,7 +69,7 @@ struct folio {
 				index; /* [I] pages: offset in the mapping, or address of first use */
 			atomic_t refcount; /* [A] 0: free */
 			atomic_t mapcount; /* [P] page-table entries that map it */
-			u32 mlock_count;   /* [P] those of them in VM_LOCKED vmas */
+			atomic_t mlock_count; /* [P] those of them with PTE_MLOCKED */
 			u8 order;	   /* [I] 2^order pages */
 			void *private;	   /* owner's; swap slot later */
 		};

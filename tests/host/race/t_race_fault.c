@@ -189,7 +189,7 @@ static void populator(u64 *x)
 {
 	while (!is_done()) {
 		struct range r = some_pages(x);
-		int err = next_random(x) % 2 ? mm_populate(mm, r.start, r.start + r.len, true)
+		int err = next_random(x) % 2 ? mm_populate(mm, r.start, r.start + r.len, 0)
 					     : mm_madvise(mm, r.start, r.len, MADV_POPULATE_WRITE);
 
 		BUG_ON(err && err != -ENOMEM && err != -EFAULT && err != -EINVAL);

@@ -28,6 +28,7 @@ typedef u64 pte_t;
 #define PTE_G (1UL << 8)	/* global, when P is set */
 #define PTE_PROTNONE (1UL << 8) /* page without access, when P is clear */
 #define PTE_SPECIAL (1UL << 9)	/* software: no struct page behind it counts (the zero page) */
+#define PTE_MLOCKED (1UL << 10) /* software: counted in its folio's mlock_count */
 #define PTE_NX (1UL << 63)
 #define PTE_ADDR_MASK 0x000ffffffffff000UL
 
@@ -68,6 +69,11 @@ static inline bool pte_special(pte_t e)
 	return e & PTE_SPECIAL;
 }
 
+static inline bool pte_mlocked(pte_t e)
+{
+	return e & PTE_MLOCKED;
+}
+
 static inline unsigned long pte_pfn(pte_t e)
 {
 	return (e & PTE_ADDR_MASK) >> PAGE_SHIFT;
@@ -78,10 +84,10 @@ static inline pte_t pte_make(unsigned long pfn, pte_t prot)
 	return ((pte_t)pfn << PAGE_SHIFT) | prot;
 }
 
-/* New access rights, same page; accessed and dirty are kept. */
+/* New access rights, same page; all else is kept. prot has no PTE_MLOCKED. */
 static inline pte_t pte_modify(pte_t e, pte_t prot)
 {
-	return (e & (PTE_ADDR_MASK | PTE_A | PTE_D | PTE_SPECIAL)) | prot;
+	return (e & (PTE_ADDR_MASK | PTE_A | PTE_D | PTE_SPECIAL | PTE_MLOCKED)) | prot;
 }
 
 static inline pte_t pte_read(const pte_t *p)
@@ -101,7 +107,12 @@ static inline pte_t pte_get_and_clear(pte_t *p)
 	return __atomic_exchange_n(p, 0, __ATOMIC_ACQ_REL);
 }
 
-/* Clears bits that the CPU never sets by itself (W, P), losing no A or D. */
+/* Sets or clears bits that the CPU never sets by itself (W, P, software bits), losing no A or D. */
+static inline void pte_set_bits(pte_t *p, pte_t bits)
+{
+	__atomic_or_fetch(p, bits, __ATOMIC_ACQ_REL);
+}
+
 static inline void pte_clear_bits(pte_t *p, pte_t bits)
 {
 	__atomic_and_fetch(p, ~bits, __ATOMIC_ACQ_REL);

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Locking memory: mlock, mlock2, munlock, mlockall, munlockall.
+ *
+ * Three steps, each with the lock it needs:
+ *
+ *   1 the vmas       mmap_lock for writing: check, charge, split and merge, set VM_LOCKED
+ *   2 what is there  mmap_lock for reading, a table at a time: entries are brought in line with their vma
+ *   3 what is not    populate.c: for locking, not for unlocking; nothing for lock on fault
+ *
+ * Which mappings of a folio are locked is said by the entries themselves: PTE_MLOCKED is set in the
+ * same moment, under the page-table lock, in which the folio's mlock_count is raised, and whoever
+ * removes the entry finds the bit in it. So the count is exact whatever happens between the steps: a
+ * fault, a truncation, another mlock. Step 2 looks the vma up again for each table and does what its
+ * flags say then; of two calls that race, the one that took the write lock last decides.
+ *
+ * munlock never faults a page in (mailing-list thread of 2009): step 2 visits page tables that exist,
+ * so a hole costs nothing, and it allocates nothing, so exit and lack of memory are no obstacles.
+ */
+#include "internal.h"
+
+/* ---- step 1: the vmas. mmap_lock held for writing ---- */
+
+/* What a change of the vmas leaves for step 2: nothing when start >= end. */
+struct lock_change {
+	unsigned long start, end;
+};
+
+/* The lock bits as a vma carries them. */
+static unsigned long lock_bits(bool onfault)
+{
+	unsigned long bits = VM_LOCKED | (knob_populate_vm_populate ? VM_POPULATE : 0);
+
+	return onfault && knob_lockonfault == LOCKONFAULT_VMA ? bits | VM_LOCKONFAULT : bits;
+}
+
+unsigned long future_lock_flags(const struct mm *mm)
+{
+	if (likely(!(mm->def_flags & VM_LOCKED)))
+		return 0;
+	return lock_bits(mm->def_flags & VM_LOCKONFAULT);
+}
+
+bool future_populates(const struct mm *mm)
+{
+	return !(mm->def_flags & VM_LOCKONFAULT) || knob_lockonfault == LOCKONFAULT_VMA;
+}
+
+/* Special mappings refuse the bits silently. */
+static bool refuses_lock(const struct vma *vma)
+{
+	return vma->flags & VM_SPECIAL;
+}
+
+/*
+ * Gives [start, end) of a vma these lock bits, which replace the old ones. The vma that covers it
+ * afterwards, or ERR_PTR(-ENOMEM).
+ */
+static struct vma *set_lock_bits(struct mm *mm, struct vma *vma, unsigned long start,
+				 unsigned long end, unsigned long bits, struct lock_change *c)
+{
+	unsigned long old = vma->flags, new = (old & ~VM_LOCK_BITS) | bits;
+	long pages = (long)((end - start) >> PAGE_SHIFT);
+
+	if (new == old || refuses_lock(vma))
+		return vma;
+	vma = vma_modify(mm, vma, start, end, new);
+	if (IS_ERR(vma))
+		return vma;
+	if ((old ^ new) & VM_LOCKED) {
+		mm->locked_vm += (unsigned long)(new & VM_LOCKED ? pages : -pages);
+		c->start = min(c->start, start);
+		c->end = max(c->end, end);
+	}
+	return vma;
+}
+
+/*
+ * A hole is -ENOMEM after everything below it was changed, as in Linux: a locked part is of use to who
+ * asked.
+ */
+static int lock_vmas(struct mm *mm, unsigned long start, unsigned long end, unsigned long bits,
+		     struct lock_change *c)
+{
+	struct vma *vma;
+
+	if (end < start)
+		return -EINVAL;
+	for (vma = vma_find(mm, start); start < end; vma = vma_next(vma)) {
+		unsigned long stop;
+
+		if (!vma || vma->start > start)
+			return -ENOMEM;
+		stop = min(end, vma->end);
+		vma = set_lock_bits(mm, vma, start, stop, bits, c);
+		if (IS_ERR(vma))
+			return (int)PTR_ERR(vma);
+		start = stop;
+	}
+	return 0;
+}
+
+/* Every vma there is; one that cannot be changed for want of memory keeps its state, as in Linux. */
+static void lock_all_vmas(struct mm *mm, unsigned long bits, struct lock_change *c)
+{
+	struct vma *vma = vma_first(mm);
+
+	while (vma) {
+		struct vma *changed = set_lock_bits(mm, vma, vma->start, vma->end, bits, c);
+
+		vma = vma_next(IS_ERR(changed) ? vma : changed);
+	}
+}
+
+static unsigned long count_locked(struct mm *mm, unsigned long start, unsigned long end)
+{
+	unsigned long pages = 0;
+
+	for (struct vma *vma = vma_find(mm, start); vma && vma->start < end; vma = vma_next(vma))
+		if (vma->flags & VM_LOCKED)
+			pages += (min(end, vma->end) - max(start, vma->start)) >> PAGE_SHIFT;
+	return pages;
+}
+
+/* RLIMIT_MEMLOCK allows [start, start + len) to be locked; what is locked there already is free. */
+static bool limit_allows(struct mm *mm, unsigned long start, unsigned long len)
+{
+	unsigned long limit = caller_rlimit(LIMIT_MEMLOCK) >> PAGE_SHIFT;
+	unsigned long pages = (len >> PAGE_SHIFT) + mm->locked_vm;
+
+	if (pages > limit && !caller_has_ipc_lock())
+		pages -= count_locked(mm, start, start + len < start ? ~0UL : start + len);
+	return pages <= limit || caller_has_ipc_lock();
+}
+
+/* ---- step 2: the entries that exist ---- */
+
+/* Folios whose mlock_count changed between 0 and 1 go to the LRU together. */
+#define CHANGED_BATCH 32
+
+/* Entries of one table get PTE_MLOCKED, or lose it, and their folios the count that belongs to it. */
+static void mark_table(pte_t *pte, unsigned long n, bool lock)
+{
+	struct folio *changed[CHANGED_BATCH];
+	spinlock_t *ptl = pte_lockptr(pte);
+	unsigned int nr = 0;
+
+	if (READ_ONCE(*pte_used(pte)) == 0)
+		return;
+	spin_lock(ptl);
+	for (pte_t *end = pte + n; pte < end; pte++) {
+		pte_t e = pte_read(pte);
+		struct folio *folio;
+
+		if (!pte_present(e) || pte_special(e) || pte_mlocked(e) == lock)
+			continue;
+		folio = pfn_folio(pte_pfn(e));
+		if (lock) {
+			pte_set_bits(pte, PTE_MLOCKED);
+			if (atomic_add_return(&folio->mlock_count, 1) != 1)
+				continue;
+		} else {
+			pte_clear_bits(pte, PTE_MLOCKED);
+			if (!atomic_dec_and_test(&folio->mlock_count))
+				continue;
+		}
+		changed[nr++] = folio;
+		if (nr == CHANGED_BATCH) {
+			lru_mlock_changed(changed, nr);
+			nr = 0;
+		}
+	}
+	if (nr)
+		lru_mlock_changed(changed, nr);
+	spin_unlock(ptl);
+}
+
+/* What exists of the changed range is marked as its vmas say. mmap_lock held; yield: for reading. */
+static void mark_entries(struct mm *mm, const struct lock_change *c, bool yield)
+{
+	unsigned long start = c->start;
+
+	while (start < c->end) {
+		struct vma *vma = vma_find(mm, start);
+		unsigned long stop, end;
+		pte_t *pte;
+
+		if (!vma || vma->start >= c->end)
+			break;
+		start = max(start, vma->start);
+		end = min(c->end, vma->end);
+		pte = pgtable_next(&mm->pgt, &start, end, &stop);
+		if (!pte) {
+			start = end;
+			continue;
+		}
+		mark_table(pte, (stop - start) >> PAGE_SHIFT, vma->flags & VM_LOCKED);
+		start = stop;
+		if (yield && start < c->end)
+			mmap_read_yield(mm);
+	}
+}
+
+/* Steps 2 and 3. mmap_lock held for writing; dropped. Populates [start, end), or nothing if empty. */
+static int finish_locking(struct mm *mm, const struct lock_change *c, unsigned long start,
+			  unsigned long end, unsigned int how)
+{
+	bool populate = start < end;
+	int err = 0;
+
+	if (populate && knob_populate == POPULATE_UNDER_WRITE_LOCK)
+		mark_entries(mm, c, false);
+	if (c->start >= c->end || (populate && knob_populate == POPULATE_UNDER_WRITE_LOCK)) {
+		validate_mm(mm);
+		return mmap_write_unlock_populate(mm, start, end, how);
+	}
+	atomic_inc(&mm->lock_walks);
+	validate_mm(mm);
+	downgrade_write(&mm->mmap_lock);
+	mark_entries(mm, c, true);
+	atomic_dec(&mm->lock_walks);
+	mmap_read_unlock(mm);
+	if (populate)
+		err = mm_populate(mm, start, end, how);
+	return err;
+}
+
+/* ---- mlock.error=rollback: what there was before ---- */
+
+struct saved_bits {
+	unsigned long start, end, bits;
+};
+
+#define MAX_SAVED (PAGE_SIZE / sizeof(struct saved_bits))
+
+struct undo {
+	struct page *page; /* NULL: nothing will be undone */
+	unsigned int nr;
+};
+
+/* 0; -ENOMEM for a hole, or for more vmas than can be remembered: then nothing is done at all. */
+static int undo_save(struct mm *mm, unsigned long start, unsigned long end, struct undo *u)
+{
+	struct saved_bits *saved;
+
+	if (knob_mlock_error == MLOCK_ERROR_KEEP || start >= end)
+		return 0;
+	u->page = alloc_pages(GFP_KERNEL, 0);
+	if (!u->page)
+		return -ENOMEM;
+	saved = page_address(u->page);
+	while (start < end) {
+		const struct vma *vma = vma_lookup(mm, start);
+		unsigned long stop;
+
+		if (!vma || u->nr == MAX_SAVED)
+			return -ENOMEM;
+		stop = min(end, vma->end);
+		saved[u->nr++] = (struct saved_bits){ start, stop, vma->flags & VM_LOCK_BITS };
+		start = stop;
+	}
+	return 0;
+}
+
+/* mmap_lock held for writing. What has been unmapped or replaced meanwhile is left alone. */
+static void undo_vmas(struct mm *mm, const struct undo *u, struct lock_change *c)
+{
+	const struct saved_bits *saved = page_address(u->page);
+
+	for (unsigned int i = 0; i < u->nr; i++) {
+		struct vma *vma = vma_lookup(mm, saved[i].start);
+
+		if (vma && vma->end >= saved[i].end)
+			(void)set_lock_bits(mm, vma, saved[i].start, saved[i].end, saved[i].bits,
+					    c);
+	}
+}
+
+static void undo_free(struct undo *u)
+{
+	if (u->page)
+		free_pages(u->page, 0);
+}
+
+/* ---- the calls ---- */
+
+#define NOTHING_CHANGED                                                                            \
+	{                                                                                          \
+		.start = ~0UL, .end = 0                                                            \
+	}
+
+/* What populate could not do, as mlock(2) says it. */
+static int mlock_errno(int err)
+{
+	if (err == -EFAULT)
+		return -ENOMEM;
+	return err == -ENOMEM ? -EAGAIN : err;
+}
+
+int mm_mlock(struct mm *mm, unsigned long addr, unsigned long len, bool onfault)
+{
+	struct lock_change c = NOTHING_CHANGED;
+	struct undo undo = { .nr = 0 };
+	unsigned long start = addr & PAGE_MASK, end, populate;
+	int err = -ENOMEM;
+
+	if (!may_lock_anything())
+		return -EPERM;
+	len = PAGE_ALIGN(len + (addr & ~PAGE_MASK));
+	end = start + len;
+	if (mmap_write_lock_killable(mm))
+		return -EINTR;
+	if (limit_allows(mm, start, len))
+		err = undo_save(mm, start, end, &undo);
+	else
+		end = start;
+	if (!err)
+		err = lock_vmas(mm, start, end, lock_bits(onfault), &c);
+	if (err && undo.page && c.start < c.end)
+		undo_vmas(mm, &undo, &c);
+	populate = err || onfault ? start : end;
+	if (err)
+		(void)finish_locking(mm, &c, start, start, 0);
+	else
+		err = mlock_errno(finish_locking(mm, &c, start, populate, POPULATE_STRICT));
+	if (err && undo.page && populate == end) {
+		mmap_write_lock(mm);
+		undo_vmas(mm, &undo, &c);
+		(void)finish_locking(mm, &c, start, start, 0);
+	}
+	undo_free(&undo);
+	return err;
+}
+
+int mm_munlock(struct mm *mm, unsigned long addr, unsigned long len)
+{
+	struct lock_change c = NOTHING_CHANGED;
+	unsigned long start = addr & PAGE_MASK;
+	int err;
+
+	len = PAGE_ALIGN(len + (addr & ~PAGE_MASK));
+	if (mmap_write_lock_killable(mm))
+		return -EINTR;
+	err = lock_vmas(mm, start, start + len, 0, &c);
+	if (knob_munlock == MUNLOCK_GUP)
+		munlock_by_gup(mm, c.start, c.end);
+	(void)finish_locking(mm, &c, 0, 0, 0);
+	return err;
+}
+
+int mm_mlockall(struct mm *mm, int flags)
+{
+	struct lock_change c = NOTHING_CHANGED;
+	bool onfault = flags & MCL_ONFAULT, current_too = flags & MCL_CURRENT;
+
+	if (!flags || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) || flags == MCL_ONFAULT)
+		return -EINVAL;
+	if (!may_lock_anything())
+		return -EPERM;
+	if (mmap_write_lock_killable(mm))
+		return -EINTR;
+	if (current_too && mm->total_vm > caller_rlimit(LIMIT_MEMLOCK) >> PAGE_SHIFT &&
+	    !caller_has_ipc_lock()) {
+		mmap_write_unlock(mm);
+		return -ENOMEM;
+	}
+	mm->def_flags &= ~VM_LOCK_BITS;
+	if (flags & MCL_FUTURE)
+		mm->def_flags |= onfault ? VM_LOCK_BITS : VM_LOCKED;
+	if (current_too)
+		lock_all_vmas(mm, lock_bits(onfault), &c);
+	(void)finish_locking(mm, &c, 0, current_too && !onfault ? TASK_SIZE : 0, 0);
+	return 0;
+}
+
+int mm_munlockall(struct mm *mm)
+{
+	struct lock_change c = NOTHING_CHANGED;
+
+	if (mmap_write_lock_killable(mm))
+		return -EINTR;
+	mm->def_flags &= ~VM_LOCK_BITS;
+	lock_all_vmas(mm, 0, &c);
+	if (knob_munlock == MUNLOCK_GUP)
+		munlock_by_gup(mm, c.start, c.end);
+	(void)finish_locking(mm, &c, 0, 0, 0);
+	return 0;
+}
