@@ -54,7 +54,7 @@ SYSCALL_DEFINE3(sched_setaffinity, int, pid, unsigned int, len, const u64 __user
 	else if (t)
 		ret = mask & sched_online_cpus() ? 0 : -EINVAL;
 	if (!ret)
-		sched_set_allowed(t, mask);
+		sched_set_allowed(t, mask & sched_online_cpus());
 	spin_unlock(&tasklist_lock);
 	cond_resched();
 	return ret;

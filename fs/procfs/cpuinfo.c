@@ -2,8 +2,9 @@
  *
  * /proc/cpuinfo: what CPUID says, under Linux's names (Intel SDM vol. 2A, CPUID; Linux's cpufeatures.h).
  */
+#include <arch/apic.h>
 #include <arch/io.h>
-#include <arch/timer.h>
+#include <arch/topology.h>
 #include <fs/procfs/internal.h>
 #include <kern/string.h>
 
@@ -131,31 +132,34 @@ static void put_identity(struct seq *s)
 	seq_printf(s, "stepping\t: %u\n", sig & 15);
 }
 
-/* Cycles a microsecond, from how far the cycle counter gets while the clock moves a little. */
-static unsigned long measure_khz(void)
+/* Threads and cores of the package that are online. */
+static void put_topology(struct seq *s, unsigned int cpu)
 {
-	u64 ns = clock_ns(), tsc = rdtsc(), now;
+	u64 package = topology_package_cpus(cpu), left;
+	unsigned int threads = 0, cores = 0;
 
-	do
-		now = clock_ns();
-	while (now - ns < 10000);
-	return (unsigned long)((rdtsc() - tsc) * 1000000 / (now - ns));
+	for (left = package; left; left &= left - 1)
+		threads++;
+	for (left = package; left; left &= ~topology_core_cpus((unsigned int)__builtin_ctzll(left)))
+		cores++;
+	seq_printf(s, "physical id\t: %u\nsiblings\t: %u\n", topology_package_id(cpu), threads);
+	seq_printf(s, "core id\t\t: %u\ncpu cores\t: %u\n", topology_core_id(cpu), cores);
+	seq_printf(s, "apicid\t\t: %u\ninitial apicid\t: %u\n", cpus[cpu].apic_id,
+		   cpus[cpu].apic_id);
 }
 
-int cpuinfo_show(struct seq *s)
+/* All CPUs are taken to be like the one this runs on. */
+static void put_cpu(struct seq *s, unsigned int cpu)
 {
-	static unsigned long khz;
-	u32 sizes = leaf_reg(0x80000008, 0, EAX), l1 = cpuid(1, 0).ebx;
-	u32 line = (l1 >> 8 & 0xff) * 8;
+	unsigned long khz = clock_tsc_khz();
+	u32 sizes = leaf_reg(0x80000008, 0, EAX);
+	u32 line = (cpuid(1, 0).ebx >> 8 & 0xff) * 8;
 
-	if (!khz)
-		khz = measure_khz();
-	seq_puts(s, "processor\t: 0\n");
+	seq_printf(s, "processor\t: %u\n", cpu);
 	put_identity(s);
 	seq_printf(s, "cpu MHz\t\t: %lu.%03lu\n", khz / 1000, khz % 1000);
 	seq_printf(s, "cache size\t: %u KB\n", leaf_reg(0x80000006, 0, ECX) >> 16);
-	seq_puts(s, "physical id\t: 0\nsiblings\t: 1\ncore id\t\t: 0\ncpu cores\t: 1\n");
-	seq_printf(s, "apicid\t\t: %u\ninitial apicid\t: %u\n", l1 >> 24, l1 >> 24);
+	put_topology(s, cpu);
 	seq_printf(s, "fpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: %u\nwp\t\t: yes\n",
 		   cpuid(0, 0).eax);
 	put_flags(s);
@@ -164,5 +168,16 @@ int cpuinfo_show(struct seq *s)
 	seq_printf(s, "clflush size\t: %u\ncache_alignment\t: %u\n", line, line);
 	seq_printf(s, "address sizes\t: %u bits physical, %u bits virtual\npower management:\n\n",
 		   sizes & 0xff, sizes >> 8 & 0xff);
-	return 0;
 }
+
+static int cpuinfo_next(struct seq *s)
+{
+	while (s->cursor < MAX_CPUS && !cpu_is_online((unsigned int)s->cursor))
+		s->cursor++;
+	if (s->cursor >= MAX_CPUS)
+		return 0;
+	put_cpu(s, (unsigned int)s->cursor++);
+	return 1;
+}
+
+const struct seq_source cpuinfo_source = { .next = cpuinfo_next, .usual = 2048 };

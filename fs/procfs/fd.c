@@ -109,7 +109,7 @@ const struct file_ops fd_dir_fops = { .readdir = fd_readdir };
 
 static int fdinfo_show(struct seq *s)
 {
-	struct file *f = lookup_file(s->node->task, s->node->fd);
+	struct file *f = lookup_file(s->node->task, s->node->number);
 
 	if (!f)
 		return -ENOENT;

@@ -45,7 +45,7 @@ struct proc_node {
 	const struct proc_entry *entry;
 	struct task *task; /* one reference; NULL outside /proc/PID */
 	bool thread;	   /* below /proc/PID/task: this thread, not its process */
-	int fd;		   /* in /proc/PID/fd and fdinfo */
+	int number;	   /* in /proc/PID/fd and fdinfo, and of a CPU in /sys */
 };
 
 static inline struct proc_node *proc_node(const struct inode *inode)
@@ -79,12 +79,17 @@ void seq_path(struct seq *s, struct dentry *d, const char *escape);
 void seq_escaped(struct seq *s, const char *text, const char *escape);
 /* Spaces up to this column of the line that began at buf offset line. */
 void seq_pad(struct seq *s, size_t line, size_t column);
+/* cpumask.c: a set of CPUs, bit n: CPU n, as "0f" and as "0-3". */
+void seq_cpumask(struct seq *s, u64 mask);
+void seq_cpulist(struct seq *s, u64 mask);
+/* Behind the highest CPU. */
+unsigned int proc_nr_cpus(void);
 extern const struct file_ops proc_text_fops;
 
 /* ---- tree.c ---- */
 
-/* An inode for an entry; takes a reference to task. ERR_PTR(-ENOMEM). */
-struct inode *proc_inode(const struct proc_entry *e, struct task *task, int fd, u64 ino);
+/* An inode for an entry; takes a reference to task. Directories hand number on. ERR_PTR(-ENOMEM). */
+struct inode *proc_inode(const struct proc_entry *e, struct task *task, int number, u64 ino);
 void proc_release_inode(struct inode *inode);
 /* The entry called name in a table, or NULL. */
 const struct proc_entry *proc_find(const struct proc_entry *table, const char *name);
@@ -94,6 +99,8 @@ bool proc_emit_table(struct file *f, const struct proc_entry *table, u64 *pos, e
 		     void *arg);
 bool proc_emit_dots(struct file *f, u64 *pos, emit_fn emit, void *arg);
 u64 proc_ino(const struct task *task, const struct proc_entry *e);
+/* The same for what belongs to a number and to no task. */
+u64 proc_numbered_ino(int number, const struct proc_entry *e);
 /* Directories made of tables; links whose text is entry->data. */
 extern const struct inode_ops proc_dir_iops, proc_link_iops;
 extern const struct file_ops proc_dir_fops;
@@ -135,7 +142,10 @@ int mounts_show(struct seq *s);
 int meminfo_show(struct seq *s);
 int vmstat_show(struct seq *s);
 int lock_stat_show(struct seq *s);
-int cpuinfo_show(struct seq *s);
+extern const struct seq_source cpuinfo_source;
+int interrupts_show(struct seq *s);
+/* The line "intr" of /proc/stat. */
+void put_interrupt_sums(struct seq *s);
 int stat_show(struct seq *s);
 int uptime_show(struct seq *s);
 int loadavg_show(struct seq *s);

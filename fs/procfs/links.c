@@ -106,7 +106,7 @@ static struct dentry *fd_of(const struct proc_node *node)
 
 	if (!files)
 		return ERR_PTR(-ENOENT);
-	f = files_lookup(files, node->fd);
+	f = files_lookup(files, node->number);
 	files_put(files);
 	if (!f)
 		return ERR_PTR(-ENOENT);

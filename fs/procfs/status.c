@@ -152,6 +152,15 @@ static void put_caps(struct seq *s, const struct task *t)
 	seq_printf(s, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", t->no_new_privs);
 }
 
+static void put_cpus(struct seq *s, u64 allowed)
+{
+	seq_puts(s, "Cpus_allowed:\t");
+	seq_cpumask(s, allowed);
+	seq_puts(s, "\nCpus_allowed_list:\t");
+	seq_cpulist(s, allowed);
+	seq_putc(s, '\n');
+}
+
 int status_show(struct seq *s)
 {
 	struct task *t = s->node->task;
@@ -168,7 +177,7 @@ int status_show(struct seq *s)
 	}
 	put_signals(s, &sn);
 	put_caps(s, t);
-	seq_puts(s, "Cpus_allowed:\t1\nCpus_allowed_list:\t0\n");
+	put_cpus(s, READ_ONCE(t->cpus_allowed) & sched_online_cpus());
 	seq_puts(s, "Mems_allowed:\t1\nMems_allowed_list:\t0\n");
 	seq_printf(s, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
 		   READ_ONCE(t->nvcsw), READ_ONCE(t->nivcsw));

@@ -14,43 +14,53 @@ struct cpu_times {
 	u64 user_ns, system_ns, idle_ns;
 };
 
-/* What exists and what was reaped by init's children: the processes' own sums. */
-static void sum_cpu_times(struct cpu_times *c)
+static struct cpu_times times_of(unsigned int cpu)
 {
-	struct process *p;
+	struct cpu_times c;
 
-	*c = (struct cpu_times){ .idle_ns = sched_idle_ns(0) };
-	spin_lock(&tasklist_lock);
-	list_for_each_entry(p, &all_processes, node) {
-		u64 user, system;
-
-		process_cputime(p, &user, &system);
-		c->user_ns += user + p->cutime_ns;
-		c->system_ns += system + p->cstime_ns;
-	}
-	spin_unlock(&tasklist_lock);
+	sched_cpu_times(cpu, &c.user_ns, &c.system_ns, &c.idle_ns);
+	return c;
 }
 
-static void put_cpu(struct seq *s, const char *name, const struct cpu_times *c)
+static struct cpu_times times_of_all(void)
 {
-	seq_printf(s, "%s %llu 0 %llu %llu 0 0 0 0 0 0\n", name,
-		   (unsigned long long)(c->user_ns / TICK_NS),
-		   (unsigned long long)(c->system_ns / TICK_NS),
-		   (unsigned long long)(c->idle_ns / TICK_NS));
+	struct cpu_times sum = { 0 };
+
+	for (u64 left = sched_online_cpus(); left; left &= left - 1) {
+		struct cpu_times c = times_of((unsigned int)__builtin_ctzll(left));
+
+		sum.user_ns += c.user_ns;
+		sum.system_ns += c.system_ns;
+		sum.idle_ns += c.idle_ns;
+	}
+	return sum;
+}
+
+/* user nice system idle, and kinds of time that do not exist here. */
+static void put_times(struct seq *s, struct cpu_times c)
+{
+	seq_printf(s, " %llu 0 %llu %llu 0 0 0 0 0 0\n", (unsigned long long)(c.user_ns / TICK_NS),
+		   (unsigned long long)(c.system_ns / TICK_NS),
+		   (unsigned long long)(c.idle_ns / TICK_NS));
 }
 
 int stat_show(struct seq *s)
 {
-	struct cpu_times c;
+	seq_puts(s, "cpu ");
+	put_times(s, times_of_all());
+	for (u64 left = sched_online_cpus(); left; left &= left - 1) {
+		unsigned int cpu = (unsigned int)__builtin_ctzll(left);
 
-	sum_cpu_times(&c);
-	put_cpu(s, "cpu ", &c);
-	put_cpu(s, "cpu0", &c);
-	seq_printf(s, "intr 0\nctxt %llu\nbtime %llu\nprocesses %lu\n",
+		seq_printf(s, "cpu%u", cpu);
+		put_times(s, times_of(cpu));
+	}
+	put_interrupt_sums(s);
+	seq_printf(s, "ctxt %llu\nbtime %llu\nprocesses %lu\n",
 		   (unsigned long long)sched_nr_switches(),
 		   (unsigned long long)((realtime_ns() - clock_ns()) / NSEC_PER_SEC),
 		   stat_read(FORKS));
-	seq_printf(s, "procs_running %u\nprocs_blocked 0\n", sched_nr_running());
+	seq_printf(s, "procs_running %u\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n",
+		   sched_nr_running());
 	return 0;
 }
 
@@ -64,7 +74,7 @@ int uptime_show(struct seq *s)
 {
 	put_seconds(s, clock_ns());
 	seq_putc(s, ' ');
-	put_seconds(s, sched_idle_ns(0));
+	put_seconds(s, times_of_all().idle_ns);
 	seq_putc(s, '\n');
 	return 0;
 }

@@ -20,8 +20,9 @@
 static const struct proc_entry root_entries[] = {
 	TEXT("buddyinfo", 0444, buddyinfo_show),
 	TEXT("cmdline", 0444, kernel_cmdline_show),
-	TEXT("cpuinfo", 0444, cpuinfo_show),
+	{ .name = "cpuinfo", .mode = S_IFREG | 0444, .source = &cpuinfo_source },
 	TEXT("filesystems", 0444, filesystems_show),
+	TEXT("interrupts", 0444, interrupts_show),
 	{ .name = "kpagecount", .mode = S_IFREG | 0400, .fops = &kpagecount_fops },
 	{ .name = "kpageflags", .mode = S_IFREG | 0400, .fops = &kpageflags_fops },
 	TEXT("loadavg", 0444, loadavg_show),
@@ -58,6 +59,16 @@ u64 proc_ino(const struct task *task, const struct proc_entry *e)
 	return task ? (u64)(u32)task->tid << 32 | low : low | 0x80000000;
 }
 
+u64 proc_numbered_ino(int number, const struct proc_entry *e)
+{
+	return proc_ino(NULL, e) + ((u64)(u32)number << 32);
+}
+
+static u64 child_ino(const struct proc_node *dir, const struct proc_entry *e)
+{
+	return dir->task ? proc_ino(dir->task, e) : proc_numbered_ino(dir->number, e);
+}
+
 /* The files of a process are its user's, unless it holds secrets of another. */
 static void set_owner(struct inode *inode, const struct task *task)
 {
@@ -69,7 +80,7 @@ static void set_owner(struct inode *inode, const struct task *task)
 
 static const struct inode_ops file_iops = { .release = proc_release_inode };
 
-struct inode *proc_inode(const struct proc_entry *e, struct task *task, int fd, u64 ino)
+struct inode *proc_inode(const struct proc_entry *e, struct task *task, int number, u64 ino)
 {
 	struct proc_node *node = kzalloc(sizeof(*node), GFP_KERNEL);
 	struct inode *inode;
@@ -84,7 +95,7 @@ struct inode *proc_inode(const struct proc_entry *e, struct task *task, int fd, 
 	}
 	node->entry = e;
 	node->task = task;
-	node->fd = fd;
+	node->number = number;
 	if (task)
 		task_get(task);
 	inode->private = node;
@@ -122,7 +133,7 @@ static struct inode *dir_lookup(struct inode *dir, const char *name)
 
 	if (!e || (node->task && !proc_task_exists(node->task)))
 		return ERR_PTR(-ENOENT);
-	inode = proc_inode(e, node->task, 0, proc_ino(node->task, e));
+	inode = proc_inode(e, node->task, node->number, child_ino(node, e));
 	if (!IS_ERR(inode))
 		proc_node(inode)->thread = node->thread;
 	return inode;
@@ -154,8 +165,8 @@ bool proc_emit_table(struct file *f, const struct proc_entry *table, u64 *pos, e
 	for (const struct proc_entry *e = table; e->name; e++, n++) {
 		if (n < *pos)
 			continue;
-		if (!emit(arg, e->name, strlen(e->name), proc_ino(node->task, e),
-			  (u8)(e->mode >> 12), n + 1))
+		if (!emit(arg, e->name, strlen(e->name), child_ino(node, e), (u8)(e->mode >> 12),
+			  n + 1))
 			return false;
 		*pos = n + 1;
 	}

@@ -33,6 +33,7 @@ struct rates {
 
 /* Fixed-point factors with 32 fraction bits. [I] after clock_init() */
 static u64 ns_per_tsc, lapic_per_ns, tsc_base;
+static unsigned long tsc_khz; /* [I] */
 
 static u32 read_pit(void)
 {
@@ -140,8 +141,14 @@ void clock_init(void)
 	lapic_per_ns = ratio(r.lapic_hz, 1000000000);
 	tsc_base = rdtsc();
 	ns_per_tsc = ratio(1000000000, r.tsc_hz);
-	pr_info("clock: TSC %lu kHz, local APIC timer %lu kHz", (unsigned long)(r.tsc_hz / 1000),
+	tsc_khz = (unsigned long)(r.tsc_hz / 1000);
+	pr_info("clock: TSC %lu kHz, local APIC timer %lu kHz", tsc_khz,
 		(unsigned long)(r.lapic_hz / 1000));
+}
+
+unsigned long clock_tsc_khz(void)
+{
+	return tsc_khz;
 }
 
 u64 clock_ns(void)

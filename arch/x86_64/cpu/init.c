@@ -8,6 +8,7 @@
 #include <arch/gdt.h>
 #include <arch/io.h>
 #include <arch/setup.h>
+#include <arch/topology.h>
 #include <arch/trap.h>
 #include <kern/printk.h>
 #include <uapi/errno.h>
@@ -39,6 +40,7 @@ void arch_cpu_init(void)
 	extable_init();
 	idt_init();
 	cpu_features_init();
+	topology_init();
 	cpu_control_init();
 	fpu_init();
 	syscall_init();

@@ -112,7 +112,10 @@ int ioapic_route(unsigned int line, unsigned int apic_id)
 	return 0;
 }
 
-bool ioapic_is_level(unsigned int line)
+void ioapic_describe(unsigned int line, u32 *pin, bool *level)
 {
-	return lines[line].mode & ENTRY_LEVEL;
+	const struct ioapic *c = chip_of(lines[line].gsi);
+
+	*pin = c ? lines[line].gsi - c->gsi_base : 0;
+	*level = lines[line].mode & ENTRY_LEVEL;
 }

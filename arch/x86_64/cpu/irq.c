@@ -79,12 +79,10 @@ void irq_interrupt(unsigned int line)
 		lapic_eoi();
 }
 
-const char *irq_line_name(unsigned int line)
+bool irq_line_describe(unsigned int line, struct irq_line *l)
 {
-	return READ_ONCE(handlers[line].name);
-}
-
-bool irq_line_is_level(unsigned int line)
-{
-	return by_ioapic && ioapic_is_level(line);
+	*l = (struct irq_line){ .name = READ_ONCE(handlers[line].name), .by_ioapic = by_ioapic };
+	if (l->name && by_ioapic)
+		ioapic_describe(line, &l->pin, &l->level);
+	return l->name;
 }

@@ -7,7 +7,6 @@
 #include <arch/cpu.h>
 #include <arch/io.h>
 #include <arch/irq.h>
-#include <arch/irq_stat.h>
 #include <arch/page.h>
 #include <arch/trap.h>
 

@@ -39,6 +39,8 @@ void lapic_timer_start_masked(u32 ticks);
 void irq_init(const struct madt *m); /* every line masked, vectors from VECTOR_PIC */
 /* Runs the handler of an ISA line; interrupts off. */
 void irq_interrupt(unsigned int line);
+/* Lines come through the 8259 pair, and not through I/O APICs. */
+bool irq_by_pic(void);
 
 void pic_init(void);
 void pic_unmask(unsigned int line);
@@ -49,10 +51,12 @@ bool pic_acknowledge(unsigned int line);
 bool ioapic_init(const struct madt *m);
 /* From now on the line interrupts that CPU. 0; -ENODEV without such a pin; -EBUSY: another has it. */
 int ioapic_route(unsigned int line, unsigned int apic_id);
-bool ioapic_is_level(unsigned int line);
+/* How a routed line arrives. */
+void ioapic_describe(unsigned int line, u32 *pin, bool *level);
 
 /* Measures TSC and LAPIC timer against the 8254; a few milliseconds. */
 void clock_init(void);
+unsigned long clock_tsc_khz(void);
 /* The LAPIC timer interrupt. */
 void clock_interrupt(bool from_user);
 

@@ -35,10 +35,14 @@ static inline u32 irq_count_read(unsigned int cpu, unsigned int kind)
 	return READ_ONCE(irq_rows[cpu].counts[kind]);
 }
 
-/* What irq_register() was told, NULL for a line nobody has. */
-const char *irq_line_name(unsigned int line);
-bool irq_line_is_level(unsigned int line);
-/* Lines come through the 8259 pair, and not through I/O APICs. */
-bool irq_by_pic(void);
+struct irq_line {
+	const char *name; /* what irq_register() was told */
+	bool by_ioapic;	  /* not by the 8259 pair, and then: */
+	bool level;
+	u32 pin; /* of its chip */
+};
+
+/* False for a line nobody has. */
+bool irq_line_describe(unsigned int line, struct irq_line *l);
 
 #endif
