@@ -51,13 +51,7 @@ struct cpu_set {
 	u64 (*of)(unsigned int cpu);
 };
 
-static u64 itself(unsigned int cpu)
-{
-	return 1ULL << cpu;
-}
-
 static const struct cpu_set package = { topology_package_cpus }, core = { topology_core_cpus };
-static const struct cpu_set cluster = { itself };
 
 static int set_mask_show(struct seq *s)
 {
@@ -91,8 +85,6 @@ static int package_id_show(struct seq *s)
 
 /* A package has one die. */
 static const struct proc_entry topology_entries[] = {
-	SET("cluster_cpus", &cluster),
-	CONSTANT("cluster_id", "65535\n"),
 	SET("core_cpus", &core),
 	TEXT("core_id", core_id_show),
 	SET("core_siblings", &package),
