@@ -456,14 +456,6 @@ void sched_cpu_times(unsigned int cpu, u64 *user_ns, u64 *system_ns, u64 *idle_n
 	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
-u64 sched_idle_ns(unsigned int cpu)
-{
-	u64 user_ns, system_ns, idle_ns;
-
-	sched_cpu_times(cpu, &user_ns, &system_ns, &idle_ns);
-	return idle_ns;
-}
-
 u64 sched_nr_switches(void)
 {
 	unsigned int i;

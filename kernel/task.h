@@ -243,8 +243,6 @@ unsigned int sched_nr_running(void);
 u64 loadavg_read(unsigned int i);
 /* Nanoseconds that a CPU has spent so since boot, up to its last tick or switch. */
 void sched_cpu_times(unsigned int cpu, u64 *user_ns, u64 *system_ns, u64 *idle_ns);
-/* Its last figure alone. */
-u64 sched_idle_ns(unsigned int cpu);
 /* Context switches since boot. */
 u64 sched_nr_switches(void);
 /* Where t may run. It leaves a CPU that is not among them: at once if it waits for one, else soon. */
