@@ -7,6 +7,8 @@
 
 #include <kern/types.h>
 
+#include "sim_host.h"
+
 #define MAX_CPUS 64
 #define CPU_NR_STATS 64
 
@@ -40,9 +42,10 @@ static inline long cpu_stat_read(unsigned int cpu, unsigned int i)
 	return __atomic_load_n(&sim_stats[cpu][i], __ATOMIC_RELAXED);
 }
 
+/* Whoever is waited for may have no CPU: there are more threads than CPUs. */
 static inline void cpu_relax(void)
 {
-	__asm__ volatile("pause" ::: "memory");
+	host_yield();
 }
 
 #endif
