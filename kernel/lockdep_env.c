@@ -23,6 +23,14 @@ struct lockdep_stack *lockdep_task_stack(void)
 	return current ? &current->held : &boot_stack;
 }
 
+/* What the boot CPU does alone, and a CPU that starts, can hold up nobody. */
+bool lockdep_cpu_is_awaited(void)
+{
+	u64 online = READ_ONCE(cpus_online), self = 1ULL << cpu_id();
+
+	return (online & self) && (online & ~self);
+}
+
 void lockdep_callers(unsigned long *ips, unsigned int n)
 {
 	arch_callers(ips, n);

@@ -44,6 +44,11 @@ void lockdep_acquire(u32 *class, const void *lock, unsigned int how);
 void lockdep_release(const void *lock, unsigned int how);
 /* The caller may sleep: holds no spinlock, is no interrupt handler. */
 void lockdep_may_sleep(void);
+/*
+ * The caller waits until other CPUs have taken an interrupt: has interrupts on, and holds no spinlock that
+ * anybody waits for with interrupts off.
+ */
+void lockdep_ipi_wait(void);
 
 #define LOCKDEP_CLASS(what)                                                                        \
 	({                                                                                         \
@@ -55,6 +60,8 @@ void lockdep_may_sleep(void);
 
 struct lockdep_stack *lockdep_cpu_stack(void);
 struct lockdep_stack *lockdep_task_stack(void);
+/* Others may be waiting for this CPU to take an interrupt. */
+bool lockdep_cpu_is_awaited(void);
 /* Fills in up to n return addresses, innermost first, 0 behind the last. */
 void lockdep_callers(unsigned long *ips, unsigned int n);
 void lockdep_print(const char *fmt, ...) __printf(1, 2);
@@ -66,6 +73,7 @@ void lockdep_print_address(unsigned long ip);
 #define lockdep_acquire(class, lock, how) ((void)0)
 #define lockdep_release(lock, how) ((void)0)
 #define lockdep_may_sleep() ((void)0)
+#define lockdep_ipi_wait() ((void)0)
 
 #endif
 #endif

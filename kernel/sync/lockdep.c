@@ -13,6 +13,11 @@
  * waiting where a spinlock is held or in an interrupt handler; a spinlock that a handler takes and
  * that is taken elsewhere with interrupts on.
  *
+ * A CPU that waits until others have done something (smp_call()) waits for ever when one of them has
+ * interrupts off and waits for a lock of its. So lockdep_ipi_wait() marks the classes that the caller holds,
+ * and all that are ever held while one of them is waited for: the edges followed backwards. To wait for
+ * such a lock with interrupts off is a report, whichever is seen first.
+ *
  * Held spinlocks belong to the CPU, since nothing is preempted with one held (the scheduler's own is
  * released by the next task); sleeping locks belong to the task. A handler's spinlocks have no order with
  * those of what it interrupted.
@@ -31,14 +36,16 @@
 #define MAX_EDGES 1024
 #define CHAIN 8
 
-enum { USED_IN_IRQ = 1, USED_WITH_IRQS_ON = 2 };
+enum { USED_IN_IRQ = 1, USED_WITH_IRQS_ON = 2, AWAITED_WITH_IRQS_OFF = 4, HELD_FOR_IPI = 8 };
 
 struct lock_class {
 	const char *name; /* NULL: a static lock, known by its first acquisition */
 	const void *lock;
 	unsigned long first_ip;
-	unsigned long irq_ip, irqs_on_ip; /* who used it so first */
-	unsigned int uses;		  /* [A] USED_* */
+	unsigned int uses; /* [A] */
+	/* Who used it so: one of the first. [A] */
+	unsigned long irq_ip, irqs_on_ip, irqs_off_ip, ipi_ip;
+	u32 ipi_via; /* HELD_FOR_IPI because this class was waited for under it; or itself */
 };
 
 struct edge {
@@ -216,12 +223,83 @@ static unsigned int find_path(u32 from, u32 to, u16 *path, unsigned int max)
 	return n;
 }
 
+/* The edge closes a circle with those of the path. Edges are never changed, so no lock is needed. */
+static void report_circle(const struct edge *e, const u16 *path, unsigned int n)
+{
+	if (!report_begins("locks are taken in a circle"))
+		return;
+	print_edge(e);
+	while (n--)
+		print_edge(&edges[path[n]]);
+	report_ends();
+}
+
+/* ---- who waits for other CPUs ---- */
+
+static bool has_uses(u32 class, unsigned int uses)
+{
+	return (__atomic_load_n(&classes[class].uses, __ATOMIC_ACQUIRE) & uses) == uses;
+}
+
+/* A class that is waited for with interrupts off and held by who waits for other CPUs; 0: nothing. */
+static void report_ipi(u32 class)
+{
+	if (!class || !report_begins("a lock is waited for with interrupts off, "
+				     "while its holder may wait for other CPUs"))
+		return;
+	print_node(class * 2);
+	lockdep_print("waited for with interrupts off in\n");
+	lockdep_print_address(READ_ONCE(classes[class].irqs_off_ip));
+	for (; classes[class].ipi_via != class; class = classes[class].ipi_via) {
+		lockdep_print("while this was held\n");
+		print_node(class * 2);
+		lockdep_print_address(READ_ONCE(classes[class].ipi_ip));
+		lockdep_print("this was taken\n");
+		print_node(classes[class].ipi_via * 2);
+	}
+	lockdep_print("held while other CPUs were waited for in\n");
+	lockdep_print_address(READ_ONCE(classes[class].ipi_ip));
+	report_ends();
+}
+
+/* Its holder waits for other CPUs (via is the class), or for a lock of via. Graph locked. As below. */
+static u32 mark_ipi(u32 class, u32 via, unsigned long ip)
+{
+	classes[class].ipi_via = via;
+	WRITE_ONCE(classes[class].ipi_ip, ip);
+	__atomic_or_fetch(&classes[class].uses, HELD_FOR_IPI, __ATOMIC_ACQ_REL);
+	return has_uses(class, AWAITED_WITH_IRQS_OFF) ? class : 0;
+}
+
+/* Marks backwards along the edges until nothing is new. Graph locked. A class to report, or 0. */
+static u32 spread_ipi(void)
+{
+	bool again;
+	u32 bad = 0;
+
+	do {
+		again = false;
+		for (u32 i = 0; i < nr_edges; i++) {
+			u32 from = edges[i].from / 2, to = edges[i].to / 2, wrong;
+
+			if (has_uses(from, HELD_FOR_IPI) || !has_uses(to, HELD_FOR_IPI))
+				continue;
+			wrong = mark_ipi(from, to, edges[i].held_ip);
+			bad = wrong ? wrong : bad;
+			again = true;
+		}
+	} while (again);
+	return bad;
+}
+
 static void add_edge(u32 from, unsigned long held_ip, u32 to)
 {
+	struct edge e = { .from = from, .to = to, .held_ip = held_ip };
 	u16 path[MAX_NODES];
 	unsigned int n;
-	struct edge *e;
+	u32 bad = 0;
 
+	lockdep_callers(e.chain, CHAIN);
 	graph_lock();
 	if (has_edge(from, to)) {
 		graph_unlock();
@@ -229,44 +307,55 @@ static void add_edge(u32 from, unsigned long held_ip, u32 to)
 	}
 	if (nr_edges == MAX_EDGES)
 		panic("lockdep: more than %d edges", MAX_EDGES);
-	e = &edges[nr_edges];
-	*e = (struct edge){ .from = from, .to = to, .held_ip = held_ip };
-	lockdep_callers(e->chain, CHAIN);
 	n = find_path(to, from, path, ARRAY_SIZE(path));
-	if (n && report_begins("locks are taken in a circle")) {
-		print_edge(e);
-		while (n--)
-			print_edge(&edges[path[n]]);
-		report_ends();
-	}
-	nr_edges++;
+	edges[nr_edges++] = e;
 	__atomic_or_fetch(&follows[from][to / 64], 1ULL << (to % 64), __ATOMIC_RELAXED);
+	if (has_uses(to / 2, HELD_FOR_IPI))
+		bad = spread_ipi();
 	graph_unlock();
+	if (n)
+		report_circle(&e, path, n);
+	report_ipi(bad);
 }
 
 /* ---- what locks call ---- */
 
-static void check_irq_use(u32 class, unsigned long ip, bool irqs_on)
+static void report_irq_use(const struct lock_class *c, u32 node)
+{
+	if (!report_begins("an interrupt handler takes a lock that is held with interrupts on"))
+		return;
+	print_node(node);
+	lockdep_print("taken by a handler in\n");
+	lockdep_print_address(READ_ONCE(c->irq_ip));
+	lockdep_print("taken with interrupts on in\n");
+	lockdep_print_address(READ_ONCE(c->irqs_on_ip));
+	report_ends();
+}
+
+/* waits: the caller waits if somebody else has the lock. */
+static void check_irq_use(u32 class, unsigned long ip, bool irqs_on, bool waits)
 {
 	struct lock_class *c = &classes[class];
-	unsigned int use = this_cpu()->irq_depth ? USED_IN_IRQ : irqs_on ? USED_WITH_IRQS_ON : 0;
+	unsigned int use = irqs_on ? USED_WITH_IRQS_ON : 0;
 
-	if (!(use & ~__atomic_load_n(&c->uses, __ATOMIC_RELAXED)))
+	if (this_cpu()->irq_depth)
+		use = USED_IN_IRQ;
+	if (!irqs_on && waits && lockdep_cpu_is_awaited())
+		use |= AWAITED_WITH_IRQS_OFF;
+	use &= ~__atomic_load_n(&c->uses, __ATOMIC_RELAXED);
+	if (!use)
 		return;
-	if (use == USED_IN_IRQ)
-		c->irq_ip = ip;
-	else
-		c->irqs_on_ip = ip;
-	use |= __atomic_or_fetch(&c->uses, use, __ATOMIC_ACQ_REL);
-	if (use != (USED_IN_IRQ | USED_WITH_IRQS_ON) ||
-	    !report_begins("an interrupt handler takes a lock that is held with interrupts on"))
-		return;
-	print_node(class * 2);
-	lockdep_print("taken by a handler in\n");
-	lockdep_print_address(c->irq_ip);
-	lockdep_print("taken with interrupts on in\n");
-	lockdep_print_address(c->irqs_on_ip);
-	report_ends();
+	if (use & USED_IN_IRQ)
+		WRITE_ONCE(c->irq_ip, ip);
+	if (use & USED_WITH_IRQS_ON)
+		WRITE_ONCE(c->irqs_on_ip, ip);
+	if (use & AWAITED_WITH_IRQS_OFF)
+		WRITE_ONCE(c->irqs_off_ip, ip);
+	__atomic_or_fetch(&c->uses, use, __ATOMIC_ACQ_REL);
+	if (has_uses(class, USED_IN_IRQ | USED_WITH_IRQS_ON))
+		report_irq_use(c, class * 2);
+	if (has_uses(class, AWAITED_WITH_IRQS_OFF | HELD_FOR_IPI))
+		report_ipi(class);
 }
 
 /* The new lock against those in s. */
@@ -306,7 +395,7 @@ __noinline void lockdep_acquire(u32 *class, const void *lock, unsigned int how)
 	c = class_of(class, lock, ip);
 	node = c * 2 + !!(how & LOCKDEP_NESTED);
 	if (!(how & LOCKDEP_SLEEPING))
-		check_irq_use(c, ip, flags & RFLAGS_IF);
+		check_irq_use(c, ip, flags & RFLAGS_IF, !(how & LOCKDEP_TRY));
 	if (!(how & LOCKDEP_TRY)) {
 		if (how & LOCKDEP_SLEEPING)
 			check_may_sleep();
@@ -331,6 +420,10 @@ void lockdep_release(const void *lock, unsigned int how)
 		how & LOCKDEP_SLEEPING ? lockdep_task_stack() : lockdep_cpu_stack();
 	unsigned int i = s->nr;
 
+	if (unlikely(__atomic_load_n(&off, __ATOMIC_RELAXED))) {
+		irq_restore(flags);
+		return;
+	}
 	while (i && s->held[i - 1].lock != lock)
 		i--;
 	if (!i)
@@ -348,6 +441,33 @@ void lockdep_may_sleep(void)
 
 	if (likely(!__atomic_load_n(&off, __ATOMIC_RELAXED)))
 		check_may_sleep();
+	irq_restore(flags);
+}
+
+__noinline void lockdep_ipi_wait(void)
+{
+	unsigned long ip = (unsigned long)__builtin_return_address(0);
+	irqflags_t flags = irq_save();
+	const struct lockdep_stack *s = lockdep_cpu_stack();
+	u32 bad = 0;
+
+	if (unlikely(__atomic_load_n(&off, __ATOMIC_RELAXED))) {
+		irq_restore(flags);
+		return;
+	}
+	if (!(flags & RFLAGS_IF) || this_cpu()->irq_depth)
+		report("other CPUs are waited for with interrupts off", 0);
+	for (unsigned int i = 0; i < s->nr; i++) {
+		u32 class = s->held[i].node / 2;
+
+		if (likely(has_uses(class, HELD_FOR_IPI) && classes[class].ipi_via == class))
+			continue;
+		graph_lock();
+		bad = mark_ipi(class, class, ip);
+		bad = bad ? bad : spread_ipi();
+		graph_unlock();
+		report_ipi(bad);
+	}
 	irq_restore(flags);
 }
 

@@ -22,6 +22,11 @@ struct lockdep_stack *lockdep_task_stack(void)
 	return &task_stack;
 }
 
+bool lockdep_cpu_is_awaited(void)
+{
+	return true;
+}
+
 void lockdep_callers(unsigned long *ips, unsigned int n)
 {
 	int got = backtrace((void **)ips, (int)n);

@@ -102,6 +102,52 @@ static void irq_unsafe(void)
 	spin_lock(&a);
 }
 
+static void take_irqs_off(spinlock_t *l)
+{
+	spin_unlock_irqrestore(l, spin_lock_irqsave(l));
+}
+
+static void hold_and_wait(spinlock_t *l)
+{
+	spin_lock(l);
+	lockdep_ipi_wait();
+	spin_unlock(l);
+}
+
+static void ipi_then_irqs_off(void)
+{
+	hold_and_wait(&a);
+	take_irqs_off(&a);
+}
+
+static void irqs_off_then_ipi(void)
+{
+	take_irqs_off(&a);
+	hold_and_wait(&a);
+}
+
+/* b's holder waits for a, whose holder waits for other CPUs. */
+static void ipi_behind_another_lock(void)
+{
+	take_both(&b, &a);
+	take_irqs_off(&b);
+	hold_and_wait(&a);
+}
+
+static void ipi_behind_two_locks(void)
+{
+	hold_and_wait(&a);
+	take_irqs_off(&c);
+	take_both(&c, &b);
+	take_both(&b, &a);
+}
+
+static void ipi_with_irqs_off(void)
+{
+	(void)irq_save();
+	lockdep_ipi_wait();
+}
+
 static void test_mistakes(void **state)
 {
 	static void (*const mistakes[])(void) = {
@@ -116,6 +162,11 @@ static void test_mistakes(void **state)
 		allocate_with_spinlock,
 		resched_with_spinlock,
 		irq_unsafe,
+		ipi_then_irqs_off,
+		irqs_off_then_ipi,
+		ipi_behind_another_lock,
+		ipi_behind_two_locks,
+		ipi_with_irqs_off,
 	};
 
 	(void)state;
@@ -155,6 +206,27 @@ static void test_allowed(void **state)
 	spin_unlock_irqrestore(&two[0], flags);
 }
 
+static void test_ipi_wait_allowed(void **state)
+{
+	spinlock_t outer, held, inner;
+	irqflags_t flags;
+
+	(void)state;
+	spin_lock_init(&outer);
+	spin_lock_init(&held);
+	spin_lock_init(&inner);
+	lockdep_ipi_wait();
+	hold_and_wait(&held);
+	hold_and_wait(&held);
+	take_both(&outer, &held);
+	take_both(&held, &inner);
+	take_irqs_off(&inner); /* its holder waits for nobody */
+	flags = irq_save();
+	assert_true(spin_trylock(&held)); /* does not wait */
+	spin_unlock(&held);
+	irq_restore(flags);
+}
+
 static void test_killed_waiter_holds_nothing(void **state)
 {
 	(void)state;
@@ -173,6 +245,7 @@ int main(void)
 		cmocka_unit_test(test_mistakes),
 		cmocka_unit_test(test_allowed),
 		cmocka_unit_test(test_killed_waiter_holds_nothing),
+		cmocka_unit_test(test_ipi_wait_allowed),
 	};
 
 	init_locks();
