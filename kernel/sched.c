@@ -57,7 +57,7 @@ static u64 take_time(struct task *t, u64 now)
 
 /*
  * Charges t, which runs on rq's CPU, for the time since the last charge. Ticks know which mode they
- * interrupted; other charges go where most of the task's time went.
+ * interrupted; what lies between ticks goes where the latest one went.
  */
 static void charge(struct run_queue *rq, struct task *t, u64 now, bool user)
 {
@@ -71,11 +71,6 @@ static void charge(struct run_queue *rq, struct task *t, u64 now, bool user)
 		t->stime_ns += ran;
 		rq->system_ns += ran;
 	}
-}
-
-static bool mostly_user(const struct task *t)
-{
-	return t->utime_ns >= t->stime_ns;
 }
 
 /* Puts a task that was running back. */
@@ -164,7 +159,7 @@ static void switch_away(struct run_queue *rq, irqflags_t flags)
 	if (unlikely(prev == rq->idle))
 		rq->idle_ns += take_time(prev, now);
 	else
-		charge(rq, prev, now, mostly_user(prev));
+		charge(rq, prev, now, prev->tick_in_user);
 
 	next = pick_next(rq, prev);
 	if (unlikely(next == rq->idle))
@@ -395,6 +390,7 @@ void sched_tick(bool from_user)
 		rq->tick_ns = NO_TICK;
 	} else {
 		rq->tick_ns = now + TICK_NS;
+		t->tick_in_user = from_user;
 		charge(rq, t, now, from_user);
 		balance_tick(rq, now);
 		if (t->slice_ns < (s64)TICK_NS / 2) {
@@ -420,7 +416,7 @@ void task_cputime(struct task *t, u64 *utime_ns, u64 *stime_ns)
 
 	/* Charged for good, so that neither figure ever goes back. */
 	if (t == rq->curr)
-		charge(rq, t, clock_ns(), mostly_user(t));
+		charge(rq, t, clock_ns(), t->tick_in_user);
 	*utime_ns = t->utime_ns;
 	*stime_ns = t->stime_ns;
 	spin_unlock_irqrestore(&rq->lock, flags);

@@ -117,6 +117,7 @@ struct task {
 	struct list_head run_node; /* [Q] */
 	bool unparked;		   /* [Q] a wake-up that park() has not consumed */
 	bool queued;		   /* [Q] on a list of its run queue */
+	bool tick_in_user;	   /* [Q] what the latest tick interrupted was user mode */
 	unsigned int cpu;	   /* [Q] of the queue it leaves: runs there, or did last */
 	s64 slice_ns;		   /* [Q] time slice left when last switched out */
 	u64 accounted_ns;	   /* [Q] clock_ns() up to which CPU time was charged */

@@ -232,11 +232,11 @@ static inline void folio_add_rmap(struct folio *folio)
 /* ---- folio.c, lru.c ---- */
 
 /*
- * The mlock_count of some of these folios became 0 or ceased to be: each goes to the list where it belongs
- * now, whoever else changes it at the same time. They are mapped under a held page-table lock, or
- * referenced.
+ * The mlock_count of some of these folios became 1, or 0: each goes to the list where it belongs now,
+ * whoever else changes it at the same time. They are mapped under a held page-table lock, or referenced.
  */
-void lru_mlock_changed(struct folio **folios, unsigned int n);
+void lru_mlock(struct folio **folios, unsigned int n);
+void lru_munlock(struct folio **folios, unsigned int n);
 /*
  * One more, one fewer locked mapping of a folio that the LRU may know: PTE_MLOCKED was just set or
  * cleared in an entry that maps it. The page-table lock is held, or a reference.
@@ -244,13 +244,13 @@ void lru_mlock_changed(struct folio **folios, unsigned int n);
 static inline void folio_mlock(struct folio *folio)
 {
 	if (atomic_add_return(&folio->mlock_count, 1) == 1)
-		lru_mlock_changed(&folio, 1);
+		lru_mlock(&folio, 1);
 }
 
 static inline void folio_munlock(struct folio *folio)
 {
 	if (atomic_dec_and_test(&folio->mlock_count))
-		lru_mlock_changed(&folio, 1);
+		lru_munlock(&folio, 1);
 }
 
 /* Drops one reference to each of n folios; those that die leave the LRU and are freed together. */

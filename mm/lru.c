@@ -4,8 +4,8 @@
  * (PG_lru set) or on none. Anonymous and tmpfs folios are "anon" here: swap backs both.
  *
  * A folio is unevictable while a VM_LOCKED vma maps it, which its mlock_count says exactly. Whoever
- * changes the count between 0 and 1 tells the LRU afterwards (lru_mlock_changed), which looks at the
- * count under its own lock; so when two do that at once, the one who comes last sees what holds.
+ * changes the count between 0 and 1 tells the LRU afterwards (lru_mlock, lru_munlock), which looks at the
+ * count again under its own lock; so when two do that at once, the one who comes last sees what holds.
  * Nobody ever scans unevictable folios, so that list is only a number.
  *
  * Locking: one lru_lock, taken inside page-table locks, never from interrupts.
@@ -33,10 +33,9 @@ void lru_init(void)
 		INIT_LIST_HEAD(&lru.lists[i]);
 }
 
-static inline enum lru_list folio_lru_list(unsigned long flags)
+/* The list of one that is not unevictable. */
+static inline enum lru_list folio_evictable_list(unsigned long flags)
 {
-	if (unlikely(flags & (1UL << PG_unevictable)))
-		return LRU_UNEVICTABLE;
 	return (flags & (1UL << PG_swapbacked) ? LRU_INACTIVE_ANON : LRU_INACTIVE_FILE) +
 	       !!(flags & (1UL << PG_active));
 }
@@ -51,27 +50,14 @@ _Static_assert(NR_UNEVICTABLE - NR_INACTIVE_ANON == LRU_UNEVICTABLE,
 
 #define MLOCK_BITS (1UL << PG_mlocked | 1UL << PG_unevictable)
 
-/* What one hold of the lock did, in pages. */
-struct mlock_events {
-	long mlocked, munlocked, culled, rescued;
-};
-
-static void count_events(const struct mlock_events *e)
+static inline void set_flags(struct folio *folio, unsigned long bits)
 {
-	stat_add(NR_MLOCK, e->mlocked - e->munlocked);
-	stat_add(NR_UNEVICTABLE, e->culled - e->rescued);
-	stat_add(UNEVICTABLE_PGS_MLOCKED, e->mlocked);
-	stat_add(UNEVICTABLE_PGS_MUNLOCKED, e->munlocked);
-	stat_add(UNEVICTABLE_PGS_CULLED, e->culled);
-	stat_add(UNEVICTABLE_PGS_RESCUED, e->rescued);
+	__atomic_or_fetch(&folio->flags, bits, __ATOMIC_RELAXED);
 }
 
-static void set_flags(struct folio *folio, unsigned long set, unsigned long clear)
+static inline void clear_flags(struct folio *folio, unsigned long bits)
 {
-	if (clear)
-		__atomic_and_fetch(&folio->flags, ~clear, __ATOMIC_RELAXED);
-	if (set)
-		__atomic_or_fetch(&folio->flags, set, __ATOMIC_RELAXED);
+	__atomic_and_fetch(&folio->flags, ~bits, __ATOMIC_RELAXED);
 }
 
 /* ---- on and off the lists ---- */
@@ -81,7 +67,7 @@ static __noinline void add_mlocked(struct folio *folio)
 {
 	long n = (long)folio_nr_pages(folio);
 
-	set_flags(folio, MLOCK_BITS | 1UL << PG_lru, 0);
+	set_flags(folio, MLOCK_BITS | 1UL << PG_lru);
 	stat_add(NR_MLOCK, n);
 	stat_add(NR_UNEVICTABLE, n);
 	stat_add(UNEVICTABLE_PGS_MLOCKED, n);
@@ -90,7 +76,7 @@ static __noinline void add_mlocked(struct folio *folio)
 
 void lru_add(struct folio *folio)
 {
-	enum lru_list list = folio_lru_list(RACY_READ(folio->flags));
+	enum lru_list list = folio_evictable_list(RACY_READ(folio->flags));
 
 	ASSERT(!folio_test(folio, PG_lru));
 	spin_lock(&lru.lock);
@@ -108,9 +94,9 @@ void lru_add(struct folio *folio)
 /* lru_lock held. */
 static inline void del_locked(struct folio *folio)
 {
-	enum lru_list list = folio_lru_list(RACY_READ(folio->flags));
+	enum lru_list list = folio_evictable_list(RACY_READ(folio->flags));
 
-	ASSERT(list != LRU_UNEVICTABLE);
+	ASSERT(!folio_test(folio, PG_unevictable));
 	stat_add(lru_stat(list), -(long)folio_nr_pages(folio));
 	folio_clear(folio, PG_lru);
 	list_del(&folio->lru);
@@ -132,55 +118,91 @@ void lru_del_batch(struct folio **folios, unsigned int n)
 	spin_unlock(&lru.lock);
 }
 
-/* ---- between the evictable lists and the unevictable one: lru_lock held ---- */
+/* ---- between the evictable lists and the unevictable one ---- */
 
-static inline void cull(struct folio *folio, struct mlock_events *e)
+/* Pages that one hold of the lock moved from or to each evictable list, or [4] only marked. */
+struct moved {
+	long pages[NR_LRU_LISTS + 1];
+};
+
+#define NOT_ON_A_LIST NR_LRU_LISTS
+
+/* sign 1: they became unevictable, -1: evictable. Both pages, all. */
+static void count_moved(const struct moved *m, long sign)
+{
+	long on_lists = 0, all;
+
+	for (unsigned int i = 0; i < NR_LRU_LISTS; i++) {
+		stat_add(lru_stat(i), -sign * m->pages[i]);
+		on_lists += m->pages[i];
+	}
+	all = on_lists + m->pages[NOT_ON_A_LIST];
+	stat_add(NR_UNEVICTABLE, sign * on_lists);
+	stat_add(NR_MLOCK, sign * all);
+	if (sign > 0) {
+		stat_add(UNEVICTABLE_PGS_CULLED, on_lists);
+		stat_add(UNEVICTABLE_PGS_MLOCKED, all);
+	} else {
+		stat_add(UNEVICTABLE_PGS_RESCUED, on_lists);
+		stat_add(UNEVICTABLE_PGS_MUNLOCKED, all);
+	}
+}
+
+/* lru_lock held. */
+static inline void cull(struct folio *folio, struct moved *m)
 {
 	unsigned long flags = RACY_READ(folio->flags);
 	long n = (long)folio_nr_pages(folio);
 
-	e->mlocked += n;
 	if (unlikely(!(flags & (1UL << PG_lru)))) {
-		folio_set(folio, PG_mlocked);
+		set_flags(folio, 1UL << PG_mlocked);
+		m->pages[NOT_ON_A_LIST] += n;
 		return;
 	}
-	stat_add(lru_stat(folio_lru_list(flags)), -n);
+	m->pages[folio_evictable_list(flags)] += n;
 	list_del(&folio->lru);
-	set_flags(folio, MLOCK_BITS, flags & (1UL << PG_active));
-	e->culled += n;
+	if (unlikely(flags & (1UL << PG_active)))
+		clear_flags(folio, 1UL << PG_active);
+	set_flags(folio, MLOCK_BITS);
 }
 
-static inline void rescue(struct folio *folio, struct mlock_events *e)
+/* lru_lock held. */
+static inline void rescue(struct folio *folio, struct moved *m)
 {
 	unsigned long flags = RACY_READ(folio->flags);
 	long n = (long)folio_nr_pages(folio);
-	enum lru_list list;
+	enum lru_list list = NOT_ON_A_LIST;
 
-	e->munlocked += n;
-	set_flags(folio, 0, MLOCK_BITS);
-	if (unlikely(!(flags & (1UL << PG_lru))))
-		return;
-	list = folio_lru_list(flags & ~MLOCK_BITS);
-	list_add(&folio->lru, &lru.lists[list]);
-	stat_add(lru_stat(list), n);
-	e->rescued += n;
+	clear_flags(folio, MLOCK_BITS);
+	if (likely(flags & (1UL << PG_lru))) {
+		list = folio_evictable_list(flags);
+		list_add(&folio->lru, &lru.lists[list]);
+	}
+	m->pages[list] += n;
 }
 
-void lru_mlock_changed(struct folio **folios, unsigned int n)
+void lru_mlock(struct folio **folios, unsigned int n)
 {
-	struct mlock_events e = { 0 };
+	struct moved m = { 0 };
 
 	spin_lock(&lru.lock);
-	for (unsigned int i = 0; i < n; i++) {
-		bool locked = atomic_read(&folios[i]->mlock_count) > 0;
-
-		if (locked == folio_test(folios[i], PG_mlocked))
-			continue;
-		if (locked)
-			cull(folios[i], &e);
-		else
-			rescue(folios[i], &e);
-	}
+	for (unsigned int i = 0; i < n; i++)
+		if (likely(atomic_read(&folios[i]->mlock_count) > 0) &&
+		    likely(!folio_test(folios[i], PG_mlocked)))
+			cull(folios[i], &m);
 	spin_unlock(&lru.lock);
-	count_events(&e);
+	count_moved(&m, 1);
+}
+
+void lru_munlock(struct folio **folios, unsigned int n)
+{
+	struct moved m = { 0 };
+
+	spin_lock(&lru.lock);
+	for (unsigned int i = 0; i < n; i++)
+		if (likely(atomic_read(&folios[i]->mlock_count) == 0) &&
+		    likely(folio_test(folios[i], PG_mlocked)))
+			rescue(folios[i], &m);
+	spin_unlock(&lru.lock);
+	count_moved(&m, -1);
 }

@@ -138,45 +138,71 @@ static bool limit_allows(struct mm *mm, unsigned long start, unsigned long len)
 /* Folios whose mlock_count changed between 0 and 1 go to the LRU together. */
 #define CHANGED_BATCH 32
 
-/* Entries of one table get PTE_MLOCKED, or lose it, and their folios the count that belongs to it. */
+struct changed {
+	unsigned int nr;
+	struct folio *folios[CHANGED_BATCH];
+};
+
+static inline void changed_flush(struct changed *c, bool lock)
+{
+	if (lock)
+		lru_mlock(c->folios, c->nr);
+	else
+		lru_munlock(c->folios, c->nr);
+	c->nr = 0;
+}
+
+/* The entry gets PTE_MLOCKED or loses it. True when its folio is to be told to the LRU. */
+static __always_inline bool mark_entry(pte_t *pte, struct folio *folio, bool lock)
+{
+	if (lock) {
+		pte_set_bits(pte, PTE_MLOCKED);
+		return atomic_add_return(&folio->mlock_count, 1) == 1;
+	}
+	pte_clear_bits(pte, PTE_MLOCKED);
+	return atomic_dec_and_test(&folio->mlock_count);
+}
+
+/* Entries [pte, end) of one table. Its lock held. */
+static __always_inline void mark_entries(pte_t *pte, const pte_t *end, bool lock)
+{
+	const pte_t unlike = lock ? 0 : PTE_MLOCKED;
+	struct changed c;
+
+	c.nr = 0;
+	for (; pte < end; pte++) {
+		pte_t e = pte_read(pte);
+		struct folio *folio;
+
+		if (!pte_present(e) || (e & (PTE_SPECIAL | PTE_MLOCKED)) != unlike)
+			continue;
+		folio = pfn_folio(pte_pfn(e));
+		if (unlikely(!mark_entry(pte, folio, lock)))
+			continue;
+		c.folios[c.nr++] = folio;
+		if (c.nr == CHANGED_BATCH)
+			changed_flush(&c, lock);
+	}
+	if (c.nr)
+		changed_flush(&c, lock);
+}
+
 static void mark_table(pte_t *pte, unsigned long n, bool lock)
 {
-	struct folio *changed[CHANGED_BATCH];
 	spinlock_t *ptl = pte_lockptr(pte);
-	unsigned int nr = 0;
 
 	if (READ_ONCE(*pte_used(pte)) == 0)
 		return;
 	spin_lock(ptl);
-	for (pte_t *end = pte + n; pte < end; pte++) {
-		pte_t e = pte_read(pte);
-		struct folio *folio;
-
-		if (!pte_present(e) || pte_special(e) || pte_mlocked(e) == lock)
-			continue;
-		folio = pfn_folio(pte_pfn(e));
-		if (lock) {
-			pte_set_bits(pte, PTE_MLOCKED);
-			if (atomic_add_return(&folio->mlock_count, 1) != 1)
-				continue;
-		} else {
-			pte_clear_bits(pte, PTE_MLOCKED);
-			if (!atomic_dec_and_test(&folio->mlock_count))
-				continue;
-		}
-		changed[nr++] = folio;
-		if (nr == CHANGED_BATCH) {
-			lru_mlock_changed(changed, nr);
-			nr = 0;
-		}
-	}
-	if (nr)
-		lru_mlock_changed(changed, nr);
+	if (lock)
+		mark_entries(pte, pte + n, true);
+	else
+		mark_entries(pte, pte + n, false);
 	spin_unlock(ptl);
 }
 
 /* What exists of the changed range is marked as its vmas say. mmap_lock held; yield: for reading. */
-static void mark_entries(struct mm *mm, const struct lock_change *c, bool yield)
+static void mark_range(struct mm *mm, const struct lock_change *c, bool yield)
 {
 	unsigned long start = c->start;
 
@@ -209,7 +235,7 @@ static int finish_locking(struct mm *mm, const struct lock_change *c, unsigned l
 	int err = 0;
 
 	if (populate && knob_populate == POPULATE_UNDER_WRITE_LOCK)
-		mark_entries(mm, c, false);
+		mark_range(mm, c, false);
 	if (c->start >= c->end || (populate && knob_populate == POPULATE_UNDER_WRITE_LOCK)) {
 		validate_mm(mm);
 		return mmap_write_unlock_populate(mm, start, end, how);
@@ -217,7 +243,7 @@ static int finish_locking(struct mm *mm, const struct lock_change *c, unsigned l
 	atomic_inc(&mm->lock_walks);
 	validate_mm(mm);
 	downgrade_write(&mm->mmap_lock);
-	mark_entries(mm, c, true);
+	mark_range(mm, c, true);
 	atomic_dec(&mm->lock_walks);
 	mmap_read_unlock(mm);
 	if (populate)

@@ -32,14 +32,11 @@ static int fault_errno(enum fault_result r)
 	}
 }
 
-/* The page at f->addr, unless the entry already allows the access. 0 or -errno. */
+/* The page at f->addr. 0 or -errno. */
 static inline int populate_page(struct mm *mm, struct fault_ctx *f)
 {
-	pte_t e = pte_read(f->pte);
 	enum fault_result r;
 
-	if (pte_present(e) && (!f->write || pte_write(e)))
-		return 0;
 	do
 		r = fault_once(mm, f);
 	while (unlikely(r == FAULT_RETRY));
@@ -49,25 +46,32 @@ static inline int populate_page(struct mm *mm, struct fault_ctx *f)
 	return 0;
 }
 
-/* Populates from *addr to the end of the batch or of the vma; *addr is what was reached. */
+/*
+ * Populates from *addr to the end of the vma, or of the table (which mmap_lock keeps in place, so that it
+ * is looked up once), or until a batch of pages was faulted in; *addr is what was reached.
+ */
 static int populate_batch(struct mm *mm, struct vma *vma, unsigned long *addr, unsigned long end,
 			  bool write)
 {
-	unsigned long stop = min(end, *addr + (knob_populate_batch << PAGE_SHIFT));
+	unsigned long stop = min(end, ALIGN_DOWN(*addr, PMD_SIZE) + PMD_SIZE);
+	unsigned long budget = knob_populate_batch;
+	pte_t enough = write ? PTE_P | PTE_W : PTE_P;
 	struct fault_ctx f = { .addr = *addr, .write = write, .vma = vma };
 	int err = 0;
 
 	if (park_interrupted(PARK_KILLABLE))
 		return -EINTR;
-	while (f.addr < stop) {
-		/* The entry is looked up once a table: mmap_lock keeps the table in place. */
-		if (!f.pte || IS_ALIGNED(f.addr, PMD_SIZE))
-			f.pte = pgtable_alloc(&mm->pgt, f.addr);
-		err = f.pte ? populate_page(mm, &f) : -ENOMEM;
+	f.pte = pgtable_alloc(&mm->pgt, f.addr);
+	if (!f.pte)
+		return -ENOMEM;
+	for (; f.addr < stop; f.addr += PAGE_SIZE, f.pte++) {
+		if ((pte_read(f.pte) & enough) == enough)
+			continue;
+		if (!budget--)
+			break;
+		err = populate_page(mm, &f);
 		if (err)
 			break;
-		f.addr += PAGE_SIZE;
-		f.pte++;
 	}
 	*addr = f.addr;
 	return err;

@@ -150,7 +150,7 @@ static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long 
 	spin_unlock(ptl);
 	apply_counts(b->mm, &counts);
 	if (unlikely(counts.munlocked))
-		lru_mlock_changed(b->folios + before, b->nr - before);
+		lru_munlock(b->folios + before, b->nr - before);
 	b->start = min(b->start, first);
 	b->end = max(b->end, last);
 	return va;
