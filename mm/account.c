@@ -67,6 +67,7 @@ bool vm_is_accountable(unsigned long flags)
 	return (flags & (VM_NORESERVE | VM_SHARED | VM_WRITE)) == VM_WRITE;
 }
 
+/* pages more are promised already: two that ask at once may not both get the last of it. */
 static bool commit_allowed(unsigned long pages)
 {
 	unsigned long limit;
@@ -78,15 +79,16 @@ static bool commit_allowed(unsigned long pages)
 	limit = totalram_pages() * knob_overcommit_ratio / 100;
 	if (!caller_has_sys_admin())
 		limit -= min(limit, ADMIN_RESERVE_PAGES);
-	return vm_committed() + pages <= limit;
+	return vm_committed() <= limit;
 }
 
 int vm_commit_charge(unsigned long pages)
 {
-	if (unlikely(!commit_allowed(pages)))
-		return -ENOMEM;
 	atomic_add(&committed, (long)pages);
-	return 0;
+	if (likely(commit_allowed(pages)))
+		return 0;
+	atomic_sub(&committed, (long)pages);
+	return -ENOMEM;
 }
 
 void vm_commit_add(unsigned long pages)

@@ -47,6 +47,9 @@ void folios_put(struct folio **folios, unsigned int n)
 /*
  * Sleepers wait in a small table of queues found by the folio's address. PG_waiters is set before the
  * lock bit is looked at again, and the unlocker reads both in one operation, so no wake-up is lost.
+ *
+ * Once the bit is free the folio may be, too, unless someone waits: a waiter has a reference. So the unlocker
+ * looks at the queue and not at the folio, and who got the bit without waiting clears PG_waiters by itself.
  */
 struct folio_waiter {
 	struct list_head node;
@@ -75,6 +78,17 @@ void folio_wait_init(void)
 	}
 }
 
+/* The slot's lock held. */
+static bool has_waiter(unsigned int slot, const struct folio *folio)
+{
+	const struct folio_waiter *w;
+
+	list_for_each_entry(w, &wait_table[slot].waiters, node)
+		if (w->folio == folio)
+			return true;
+	return false;
+}
+
 void folio_lock_slow(struct folio *folio)
 {
 	unsigned int slot = wait_slot(folio);
@@ -84,6 +98,8 @@ void folio_lock_slow(struct folio *folio)
 		spin_lock(&wait_table[slot].lock);
 		folio_set(folio, PG_waiters);
 		if (folio_lock_fast(folio)) {
+			if (!has_waiter(slot, folio))
+				folio_clear(folio, PG_waiters);
 			spin_unlock(&wait_table[slot].lock);
 			return;
 		}
@@ -102,7 +118,8 @@ void folio_unlock_slow(struct folio *folio)
 	struct folio_waiter *w, *next;
 
 	spin_lock(&wait_table[slot].lock);
-	folio_clear(folio, PG_waiters);
+	if (has_waiter(slot, folio))
+		folio_clear(folio, PG_waiters);
 	list_for_each_entry_safe(w, next, &wait_table[slot].waiters, node) {
 		struct task *task = w->task;
 

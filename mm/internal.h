@@ -125,12 +125,15 @@ bool future_populates(const struct mm *mm);
 
 #define UNMAP_BATCH_INLINE 32
 
+#define ZAP_KEEP_PRIVATE 1u /* leave private copies: only what the file itself shows goes */
+#define ZAP_NO_YIELD                                                                               \
+	2u /* i_mmap_lock is held: whoever runs next may need it to end an address space */
+
 struct unmap_batch {
 	struct mm *mm;
 	unsigned long start, end; /* what must be flushed; empty when start >= end */
 	bool tables_freed;
-	bool keep_private; /* leave private copies: only what the file itself shows goes */
-	bool no_yield; /* i_mmap_lock is held: whoever runs next may need it to end an address space */
+	unsigned int how; /* ZAP_* */
 	unsigned int nr, capacity;
 	struct folio **folios; /* references to drop after the flush */
 	struct page *block;    /* backs folios when the inline array was too small */
@@ -146,8 +149,11 @@ void unmap_batch_finish(struct unmap_batch *b);
 /* Zaps the pages of [start, end) inside vma. mmap_lock or the mapping's i_mmap_lock held, any mode. */
 void unmap_vma_range(struct unmap_batch *b, struct vma *vma, unsigned long start,
 		     unsigned long end);
-/* unmap_batch_init, unmap_vma_range, unmap_batch_finish. */
-void zap_range(struct vma *vma, unsigned long start, unsigned long end);
+/*
+ * Zaps the pages of [start, end) inside vma, of which others may zap the same at the same time: mmap_lock held for
+ * reading, or the mapping's i_mmap_lock. On return no CPU can use them, whoever took them out.
+ */
+void zap_range(struct vma *vma, unsigned long start, unsigned long end, unsigned int how);
 /*
  * Unlinks the page tables of [start, end) that lie inside [floor, ceiling): between the end of the vma that
  * stays below and the start of the next one above. One call a vma, so that the address space between vmas is

@@ -86,7 +86,7 @@ static int advise_dontneed(struct vma *vma, unsigned long start, unsigned long e
 	/* Freed lazily elsewhere; dropping at once is within what MADV_FREE allows. */
 	if (advice == MADV_FREE && !vma_is_anonymous(vma))
 		return -EINVAL;
-	zap_range(vma, start, end);
+	zap_range(vma, start, end, 0);
 	return 0;
 }
 

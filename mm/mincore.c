@@ -27,9 +27,13 @@ static void mincore_table(struct vma *vma, const pte_t *pte, unsigned long va, u
 			  unsigned char *vec)
 {
 	unsigned long n = (stop - va) >> PAGE_SHIFT;
+	spinlock_t *ptl = pte_lockptr(pte);
 
+	/* Without the lock a page that gives way to its copy would seem absent. */
+	spin_lock(ptl);
 	for (unsigned long i = 0; i < n; i++)
 		vec[i] = !pte_none(pte_read(&pte[i]));
+	spin_unlock(ptl);
 	if (vma_is_anonymous(vma))
 		return;
 	for (unsigned long i = 0; i < n; i++)

@@ -44,11 +44,12 @@ static bool copy_table(struct mm *mm, pte_t *src, pte_t *dst, unsigned long n, b
 		pte_set(&dst[i], e & ~(PTE_A | PTE_MLOCKED));
 	}
 	pte_used_add(dst, copied);
-	spin_unlock(dst_ptl);
-	spin_unlock(src_ptl);
+	/* Before truncation can see the entries, and count them off. */
 	for (unsigned int i = 0; i < NR_RSS; i++)
 		if (rss[i])
 			atomic_add(&mm->rss[i], rss[i]);
+	spin_unlock(dst_ptl);
+	spin_unlock(src_ptl);
 	return lost_write;
 }
 

@@ -30,9 +30,12 @@ static bool change_table(pte_t *pte, unsigned long va, unsigned long stop,
 
 		if (!pte_present(e) || changed_pte(e, c) == e)
 			continue;
-		/* Out and in again: the CPU may set A and D in between looking and writing. */
-		e = pte_get_and_clear(pte);
-		pte_set(pte, changed_pte(e, c));
+		/*
+		 * CPUs may set A and D in between looking and writing. The entry is never absent meanwhile:
+		 * whoever uses the page would fault, and wait for this call to end.
+		 */
+		while (!pte_cmpxchg(pte, &e, changed_pte(e, c)))
+			;
 		flush = true;
 	}
 	spin_unlock(ptl);
@@ -54,7 +57,8 @@ static void change_entries(struct vma *vma, unsigned long start, unsigned long e
 		if (va < end)
 			cond_resched();
 	}
-	if (flush)
+	/* Truncation may have cleared entries and not flushed them yet: they lose their rights here, too. */
+	if (flush || unlikely(atomic_read(&mm->zaps)))
 		tlb_flush_range(&mm->tlb, start, end, false);
 }
 

@@ -99,7 +99,10 @@ static void move_entries(pte_t *from, pte_t *to, unsigned long n)
 	unlock_two(from_ptl, to_ptl);
 }
 
-/* Tables exist on both sides. The old place is flushed before anyone can reuse it. */
+/*
+ * Tables exist on both sides. Until the flush a CPU may reach a page at both places. Nobody can free it then:
+ * taking it out of the new place needs mmap_lock, or for truncation i_mmap_lock.
+ */
 static void move_page_tables(struct mm *mm, struct mapping *mapping, unsigned long from,
 			     unsigned long to, unsigned long len)
 {

@@ -27,16 +27,11 @@ static void unmap_mapping_range(struct mapping *m, unsigned long first, unsigned
 	list_for_each_entry(vma, &m->i_mmap, i_mmap_node) {
 		unsigned long vma_last = vma->pgoff + vma_pages(vma) - 1;
 		unsigned long from = max(first, vma->pgoff), to = min(last, vma_last);
-		struct unmap_batch b;
 
-		if (from > to)
-			continue;
-		unmap_batch_init(&b, vma->mm);
-		b.keep_private = keep_private;
-		b.no_yield = true;
-		unmap_vma_range(&b, vma, vma->start + ((from - vma->pgoff) << PAGE_SHIFT),
-				vma->start + ((to - vma->pgoff + 1) << PAGE_SHIFT));
-		unmap_batch_finish(&b);
+		if (from <= to)
+			zap_range(vma, vma->start + ((from - vma->pgoff) << PAGE_SHIFT),
+				  vma->start + ((to - vma->pgoff + 1) << PAGE_SHIFT),
+				  ZAP_NO_YIELD | (keep_private ? ZAP_KEEP_PRIVATE : 0));
 	}
 	up_read(&m->i_mmap_lock);
 }

@@ -18,8 +18,7 @@ void unmap_batch_init(struct unmap_batch *b, struct mm *mm)
 	b->start = ~0UL;
 	b->end = 0;
 	b->tables_freed = false;
-	b->keep_private = false;
-	b->no_yield = false;
+	b->how = 0;
 	b->nr = 0;
 	b->capacity = UNMAP_BATCH_INLINE;
 	b->folios = b->inline_folios;
@@ -126,13 +125,14 @@ static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long 
 	u32 *used = pte_used(pte), left;
 	unsigned int before = b->nr;
 
-	if (READ_ONCE(*used) == 0)
+	/* Acquire: who sees that another thread emptied the table sees it in mm->zaps, too. */
+	if (__atomic_load_n(used, __ATOMIC_ACQUIRE) == 0)
 		return stop;
 	spin_lock(ptl);
 	for (left = *used; left && va < stop; va += PAGE_SIZE, pte++) {
 		pte_t e = pte_read(pte);
 
-		if (pte_none(e) || (unlikely(b->keep_private) && maps_private_copy(e)))
+		if (pte_none(e) || (unlikely(b->how & ZAP_KEEP_PRIVATE) && maps_private_copy(e)))
 			continue;
 		if (unlikely(b->nr == b->capacity))
 			break;
@@ -146,7 +146,7 @@ static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long 
 	}
 	if (left == 0)
 		va = stop;
-	RACY_WRITE(*used, left);
+	__atomic_store_n(used, left, __ATOMIC_RELEASE);
 	spin_unlock(ptl);
 	apply_counts(b->mm, &counts);
 	if (unlikely(counts.munlocked))
@@ -154,6 +154,16 @@ static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long 
 	b->start = min(b->start, first);
 	b->end = max(b->end, last);
 	return va;
+}
+
+static void update_hiwater(struct mm *mm)
+{
+	unsigned long rss = mm_rss(mm), seen = __atomic_load_n(&mm->hiwater_rss, __ATOMIC_RELAXED);
+
+	while (unlikely(rss > seen) &&
+	       !__atomic_compare_exchange_n(&mm->hiwater_rss, &seen, rss, false, __ATOMIC_RELAXED,
+					    __ATOMIC_RELAXED))
+		;
 }
 
 void unmap_vma_range(struct unmap_batch *b, struct vma *vma, unsigned long start, unsigned long end)
@@ -164,24 +174,35 @@ void unmap_vma_range(struct unmap_batch *b, struct vma *vma, unsigned long start
 
 	ASSERT(rwsem_is_locked(&mm->mmap_lock) ||
 	       (vma->mapping && rwsem_is_locked(&vma->mapping->i_mmap_lock)));
-	if (mm_rss(mm) > mm->hiwater_rss)
-		mm->hiwater_rss = mm_rss(mm);
+	update_hiwater(mm);
 	while ((pte = pgtable_next(&mm->pgt, &start, end, &stop))) {
 		start = zap_table(b, pte, start, stop);
 		if (start < stop)
 			batch_make_room(b);
-		else if (start < end && !b->no_yield)
+		else if (start < end && !(b->how & ZAP_NO_YIELD))
 			cond_resched();
 	}
 }
 
-void zap_range(struct vma *vma, unsigned long start, unsigned long end)
+/*
+ * An entry that is absent already may have been cleared by another thread that has not flushed it yet, so that
+ * a CPU still uses it after this function returned: when someone else is at it, the whole range is flushed.
+ */
+void zap_range(struct vma *vma, unsigned long start, unsigned long end, unsigned int how)
 {
+	struct mm *mm = vma->mm;
 	struct unmap_batch b;
 
-	unmap_batch_init(&b, vma->mm);
+	unmap_batch_init(&b, mm);
+	b.how = how;
+	atomic_inc(&mm->zaps);
 	unmap_vma_range(&b, vma, start, end);
+	if (unlikely(atomic_read(&mm->zaps) > 1)) {
+		b.start = min(b.start, start);
+		b.end = max(b.end, end);
+	}
 	unmap_batch_finish(&b);
+	atomic_dec(&mm->zaps);
 }
 
 static void release_table(void *arg, struct page *table)

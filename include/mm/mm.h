@@ -96,8 +96,10 @@ struct mm {
 	unsigned long locked_vm;   /* [W] pages in VM_LOCKED vmas */
 	unsigned long hiwater_vm;  /* [W] */
 	atomic_long_t rss[NR_RSS]; /* [A] pages */
-	unsigned long hiwater_rss; /* pages, sampled where RSS falls */
-	unsigned long mmap_base;   /* [I] top of the area that mmap fills downwards */
+	unsigned long hiwater_rss; /* [A] pages, sampled where RSS falls */
+	atomic_t
+		zaps; /* [A] under way without mmap_lock for writing: cleared entries may wait for a flush */
+	unsigned long mmap_base; /* [I] top of the area that mmap fills downwards */
 	unsigned long start_code, end_code, start_data, end_data; /* [I] from exec */
 	unsigned long start_brk, brk;				  /* [W] */
 	unsigned long start_stack;				  /* [I] */

@@ -265,6 +265,8 @@ static void test_mprotect(void **state)
 static void test_mremap(void **state)
 {
 	map_window(state);
+	/* A vma that never had a page takes its new address for its offset, and would not fit in again. */
+	sim_poke(mm, AT(0), OWN(0));
 	RUN(mover, faulter_both, faulter_both);
 }
 
@@ -302,6 +304,14 @@ static void test_truncate_shared(void **state)
 {
 	map_file(state, MAP_SHARED);
 	RUN(truncater, faulter, faulter);
+	assert_int_equal(mm_munmap(mm, AT(0), WINDOW * PG), 0);
+	file_put(file);
+}
+
+static void test_truncate_and_dontneed(void **state)
+{
+	map_file(state, MAP_SHARED);
+	RUN(truncater, dropper, dropper, faulter);
 	assert_int_equal(mm_munmap(mm, AT(0), WINDOW * PG), 0);
 	file_put(file);
 }
@@ -359,6 +369,64 @@ static void test_one_page(void **state)
 	pthread_barrier_destroy(&barrier);
 }
 
+/* ---- two take the same pages out: neither sees them again, whoever was first ---- */
+
+static void drop_together(u64 *x)
+{
+	unsigned long self = sim_cpu.id - 1;
+
+	for (unsigned long i = 0; i < ROUNDS; i++) {
+		unsigned long n = next_random(x) % WINDOW;
+		u8 byte = OWN(n);
+
+		BUG_ON(sim_access(mm, AT(n), FAULT_WRITE, &byte) != FAULT_DONE);
+		pthread_barrier_wait(&barrier);
+		for (unsigned long k = next_random(x) % 300; self && k; k--)
+			cpu_relax();
+		BUG_ON(mm_madvise(mm, AT(0), WINDOW * PG, MADV_DONTNEED));
+		for (n = 0; n < WINDOW; n++) {
+			BUG_ON(sim_access(mm, AT(n), FAULT_READ, &byte) != FAULT_DONE);
+			if (byte)
+				panic("page %lu was dropped and still reads %x", n, byte);
+		}
+		pthread_barrier_wait(&barrier);
+	}
+}
+
+static void test_dontneed_together(void **state)
+{
+	map_window(state);
+	pthread_barrier_init(&barrier, NULL, 2);
+	sim_flush_yields = 100;
+	RUN(drop_together, drop_together);
+	sim_flush_yields = 0;
+	pthread_barrier_destroy(&barrier);
+}
+
+/* A right that was taken away is gone, though truncation empties the same entries meanwhile. */
+static void protect_and_write(u64 *x)
+{
+	while (!is_done()) {
+		unsigned long n = next_random(x) % WINDOW;
+		u8 byte = OWN(n);
+
+		check_result(sim_access(mm, AT(n), FAULT_WRITE, &byte));
+		BUG_ON(mm_mprotect(mm, AT(0), WINDOW * PG, PROT_READ));
+		BUG_ON(sim_access(mm, AT(n), FAULT_WRITE, &byte) != FAULT_ACCERR);
+		BUG_ON(mm_mprotect(mm, AT(0), WINDOW * PG, RW));
+	}
+}
+
+static void test_mprotect_and_truncate(void **state)
+{
+	map_file(state, MAP_SHARED);
+	sim_flush_yields = 100;
+	RUN(truncater, protect_and_write);
+	sim_flush_yields = 0;
+	assert_int_equal(mm_munmap(mm, AT(0), WINDOW * PG), 0);
+	file_put(file);
+}
+
 /* ---- the last user leaves while others fault, and while the file is truncated ---- */
 
 static unsigned int nr_loaded; /* CPUs that have mm loaded */
@@ -410,9 +478,12 @@ int main(void)
 		T_MM(test_populate),
 		T_MM(test_populate_protect),
 		T_MM(test_truncate_shared),
+		T_MM(test_truncate_and_dontneed),
 		T_MM(test_truncate_private),
 		T_MM(test_truncate_and_fork),
 		T_MM(test_one_page),
+		T_MM(test_dontneed_together),
+		T_MM(test_mprotect_and_truncate),
 		T_MM(test_exit),
 	};
 

@@ -50,6 +50,8 @@ pte_t sim_pte(struct mm *mm, unsigned long va);
 void sim_mm_leave(struct mm *mm);
 /* Checks the TLB against the page tables, leaves the address space and drops the user. */
 void sim_mm_put(struct mm *mm);
+/* How often the caller of a range flush lets others run before the flush happens: 0, unless a test is after that. */
+extern unsigned int sim_flush_yields;
 /* Entries the TLB holds for mm. */
 unsigned long sim_tlb_entries(struct mm *mm);
 
@@ -60,6 +62,7 @@ extern struct sim_caller {
 	bool ipc_lock, rawio, sys_admin;
 	bool fatal_signal; /* park_interrupted() says yes */
 	unsigned long faults;
+	void (*while_reading)(void); /* called when a disk file's page is read */
 } sim_caller;
 
 /* ---- park_futex.c ---- */

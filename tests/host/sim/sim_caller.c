@@ -57,6 +57,8 @@ static int read_from_disk(struct mapping *m, struct folio *folio)
 {
 	struct file *f = container_of(m, struct file, mapping);
 
+	if (sim_caller.while_reading)
+		sim_caller.while_reading();
 	if (f->fail)
 		return -EIO;
 	/* A page's bytes are its number from 1, and zero beyond the end of the file. */

@@ -41,6 +41,8 @@ static unsigned long nr_pages_cached;
 static __thread phys_t loaded_root; /* whose program made the thread's latest access */
 static bool busy;		    /* an access or a flush is under way */
 
+unsigned int sim_flush_yields;
+
 static void mmu_lock(void)
 {
 	while (__atomic_exchange_n(&busy, true, __ATOMIC_ACQUIRE))
@@ -156,6 +158,8 @@ void tlb_flush_range(struct tlb_context *ctx, unsigned long start, unsigned long
 
 	BUG_ON(!IS_ALIGNED(start, PAGE_SIZE) || !IS_ALIGNED(end, PAGE_SIZE) || start >= end);
 	stat_inc(all ? TLB_FLUSH_ALL : TLB_FLUSH_RANGE);
+	for (unsigned int i = 0; i < sim_flush_yields; i++)
+		host_yield();
 	mmu_lock();
 	if (all)
 		drop_range(pages, ctx->root, 0, ~0UL);
@@ -237,6 +241,7 @@ static struct entry *translate(phys_t root, unsigned long va, enum fault_access 
 			       bool *present)
 {
 	struct entry **at = find(pages, root, va >> PAGE_SHIFT);
+	pte_t set = access == FAULT_WRITE ? PTE_A | PTE_D : PTE_A;
 	pte_t *pte, e;
 
 	*present = false;
@@ -252,12 +257,15 @@ static struct entry *translate(phys_t root, unsigned long va, enum fault_access 
 	pte = walk(root, va);
 	if (!pte)
 		return NULL;
+	/* Checked and marked in one step, as the CPU does it: an entry that is cleared meanwhile stays clear. */
 	e = __atomic_load_n(pte, __ATOMIC_RELAXED);
-	*present = e & PTE_P;
-	if (!allows(e, access))
-		return NULL;
-	e = __atomic_or_fetch(pte, access == FAULT_WRITE ? PTE_A | PTE_D : PTE_A, __ATOMIC_RELAXED);
-	return load(pages, root, va >> PAGE_SHIFT, e);
+	do {
+		*present = e & PTE_P;
+		if (!allows(e, access))
+			return NULL;
+	} while (!__atomic_compare_exchange_n(pte, &e, e | set, false, __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
+	return load(pages, root, va >> PAGE_SHIFT, e | set);
 }
 
 /* Panics when the cached translation promises what the tables no longer do. */

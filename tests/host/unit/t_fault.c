@@ -172,6 +172,38 @@ static void test_file_shared(void **state)
 	file_put(f);
 }
 
+static struct mm *racing_mm;
+
+/* As another thread's fault would, between phases 2 and 3 of ours. */
+static void map_first_page(void)
+{
+	pte_t *pte = pgtable_find(&racing_mm->pgt, AT(0));
+
+	spin_lock(pte_lockptr(pte));
+	pte_set(pte, pte_make(page_to_pfn(zero_page_frame), PTE_P | PTE_U | PTE_NX | PTE_SPECIAL));
+	pte_used_add(pte, 1);
+	spin_unlock(pte_lockptr(pte));
+}
+
+/* Who comes second finds the entry changed: what is there stays, what was brought along is dropped. */
+static void test_lost_race(void **state)
+{
+	struct mm *mm = *state;
+	struct file *f = sim_disk_file(3 * PG, true, false);
+
+	t_map_file(mm, AT(0), 3, PROT_READ, MAP_PRIVATE, f, 0);
+	assert_int_equal(sim_touch(mm, AT(1), FAULT_READ), FAULT_DONE);
+	racing_mm = mm;
+	sim_caller.while_reading = map_first_page;
+	touch_counts(mm, AT(0), FAULT_READ, FAULT_LOST_RACE);
+	sim_caller.while_reading = NULL;
+	assert_int_equal(pte_pfn(sim_pte(mm, AT(0))), page_to_pfn(zero_page_frame));
+	assert_int_equal(*pte_used(pgtable_find(&mm->pgt, AT(0))), 2);
+	assert_int_equal(atomic_read(&mm->rss[RSS_FILE]), 1);
+	t_validate(mm);
+	file_put(f);
+}
+
 static void test_read_error(void **state)
 {
 	struct mm *mm = *state;
@@ -336,6 +368,7 @@ int main(void)
 		T_MM(test_extra_reference_forces_copy),
 		T_MM(test_file_private),
 		T_MM(test_file_shared),
+		T_MM(test_lost_race),
 		T_MM(test_read_error),
 		T_MM(test_fault_around),
 		T_MM(test_shared_anonymous),

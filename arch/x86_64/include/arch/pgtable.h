@@ -107,6 +107,12 @@ static inline pte_t pte_get_and_clear(pte_t *p)
 	return __atomic_exchange_n(p, 0, __ATOMIC_ACQ_REL);
 }
 
+/* Replaces a live entry. False when it is not *old any more, which becomes what it is: the CPU set A or D. */
+static inline bool pte_cmpxchg(pte_t *p, pte_t *old, pte_t new)
+{
+	return __atomic_compare_exchange_n(p, old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
 /* Sets or clears bits that the CPU never sets by itself (W, P, software bits), losing no A or D. */
 static inline void pte_set_bits(pte_t *p, pte_t bits)
 {
