@@ -450,15 +450,16 @@ static void drop_end(struct inode *inode, unsigned int mode)
 	if (mode & FMODE_WRITE)
 		p->writers--;
 	mutex_unlock(&p->lock);
-	if (last)
-		inode->pipe = NULL;
-	mutex_unlock(&inode->lock);
+	/* Without inode->lock the other end may be closed and free the pipe. */
 	if (last) {
-		pipe_free(p);
-		return;
+		inode->pipe = NULL;
+	} else {
+		wake_up(&p->rd_wait);
+		wake_up(&p->wr_wait);
 	}
-	wake_up(&p->rd_wait);
-	wake_up(&p->wr_wait);
+	mutex_unlock(&inode->lock);
+	if (last)
+		pipe_free(p);
 }
 
 static void pipe_release(struct file *f)
