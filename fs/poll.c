@@ -129,11 +129,15 @@ static unsigned int poll_fd(struct poll_table *pt, int fd, unsigned int events)
 struct poll_timer {
 	struct timer timer;
 	struct task *task;
+	bool fired;
 };
 
 static void poll_timeout(struct timer *t)
 {
-	unpark(container_of(t, struct poll_timer, timer)->task);
+	struct poll_timer *pto = container_of(t, struct poll_timer, timer);
+
+	WRITE_ONCE(pto->fired, true);
+	unpark(pto->task);
 }
 
 /*
@@ -159,12 +163,12 @@ static long poll_loop(struct poll_table *pt, long (*scan)(struct poll_table *pt,
 			n = -EINTR;
 			break;
 		}
-		if (deadline != NO_DEADLINE) {
-			if (clock_ns() >= deadline)
-				break;
-			if (!timing)
-				timer_set(&pto.timer, deadline);
+		/* Fired counts, not the clock: that of this CPU may be behind the one that fired. */
+		if (READ_ONCE(pto.fired))
+			break;
+		if (deadline != NO_DEADLINE && !timing) {
 			timing = true;
+			timer_set(&pto.timer, deadline);
 		}
 		park(PARK_INTERRUPTIBLE);
 	}

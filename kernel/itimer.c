@@ -28,7 +28,7 @@ void itimer_real_rearm(struct process *p)
 	u64 now, next;
 
 	assert_spin_locked(&p->siglock);
-	if (!it->interval_ns || it->timer.armed)
+	if (!it->interval_ns || READ_ONCE(it->timer.armed))
 		return;
 	now = clock_ns();
 	next = it->timer.expires_ns + it->interval_ns;
@@ -85,7 +85,7 @@ static struct itimer_ns itimer_read(struct process *p, int which)
 	u64 now, end;
 
 	if (which == ITIMER_REAL) {
-		if (!it->timer.armed)
+		if (!READ_ONCE(it->timer.armed))
 			return ret;
 		now = clock_ns();
 		end = it->timer.expires_ns;
@@ -104,9 +104,18 @@ static struct itimer_ns itimer_set(int which, struct itimer_ns new)
 {
 	struct process *p = current->process;
 	struct itimer_state *it = &p->itimers[which];
-	irqflags_t flags = spin_lock_irqsave(&p->siglock);
-	struct itimer_ns old = itimer_read(p, which);
+	struct itimer_ns old;
+	irqflags_t flags;
 
+	for (;;) {
+		flags = spin_lock_irqsave(&p->siglock);
+		old = itimer_read(p, which);
+		/* No SIGALRM of the old setting comes later; its callback takes siglock. */
+		if (which != ITIMER_REAL || timer_try_cancel(&it->timer))
+			break;
+		spin_unlock_irqrestore(&p->siglock, flags);
+		cpu_relax();
+	}
 	it->interval_ns = new.interval;
 	if (which != ITIMER_REAL) {
 		it->value_ns = new.value ? itimer_clock(p, which) + new.value : 0;
@@ -114,8 +123,6 @@ static struct itimer_ns itimer_set(int which, struct itimer_ns new)
 		it->timer.func = itimer_real_fire;
 		timer_set(&it->timer, deadline_after(new.value));
 	} else {
-		/* The callback takes siglock: no waiting for it here. */
-		timer_try_cancel(&it->timer);
 		it->interval_ns = 0;
 	}
 	spin_unlock_irqrestore(&p->siglock, flags);

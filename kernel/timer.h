@@ -10,19 +10,29 @@
 #include <kern/rbtree.h>
 #include <kern/types.h>
 
+struct timer_base;
+
+/* Zeroes are a timer that was never armed. [B]: the base's lock, see timer.c. */
 struct timer {
-	struct rb_node node;
-	u64 expires_ns;
+	struct rb_node node;	       /* [B] */
+	struct timer_base *base;       /* [B] of the CPU it belongs to; NULL: never armed */
+	u64 expires_ns;		       /* [B] */
 	void (*func)(struct timer *t); /* interrupts off, no lock held; may rearm its timer */
-	bool armed;
+	bool armed;		       /* [B] */
 };
 
 void timers_init(void); /* and the clocks; after arch_irq_init() */
-/* (Re)arms; func must be set. Any context. */
+/*
+ * (Re)arms on this CPU; func must be set. Any context. Two that arm one timer at the same time, the first
+ * time at least, need a lock of their own; so does who must not be overtaken by a running callback.
+ */
 void timer_set(struct timer *t, u64 expires_ns);
 /* After it returns the callback neither runs nor will run. True when it had been armed. */
 bool timer_cancel(struct timer *t);
-/* The same without waiting for a callback that runs on another CPU. */
+/*
+ * The same without waiting, for who holds a lock that the callback takes. False when the callback is at
+ * work on another CPU: nothing was done, try again without the lock.
+ */
 bool timer_try_cancel(struct timer *t);
 /* This CPU's next event may have become earlier (sched_next_tick()). Interrupts off. */
 void timer_reprogram(void);

@@ -2,7 +2,7 @@
  *
  * alarm and the three interval timers.
  */
-#include "test.h"
+#include "crew.h"
 #include <sys/time.h>
 
 static volatile int count;
@@ -49,6 +49,29 @@ TEST(periodic, "an interval fires again and again until it is stopped")
 
 	sleep_ms(40);
 	CHECK_EQ(count, was);
+}
+
+TEST(stopped_elsewhere,
+     "no SIGALRM comes after setitimer() stopped the timer, armed on another CPU")
+{
+	const struct itimerval off = { { 0, 0 }, { 0, 0 } };
+	int late = 0;
+
+	for (int i = 0; i < 300; i++) {
+		struct itimerval it = { { 0, 0 }, { 0, 20 + i * 37 % 400 } };
+		int was;
+
+		MUST(!pin(0, nth_cpu(i)));
+		MUST(!setitimer(ITIMER_REAL, &it, NULL));
+		MUST(!pin(0, nth_cpu(i + 1)));
+		MUST(!setitimer(ITIMER_REAL, &off, NULL));
+		was = count;
+		for (int64_t end = now_ns(CLOCK_MONOTONIC) + 100000; now_ns(CLOCK_MONOTONIC) < end;)
+			spin_pause();
+		late += count != was;
+	}
+	unpin();
+	CHECK_EQ(late, 0);
 }
 
 TEST(alarm_, "alarm returns the seconds left, 0 cancels")
