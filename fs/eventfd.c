@@ -136,6 +136,7 @@ static long make_eventfd(unsigned int count, unsigned int flags)
 	}
 	e->count = count;
 	e->semaphore = flags & EFD_SEMAPHORE;
+	spin_lock_init(&e->lock);
 	wait_queue_init(&e->wait);
 	f = file_alloc_anon(inode, "anon_inode:[eventfd]", O_RDWR | (flags & O_NONBLOCK));
 	if (IS_ERR(f)) {
