@@ -112,7 +112,8 @@ struct walk_link {
  */
 struct walk {
 	struct dentry *at;
-	struct dentry *root;
+	struct dentry *root; /* another thread's chroot() may drop it once the lock was released: */
+	bool root_held;	     /* then it has a reference */
 	/* a reference that outlived its unlock/lock, dropped at the next one */
 	struct dentry *held;
 	struct dentry *fresh; /* the dentry that procfs's lookup or a magic link made */

@@ -18,6 +18,9 @@ void walk_unlock(struct walk *w)
 
 	dentry_get(w->at);
 	w->held = w->at;
+	if (!w->root_held)
+		dentry_get(w->root);
+	w->root_held = true;
 	spin_unlock(&dcache_lock);
 	if (old)
 		dentry_put(old);
@@ -50,6 +53,8 @@ void walk_end(struct walk *w)
 		dentry_put(w->fresh);
 	if (w->start)
 		dentry_put(w->start);
+	if (w->root_held)
+		dentry_put(w->root);
 }
 
 int walk_start(struct walk *w, int dirfd, const char *path)
@@ -73,7 +78,7 @@ int walk_start(struct walk *w, int dirfd, const char *path)
 	w->start = start;
 	w->held = w->fresh = NULL;
 	w->nlinks = w->depth = 0;
-	w->slash = w->jumped = false;
+	w->slash = w->jumped = w->root_held = false;
 	w->rest = path;
 	spin_lock(&dcache_lock);
 	w->root = fs ? fs->root : vfs_root;
