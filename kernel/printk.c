@@ -17,6 +17,7 @@
 #include <kernel/syscall.h>
 #include <kernel/task.h>
 #include <kernel/time.h>
+#include <sync/mutex.h>
 
 #define RING_SIZE 65536u /* a power of two */
 #define LINE_MAX 512
@@ -188,18 +189,23 @@ static u64 syslog_unread(void)
  */
 static long syslog_read(char __user *buf, size_t size)
 {
+	static struct mutex read_mutex = MUTEX_INIT(read_mutex); /* each line goes to one reader */
 	u64 pos;
 	long ret;
 
-	while (!syslog_unread()) {
-		ret = sleep_until(deadline_after(POLL_NS), PARK_INTERRUPTIBLE);
-		if (ret)
-			return ret;
-	}
-	pos = READ_ONCE(ring.read);
-	ret = ring_to_user(buf, size, &pos, READ_ONCE(ring.head));
-	if (ret > 0)
-		WRITE_ONCE(ring.read, pos);
+	do {
+		while (!syslog_unread()) {
+			ret = sleep_until(deadline_after(POLL_NS), PARK_INTERRUPTIBLE);
+			if (ret)
+				return ret;
+		}
+		mutex_lock(&read_mutex);
+		pos = READ_ONCE(ring.read);
+		ret = ring_to_user(buf, size, &pos, READ_ONCE(ring.head));
+		if (ret > 0)
+			WRITE_ONCE(ring.read, pos);
+		mutex_unlock(&read_mutex);
+	} while (!ret); /* another reader was faster */
 	return ret;
 }
 
