@@ -252,7 +252,7 @@ struct file *fd_get_path(int fd);
  * -ENOMEM.
  */
 int fd_install(struct file *f, int from, bool cloexec);
-/* For /proc/PID/fd: the file with a reference or NULL. */
+/* For /proc/PID/fd: the file with a reference or NULL. files->lock is taken, inside tasklist_lock. */
 struct file *files_lookup(struct files *files, int fd);
 /* One past the highest descriptor number that may be open. */
 int files_max(struct files *files);

@@ -59,7 +59,9 @@ static int commit_creds(const struct cred *new)
 		self->process->dumpable = false;
 		self->pdeath_signal = 0;
 	}
+	spin_lock(&tasklist_lock);
 	self->cred = *new;
+	spin_unlock(&tasklist_lock);
 	if (user) {
 		struct user *old = self->user;
 
@@ -325,8 +327,10 @@ SYSCALL_DEFINE2(setgroups, int, size, const u32 __user *, list)
 		return -EINVAL;
 	if (copy_from_user(groups, list, (u32)size * sizeof(u32)))
 		return -EFAULT;
+	spin_lock(&tasklist_lock);
 	memcpy(c->groups, groups, (u32)size * sizeof(u32));
 	c->ngroups = (u32)size;
+	spin_unlock(&tasklist_lock);
 	return 0;
 }
 

@@ -240,7 +240,9 @@ static int end_other_threads(void)
 	irqflags_t flags;
 	int ret = 0;
 
-	if (p->leader == self && p->threads.next == p->threads.prev)
+	/* Without a lock: who is alone stays alone, and an entry that leaves makes these equal last. */
+	if (READ_ONCE(p->leader) == self &&
+	    READ_ONCE(p->threads.next) == READ_ONCE(p->threads.prev))
 		return 0;
 	flags = spin_lock_irqsave(&p->siglock);
 	if (p->group_exiting || p->exec_task) {
@@ -272,7 +274,19 @@ static void set_comm(const char *filename)
 {
 	const char *slash = strrchr(filename, '/');
 
-	strscpy(current->comm, slash ? slash + 1 : filename, sizeof(current->comm));
+	task_set_comm(current, slash ? slash + 1 : filename);
+}
+
+/* What the process's family and /proc look at. */
+static void change_identity(const struct cred *cred)
+{
+	struct task *self = current;
+
+	spin_lock(&tasklist_lock);
+	self->cred = *cred;
+	self->process->exit_signal = SIGCHLD;
+	self->process->did_exec = true;
+	spin_unlock(&tasklist_lock);
 }
 
 static void change_address_space(struct mm *mm)
@@ -300,14 +314,12 @@ static int commit(struct exec *x)
 	files_close_on_exec(self->files);
 
 	changed = self->cred.euid != x->cred.euid || self->cred.egid != x->cred.egid;
-	self->cred = x->cred;
+	change_identity(&x->cred);
 	self->securebits &= ~SECBIT_KEEP_CAPS;
 	if (changed || p->secure)
 		self->pdeath_signal = 0;
 	self->process->dumpable = !(changed || p->secure);
 	signal_exec(self->process);
-	self->process->exit_signal = SIGCHLD;
-	self->process->did_exec = true;
 	self->set_child_tid = NULL;
 	self->robust_list = NULL;
 	set_comm(p->filename);

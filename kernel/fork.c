@@ -92,7 +92,7 @@ static struct task *task_alloc(const struct task *from)
 	t->user = from->user;
 	user_get(t->user);
 	atomic_inc(&t->user->tasks);
-	memcpy(t->comm, from->comm, sizeof(t->comm));
+	memcpy(t->comm, from->comm, sizeof(t->comm)); /* a mixture, when it is being renamed */
 	t->blocked = from->blocked;
 	t->no_new_privs = from->no_new_privs;
 	t->securebits = from->securebits;

@@ -142,16 +142,24 @@ struct mm *task_get_mm(struct task *t)
 	return mm;
 }
 
-struct files *task_get_files(struct task *t)
+struct file *task_get_file(struct task *t, int fd)
 {
-	struct files *files;
+	struct file *f;
 
 	spin_lock(&tasklist_lock);
-	files = t->files;
-	if (files)
-		files_get(files);
+	f = t->files ? files_lookup(t->files, fd) : NULL;
 	spin_unlock(&tasklist_lock);
-	return files;
+	return f;
+}
+
+int task_files_max(struct task *t)
+{
+	int max;
+
+	spin_lock(&tasklist_lock);
+	max = t->files ? files_max(t->files) : 0;
+	spin_unlock(&tasklist_lock);
+	return max;
 }
 
 struct fs_context *task_get_fs(struct task *t)
@@ -164,4 +172,21 @@ struct fs_context *task_get_fs(struct task *t)
 		fs_context_get(fs);
 	spin_unlock(&tasklist_lock);
 	return fs;
+}
+
+void task_get_comm(const struct task *t, char comm[static 16])
+{
+	spin_lock(&tasklist_lock);
+	memcpy(comm, t->comm, sizeof(t->comm));
+	spin_unlock(&tasklist_lock);
+}
+
+void task_set_comm(struct task *t, const char *name)
+{
+	char comm[sizeof(t->comm)] = { 0 };
+
+	strscpy(comm, name, sizeof(comm));
+	spin_lock(&tasklist_lock);
+	memcpy(t->comm, comm, sizeof(comm));
+	spin_unlock(&tasklist_lock);
 }

@@ -20,9 +20,17 @@ static int set_name(const char __user *uname)
 	if (n < 0)
 		return -EFAULT;
 	name[min((size_t)n, sizeof(name) - 1)] = '\0';
-	memset(current->comm, 0, COMM_LEN);
-	strscpy(current->comm, name, COMM_LEN);
+	task_set_comm(current, name);
 	return 0;
+}
+
+/* Another thread may be writing to /proc/self/task/TID/comm. */
+static int get_name(char __user *uname)
+{
+	char name[COMM_LEN];
+
+	task_get_comm(current, name);
+	return copy_to_user(uname, name, sizeof(name)) ? -EFAULT : 0;
 }
 
 static int set_keepcaps(unsigned long on)
@@ -121,7 +129,7 @@ SYSCALL_DEFINE5(prctl, int, option, unsigned long, arg2, unsigned long, arg3, un
 	case PR_SET_NAME:
 		return set_name((const char __user *)arg2);
 	case PR_GET_NAME:
-		return copy_to_user((void __user *)arg2, self->comm, COMM_LEN) ? -EFAULT : 0;
+		return get_name((char __user *)arg2);
 	case PR_CAPBSET_READ:
 		return arg2 > CAP_LAST_CAP ? -EINVAL
 					   : (long)((self->cred.cap_bounding >> arg2) & 1);

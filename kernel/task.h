@@ -79,7 +79,7 @@ struct process {
 
 	struct itimer_state itimers[3]; /* [S] ITIMER_REAL, VIRTUAL, PROF */
 	int exit_code;			/* [T] wait status once a zombie */
-	int exit_signal;		/* [I] sent to the parent, usually SIGCHLD */
+	int exit_signal;		/* [T] sent to the parent, usually SIGCHLD */
 	bool zombie;			/* [T] */
 	bool did_exec;			/* [T] setpgid rule */
 	bool is_init_reaper;		/* [T] prctl(PR_SET_CHILD_SUBREAPER) */
@@ -110,9 +110,13 @@ struct task {
 	struct process *process;   /* [I] one reference */
 	struct files *files;	   /* [o][T to change] NULL once exiting */
 	struct fs_context *fs;	   /* [o][T to change] cwd, root, umask */
-	struct cred cred;	   /* [o] */
-	char comm[16];		   /* [o] */
-	refcount_t refs;	   /* [A] the scheduler's and /proc's */
+	/*
+	 * [o][T to change more than one word, or to read another task's]. While access() lasts, fsuid,
+	 * fsgid and cap_effective are not what they seem.
+	 */
+	struct cred cred;
+	char comm[16];	 /* [T] but for [o] to read one's own; zeroes to the end */
+	refcount_t refs; /* [A] the scheduler's and /proc's */
 
 	struct list_head run_node; /* [Q] */
 	bool unparked;		   /* [Q] a wake-up that park() has not consumed */
@@ -201,8 +205,16 @@ void process_put(struct process *p);
  * under which exec, exit and unshare replace task->mm, ->files and ->fs. kernel/pid.c.
  */
 struct mm *task_get_mm(struct task *t);
-struct files *task_get_files(struct task *t);
 struct fs_context *task_get_fs(struct task *t);
+/*
+ * Another task's open file, with a reference, or NULL; and the number of slots of its table, 0 when it has none.
+ * No reference to a table: it would look shared to its owner. Take tasklist_lock. kernel/pid.c.
+ */
+struct file *task_get_file(struct task *t, int fd);
+int task_files_max(struct task *t);
+/* Any task's name. Take tasklist_lock. kernel/pid.c. */
+void task_get_comm(const struct task *t, char comm[static 16]);
+void task_set_comm(struct task *t, const char *name);
 /* Starts a kernel thread, a process of its own. ERR_PTR(-ENOMEM, -EAGAIN). */
 struct task *kernel_thread(void (*fn)(void *), void *arg, const char *name);
 

@@ -14,18 +14,6 @@ static const struct proc_entry fdinfo_entry = { .name = "N",
 						.mode = S_IFREG | 0444,
 						.show = fdinfo_show };
 
-static struct file *lookup_file(struct task *t, int fd)
-{
-	struct files *files = task_get_files(t);
-	struct file *f;
-
-	if (!files)
-		return NULL;
-	f = files_lookup(files, fd);
-	files_put(files);
-	return f;
-}
-
 static struct inode *lookup(struct inode *dir, const char *name, const struct proc_entry *e)
 {
 	struct task *t = proc_node(dir)->task;
@@ -34,7 +22,7 @@ static struct inode *lookup(struct inode *dir, const char *name, const struct pr
 	struct file *f;
 	u32 mode = 0;
 
-	f = fd >= 0 ? lookup_file(t, fd) : NULL;
+	f = fd >= 0 ? task_get_file(t, fd) : NULL;
 	if (!f)
 		return ERR_PTR(-ENOENT);
 	if (f->mode & FMODE_READ)
@@ -72,19 +60,15 @@ static int fd_readdir(struct file *f, u64 *pos, emit_fn emit, void *arg)
 {
 	const struct proc_node *node = proc_node(f->inode);
 	u8 type = node->entry->iops == &fd_dir_iops ? 10 : 8; /* DT_LNK, DT_REG */
-	struct files *files;
 	int max;
 
 	if (!proc_task_exists(node->task))
 		return -ENOENT;
 	if (!proc_emit_dots(f, pos, emit, arg))
 		return 0;
-	files = task_get_files(node->task);
-	if (!files)
-		return 0;
-	max = files_max(files);
+	max = task_files_max(node->task);
 	for (int fd = (int)min(*pos - 2, (u64)max); fd < max; fd++) {
-		struct file *open = files_lookup(files, fd);
+		struct file *open = task_get_file(node->task, fd);
 		char name[12];
 
 		if (!open)
@@ -95,7 +79,6 @@ static int fd_readdir(struct file *f, u64 *pos, emit_fn emit, void *arg)
 			break;
 		*pos = (u64)fd + 3;
 	}
-	files_put(files);
 	return 0;
 }
 
@@ -109,7 +92,7 @@ const struct file_ops fd_dir_fops = { .readdir = fd_readdir };
 
 static int fdinfo_show(struct seq *s)
 {
-	struct file *f = lookup_file(s->node->task, s->node->number);
+	struct file *f = task_get_file(s->node->task, s->node->number);
 
 	if (!f)
 		return -ENOENT;

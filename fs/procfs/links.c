@@ -100,14 +100,9 @@ LINK_OPS(root);
 
 static struct dentry *fd_of(const struct proc_node *node)
 {
-	struct files *files = task_get_files(node->task);
+	struct file *f = task_get_file(node->task, node->number);
 	struct dentry *d;
-	struct file *f;
 
-	if (!files)
-		return ERR_PTR(-ENOENT);
-	f = files_lookup(files, node->number);
-	files_put(files);
 	if (!f)
 		return ERR_PTR(-ENOENT);
 	d = f->dentry;

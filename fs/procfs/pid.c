@@ -100,12 +100,16 @@ bool proc_task_exists(const struct task *t)
 bool proc_may_inspect(struct task *t)
 {
 	const struct cred *me = &current->cred, *it = &t->cred;
+	bool may;
 
 	if (t->process == current->process || capable(CAP_SYS_PTRACE))
 		return true;
-	return me->fsuid == it->euid && me->fsuid == it->suid && me->fsuid == it->uid &&
-	       me->fsgid == it->egid && me->fsgid == it->sgid && me->fsgid == it->gid &&
-	       !(it->cap_permitted & ~me->cap_effective) && READ_ONCE(t->process->dumpable);
+	spin_lock(&tasklist_lock);
+	may = me->fsuid == it->euid && me->fsuid == it->suid && me->fsuid == it->uid &&
+	      me->fsgid == it->egid && me->fsgid == it->sgid && me->fsgid == it->gid &&
+	      !(it->cap_permitted & ~me->cap_effective) && READ_ONCE(t->process->dumpable);
+	spin_unlock(&tasklist_lock);
+	return may;
 }
 
 struct mm *proc_get_mm(const struct proc_node *node)

@@ -12,7 +12,10 @@
 
 int comm_show(struct seq *s)
 {
-	seq_puts(s, s->node->task->comm);
+	char comm[sizeof(s->node->task->comm)];
+
+	task_get_comm(s->node->task, comm);
+	seq_puts(s, comm);
 	seq_putc(s, '\n');
 	return 0;
 }
@@ -21,7 +24,7 @@ int comm_write(const struct proc_node *node, char *text)
 {
 	if (node->task->process != current->process)
 		return -EINVAL;
-	(void)strscpy(node->task->comm, text, sizeof(node->task->comm));
+	task_set_comm(node->task, text);
 	return 0;
 }
 

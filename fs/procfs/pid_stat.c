@@ -211,14 +211,16 @@ int pid_stat_show(struct seq *s)
 	struct task *t = s->node->task;
 	struct stat_snapshot sn;
 	bool addresses = proc_may_inspect(t);
+	char comm[sizeof(t->comm)];
 	struct mm *mm;
 
 	if (!take_snapshot(t, s->node->thread, &sn))
 		return -ESRCH;
+	task_get_comm(t, comm);
 	mm = proc_get_mm(s->node);
 	seq_dec(s, (unsigned long)t->tid, 1);
 	seq_puts(s, " (");
-	seq_escaped(s, t->comm, "\n\\");
+	seq_escaped(s, comm, "\n\\");
 	seq_puts(s, ") ");
 	seq_putc(s, state_letter(t));
 	put_general(s, t, &sn);

@@ -34,6 +34,8 @@ struct snapshot {
 	u64 pending, shared_pending, blocked, ignored, caught;
 	unsigned int queued;
 	u64 sigpending_limit;
+	struct cred cred;
+	char comm[sizeof(current->comm)];
 };
 
 static unsigned int queue_length(const struct list_head *queue)
@@ -57,6 +59,8 @@ static bool take_snapshot(struct task *t, struct snapshot *sn)
 	sn->pgid = p->pgid;
 	sn->sid = p->sid;
 	sn->threads = p->nr_threads;
+	sn->cred = t->cred;
+	memcpy(sn->comm, t->comm, sizeof(sn->comm));
 	flags = spin_lock_irqsave(&p->siglock);
 	sn->pending = t->pending.mask;
 	sn->shared_pending = p->pending.mask;
@@ -78,11 +82,11 @@ static bool take_snapshot(struct task *t, struct snapshot *sn)
 static void put_ids(struct seq *s, struct task *t, const struct snapshot *sn)
 {
 	struct fs_context *fs = task_get_fs(t);
-	const struct cred *c = &t->cred;
-	struct files *files;
+	const struct cred *c = &sn->cred;
+	int slots = task_files_max(t);
 
 	seq_puts(s, "Name:\t");
-	seq_escaped(s, t->comm, "\n\\");
+	seq_escaped(s, sn->comm, "\n\\");
 	seq_putc(s, '\n');
 	if (fs) {
 		seq_printf(s, "Umask:\t%#04o\n", fs->umask);
@@ -92,10 +96,7 @@ static void put_ids(struct seq *s, struct task *t, const struct snapshot *sn)
 		   state_text(t), t->process->pid, t->tid, sn->ppid);
 	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid);
 	seq_printf(s, "Gid:\t%u\t%u\t%u\t%u\n", c->gid, c->egid, c->sgid, c->fsgid);
-	files = task_get_files(t);
-	seq_printf(s, "FDSize:\t%d\n", files ? max(64, ALIGN_UP(files_max(files), 64)) : 0);
-	if (files)
-		files_put(files);
+	seq_printf(s, "FDSize:\t%d\n", ALIGN_UP(slots, 64));
 	seq_puts(s, "Groups:\t");
 	for (u32 i = 0; i < c->ngroups; i++)
 		seq_printf(s, i ? " %u" : "%u", c->groups[i]);
@@ -140,10 +141,8 @@ static void put_signals(struct seq *s, const struct snapshot *sn)
 		   (unsigned long)sn->caught);
 }
 
-static void put_caps(struct seq *s, const struct task *t)
+static void put_caps(struct seq *s, const struct task *t, const struct cred *c)
 {
-	const struct cred *c = &t->cred;
-
 	seq_printf(s, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\n",
 		   (unsigned long)c->cap_inheritable, (unsigned long)c->cap_permitted,
 		   (unsigned long)c->cap_effective);
@@ -176,7 +175,7 @@ int status_show(struct seq *s)
 		mm_put(mm);
 	}
 	put_signals(s, &sn);
-	put_caps(s, t);
+	put_caps(s, t, &sn.cred);
 	put_cpus(s, READ_ONCE(t->cpus_allowed) & sched_online_cpus());
 	seq_puts(s, "Mems_allowed:\t1\nMems_allowed_list:\t0\n");
 	seq_printf(s, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n",
