@@ -21,10 +21,21 @@ static inline void spin_pause(void)
 	__asm__ volatile("pause" ::: "memory");
 }
 
-/* Spins for what comes in a moment, but not for long: with one CPU it comes only when we yield. */
+/* Once around a waiting loop: with one CPU nothing comes unless we yield, and a virtual one should halt. */
+static inline void spin_step(unsigned int n)
+{
+	if (n % 64)
+		spin_pause();
+	else if (n < 64 * 16)
+		sched_yield();
+	else
+		usleep(50);
+}
+
+/* Waits for what comes in a moment. */
 #define SPIN_UNTIL(condition)                                                                      \
 	for (unsigned int spins_ = 0; !(condition);)                                               \
-	(++spins_ % 64) ? spin_pause() : (void)sched_yield()
+	spin_step(++spins_)
 
 /* Sleeps until the condition holds or the time is up; its value then. */
 #define WAIT_FOR(condition, ms)                                                                    \
