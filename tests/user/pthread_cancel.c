@@ -171,7 +171,8 @@ static atomic_int stage;
 static void *compute_first(void *arg UNUSED)
 {
 	stage = 1;
-	SPIN_UNTIL(stage == 2); /* sched_yield is no cancellation point, nor is a loop */
+	while (stage != 2)
+		sched_yield(); /* no cancellation point, nor is a loop */
 	stage = 3;
 	pthread_testcancel();
 	stage = 4;
