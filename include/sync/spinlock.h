@@ -3,9 +3,10 @@
  * A lock for short sections that never sleep. A lock that an interrupt handler also takes is taken
  * with the irqsave forms everywhere else.
  *
- * A ticket lock: who wants it draws the next number and waits until that is served, so CPUs get it in the order
- * in which they came (Reed, Kanodia 1979). Both numbers are one word: drawing is one atomic addition. Only the
- * holder changes `serving`, so serving the next one needs no atomic operation.
+ * Test and set, waiting on a plain read. Not in the order of arrival on purpose: when a hypervisor or an
+ * emulator runs more CPUs than the host has, everybody who waits in an order waits for one that may not
+ * be running, and a hand-over costs the host's time slice. Linux drops its queued locks for the same
+ * reason where it finds a hypervisor that does not help (virt_spin_lock).
  */
 #ifndef SYNC_SPINLOCK_H
 #define SYNC_SPINLOCK_H
@@ -17,29 +18,21 @@
 #include <sync/lockdep.h>
 
 typedef struct spinlock {
-	union {
-		u32 tickets;
-		struct {
-			u16 serving; /* the number that holds the lock, or will be the first to */
-			u16 next; /* the number to draw; equal to serving when the lock is free */
-		};
-	};
+	u32 locked;
 #ifdef CONFIG_DEBUG
 	u32 class; /* lockdep's */
 	u32 owner; /* the CPU that holds it, plus 1 */
 #endif
 } spinlock_t;
 
-#define SPIN_TICKET (1u << 16) /* one more in next */
-
 #define SPINLOCK_INIT                                                                              \
 	{                                                                                          \
-		.tickets = 0                                                                       \
+		.locked = 0                                                                       \
 	}
 
 static inline void spin_lock_init(spinlock_t *l)
 {
-	l->tickets = 0;
+	l->locked = 0;
 }
 
 #ifdef CONFIG_DEBUG /* all locks that one line initialises are one class */
@@ -72,21 +65,17 @@ static inline void spin_check_recursion(const spinlock_t *l)
 #define spin_check_recursion(l) ((void)0)
 #endif
 
-/* Both halves are equal: so is the word with its halves exchanged. */
-static __always_inline bool spin_is_free(u32 tickets)
+static inline bool spin_try(spinlock_t *l)
 {
-	return tickets == (tickets << 16 | tickets >> 16);
+	return __atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE) == 0;
 }
 
 static __always_inline void spin_acquire(spinlock_t *l)
 {
-	u32 old = __atomic_fetch_add(&l->tickets, SPIN_TICKET, __ATOMIC_ACQUIRE);
-
-	if (unlikely(!spin_is_free(old))) {
+	while (unlikely(!spin_try(l))) {
 		spin_check_recursion(l);
-		do
+		while (__atomic_load_n(&l->locked, __ATOMIC_RELAXED))
 			cpu_relax();
-		while (__atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) != old >> 16);
 	}
 	spin_set_owner(l);
 }
@@ -94,23 +83,12 @@ static __always_inline void spin_acquire(spinlock_t *l)
 static inline void spin_release(spinlock_t *l)
 {
 	spin_clear_owner(l);
-#ifdef __SANITIZE_THREAD__
-	__atomic_store_n(&l->serving, (u16)(READ_ONCE(l->serving) + 1), __ATOMIC_RELEASE);
-#else
-	/* The same store, as one instruction: to x86 every store is a release. */
-	barrier();
-	l->serving++;
-	barrier();
-#endif
+	__atomic_store_n(&l->locked, 0, __ATOMIC_RELEASE);
 }
 
 static __always_inline bool spin_trylock(spinlock_t *l)
 {
-	u32 old = __atomic_load_n(&l->tickets, __ATOMIC_RELAXED);
-
-	if (!spin_is_free(old) ||
-	    !__atomic_compare_exchange_n(&l->tickets, &old, old + SPIN_TICKET, false,
-					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+	if (__atomic_load_n(&l->locked, __ATOMIC_RELAXED) || !spin_try(l))
 		return false;
 	spin_set_owner(l);
 	lockdep_acquire(&l->class, l, LOCKDEP_SPIN | LOCKDEP_TRY);

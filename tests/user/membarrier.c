@@ -45,7 +45,7 @@ TEST(registration, "EPERM before the registration, which may be repeated")
  * side stores to y, calls membarrier and loads x. That both load 0 is forbidden. Without a barrier on the
  * fast side's CPU its store may still be in the store buffer.
  */
-#define ROUNDS 20000
+#define ROUNDS 2000
 static volatile int x, y;
 static int fast_saw, slow_saw;
 static atomic_int round_of[2];
@@ -77,7 +77,7 @@ static long dekker(int me)
 	return bad;
 }
 
-TEST(barrier, "it orders another CPU's accesses, 20000 times")
+TEST(barrier, "it orders another CPU's accesses, 2000 times")
 {
 	if (cpu_count() < 2)
 		SKIP("one CPU");
