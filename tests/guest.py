@@ -21,6 +21,23 @@ STALL_SECONDS = JOB_SECONDS + 60  # the host ends a machine that says nothing fo
 ENVIRONMENT = {"PATH": mkinitramfs.GUEST_PATH, "HOME": "/root"}
 
 
+@dataclass(frozen=True)
+class Program:
+    """What one job executes. The guest has it as path."""
+
+    host: str
+    path: str = ""  # default: its name in /usr/bin
+    args: tuple = ()
+    user: int | None = None
+    cwd: str = "/"
+    seconds: int = JOB_SECONDS
+    files: tuple = ()  # (guest path, host path) of what else it needs
+
+    @property
+    def guest(self):
+        return self.path or "/usr/bin/" + os.path.basename(self.host)
+
+
 @dataclass
 class JobResult:
     name: str
@@ -115,14 +132,18 @@ def warm_up():
 
 
 def boot(init, jobs, **config):
-    """Boots one machine for [(result, argv, guest path, host path)]; returns how many jobs have ended."""
+    """Boots one machine for [(result, program)]; returns how many jobs have ended."""
     archive = mkinitramfs.base_archive(init)
     warm, argv, path = warm_up()
     text = mkinitramfs.job_strings(warm.name, argv, path=path, env=ENVIRONMENT, cwd="/")
-    for result, host in jobs:
-        path = "/usr/bin/" + os.path.basename(host)
-        archive.program(path, host)
-        text += mkinitramfs.job_strings(result.name, [path], path=path, env=ENVIRONMENT, cwd="/", timeout=JOB_SECONDS)
+    for result, program in jobs:
+        archive.program(program.guest, program.host)
+        for guest, host in program.files:
+            archive.tree(guest, host)
+        archive.directory(program.cwd)
+        text += mkinitramfs.job_strings(
+            result.name, [program.guest, *program.args], path=program.guest, env=ENVIRONMENT, cwd=program.cwd,
+            timeout=program.seconds, user=program.user)  # fmt: skip
     archive.text(mkinitramfs.JOBS_FILE, text)
     with tempfile.NamedTemporaryFile(prefix="faultline-", suffix=".cpio") as initrd:
         initrd.write(archive.bytes())
@@ -142,9 +163,9 @@ def boot(init, jobs, **config):
 
 def run_batch(init, jobs, **config):
     """All jobs, in as few machines as it takes."""
-    for result, host in jobs:
-        if not os.path.exists(host):
-            result.trouble = f"{host} was not built"
+    for result, program in jobs:
+        if not os.path.exists(program.host):
+            result.trouble = f"{program.host} was not built"
             result.done.set()
     jobs = [job for job in jobs if not job[0].done.is_set()]
     while jobs:
@@ -152,16 +173,17 @@ def run_batch(init, jobs, **config):
 
 
 class Batch(threading.Thread):
-    """run_batch() in the background, so that results can be reported as they come."""
+    """run_batch() in the background, so that results can be reported as they come. programs: Program or its host path."""
 
     def __init__(self, init, programs, **config):
         super().__init__(daemon=True)
-        self.results = {host: JobResult(os.path.basename(host)) for host in programs}
+        self.programs = [Program(p) if isinstance(p, str) else p for p in programs]
+        self.results = {p.host: JobResult(os.path.basename(p.host)) for p in self.programs}
         self.init, self.config, self.error = init, config, None
 
     def run(self):
         try:
-            run_batch(self.init, [(result, host) for host, result in self.results.items()], **self.config)
+            run_batch(self.init, [(self.results[p.host], p) for p in self.programs], **self.config)
         except BaseException as e:  # whoever waits must hear of it
             self.error = e
         for result in self.results.values():

@@ -9,6 +9,7 @@
  *	x PATH		what to execute (without: argv[0] as a path)
  *	a ARGUMENT	argv, in order		e NAME=VALUE	environment
  *	d DIRECTORY	to start in		t SECONDS	when to give up
+ *	u UID		who it runs as, without capabilities when that is not 0 (without: root)
  *	i PATH		standard input: a file, or "-" for what the host sends; without: /dev/null
  *	c cooked|raw	standard streams are the console, as a terminal or without any processing
  *	w ROWS COLUMNS	the console's size
@@ -29,6 +30,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -56,6 +58,7 @@ struct job {
 	char *argv[MAX_ARGS + 1], *envp[MAX_ARGS + 1];
 	int argc, envc;
 	long seconds;
+	unsigned int user;
 	enum console console;
 	struct winsize size;
 };
@@ -207,6 +210,9 @@ static void job_string(char *s)
 	case 't':
 		job.seconds = atol(rest);
 		break;
+	case 'u':
+		job.user = strtoul(rest, NULL, 10);
+		break;
 	case 'i':
 		job.input = rest;
 		break;
@@ -244,6 +250,17 @@ static bool next_job(void)
 
 /* ---- running one ---- */
 
+/* In the child: user and group become the job's; false, with a word, when the kernel refuses. */
+static bool become_user(void)
+{
+	if (!job.user)
+		return true;
+	if (!setgroups(0, NULL) && !setgid(job.user) && !setuid(job.user))
+		return true;
+	dprintf(2, "init: user %u: %s\n", job.user, strerror(errno));
+	return false;
+}
+
 /* In the child: does not return. */
 static void become_job(void)
 {
@@ -255,6 +272,8 @@ static void become_job(void)
 	signal(SIGPIPE, SIG_DFL);
 	if (job.dir && chdir(job.dir))
 		dprintf(2, "init: %s: %s\n", job.dir, strerror(errno));
+	if (!become_user())
+		_exit(126);
 	execve(job.path, job.argv, job.envp);
 	dprintf(2, "init: %s: %s\n", job.path, strerror(errno));
 	_exit(errno == ENOENT ? 127 : 126);
