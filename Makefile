@@ -155,6 +155,15 @@ $(O)/tests/user/%: tests/user/%.c
 	@mkdir -p $(@D)
 	$(Q)$(MUSL_CC) $(USER_CFLAGS) -MMD -MP -MF $@.d -MT $@ $< -o $@
 
+# Linux's own selftests: unpacked from the distribution's package and built as they are.
+SELFTESTS := $(O)/linux/selftests/built
+.PHONY: selftests
+selftests: $(SELFTESTS)
+$(SELFTESTS): tools/linux_selftests.py tests/linux/selftests.list
+	$(call say,LINUX,$(@D))
+	$(Q)$(PYTHON) tools/linux_selftests.py build $(@D)
+	$(Q)touch $@
+
 # ---- make run: the GRUB image ----
 
 ISO := $(KOUT)/faultline.iso
@@ -206,7 +215,7 @@ quick: ## the same with one boot for all user tests (under 2 minutes)
 	@tools/setup test
 	@$(MAKE) quick-built
 
-TEST_NEEDS := kernel user tests-user
+TEST_NEEDS := kernel user tests-user selftests
 test-built: $(TEST_NEEDS)
 	@$(MAKE) DEBUG=1 kernel
 	-@$(MAKE) $(O)/linux/vmlinuz
@@ -257,8 +266,9 @@ check-docs:
 	@$(PYTHON) tools/abi_table.py --check
 
 .PHONY: docs
-docs: ## writes the generated chapter, docs/abi.md, anew
+docs: ## writes the generated chapters, docs/abi.md and (after make test) docs/selftests.md, anew
 	@$(PYTHON) tools/abi_table.py
+	@test ! -e $(O)/linux/selftests/results.json || $(PYTHON) tools/linux_selftests.py docs --results $(O)/linux/selftests/results.json
 
 # The subsystem's whole dependency on the machine, on one reviewed page.
 IMPORTS = { $(NM) -u $(O)/libmm.a; $(NM) -u $(O)/debug/libmm.a; } | awk 'NF == 2 {print $$2}' | sort -u | \
