@@ -7,6 +7,7 @@
  * starts over at its first page, so that small messages stay in one warm page.
  */
 #include <arch/uaccess.h>
+#include <fs/cursor.h>
 #include <fs/internal.h>
 #include <kern/printf.h>
 #include <kern/string.h>
@@ -16,7 +17,6 @@
 #include <mm/slab.h>
 #include <uapi/ioctl.h>
 #include <uapi/poll.h>
-#include <uapi/uio.h>
 
 #define DEFAULT_PAGES 16U
 #define MAX_PAGES 256U /* 1 MiB, Linux's default bound for everyone */
@@ -150,47 +150,6 @@ static ssize_t pipe_read(struct file *f, char __user *buf, size_t n, u64 *pos)
 
 /* ---- writing ---- */
 
-/* What remains of the caller's vector. */
-struct cursor {
-	const struct iovec *iov;
-	unsigned int nr;
-	size_t off;	    /* in iov[0] */
-	size_t left;	    /* in all */
-	const char *kernel; /* instead of iov */
-};
-
-static size_t cursor_copy(struct cursor *c, char *dst, size_t n)
-{
-	size_t done = 0;
-
-	if (!c->iov) {
-		memcpy(dst, c->kernel, n);
-		c->kernel += n;
-		c->left -= n;
-		return n;
-	}
-	while (done < n) {
-		size_t len = min(n - done, c->iov->iov_len - c->off), fault;
-
-		if (len) {
-			fault = copy_from_user(dst + done, (char __user *)c->iov->iov_base + c->off,
-					       len);
-			len -= fault;
-			done += len;
-			c->off += len;
-			c->left -= len;
-			if (fault)
-				break;
-		}
-		if (c->off == c->iov->iov_len && c->nr > 1) {
-			c->iov++;
-			c->nr--;
-			c->off = 0;
-		}
-	}
-	return done;
-}
-
 /* The page that holds ring offset `at`, allocated when it is not there yet. NULL: no memory. */
 static char *ring_page(struct pipe *p, size_t at)
 {
@@ -289,11 +248,9 @@ static ssize_t pipe_write(struct file *f, const char __user *buf, size_t n, u64 
 
 static ssize_t pipe_writev(struct file *f, const struct iovec *iov, unsigned int nr, u64 *pos)
 {
-	struct cursor c = { .iov = iov, .nr = nr };
+	struct cursor c = cursor_of(iov, nr);
 
 	(void)pos;
-	for (unsigned int i = 0; i < nr; i++)
-		c.left += iov[i].iov_len;
 	return write_cursor(f, &c);
 }
 
