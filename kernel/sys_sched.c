@@ -7,15 +7,10 @@
 #include <kernel/syscall.h>
 #include <kernel/task.h>
 #include <kernel/time.h>
-#include <mm/mm.h>
 #include <uapi/sched.h>
 
 #define MIN_NICE (-20)
 #define MAX_NICE 19
-
-#define MEMBARRIER_CMD_QUERY 0
-#define MEMBARRIER_CMD_PRIVATE_EXPEDITED (1 << 3)
-#define MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED (1 << 4)
 
 SYSCALL_DEFINE0(sched_yield)
 {
@@ -83,31 +78,6 @@ SYSCALL_DEFINE3(getcpu, u32 __user *, ucpu, u32 __user *, unode, void __user *, 
 	if (ucpu && put_user_u32(cpu_id(), ucpu))
 		return -EFAULT;
 	return unode && put_user_u32(0, unode) ? -EFAULT : 0;
-}
-
-/*
- * The private expedited barrier: every CPU that runs a thread of the caller's process executes a
- * full barrier. Waiting until each of them has dropped a page from its TLB is that and more.
- */
-SYSCALL_DEFINE3(membarrier, int, cmd, unsigned int, flags, int, cpu)
-{
-	(void)cpu;
-	if (flags)
-		return -EINVAL;
-	switch (cmd) {
-	case MEMBARRIER_CMD_QUERY:
-		return MEMBARRIER_CMD_PRIVATE_EXPEDITED | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
-	case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
-		WRITE_ONCE(current->mm->membarrier, true);
-		return 0;
-	case MEMBARRIER_CMD_PRIVATE_EXPEDITED:
-		if (!READ_ONCE(current->mm->membarrier))
-			return -EPERM;
-		tlb_flush_page(&current->mm->tlb, 0);
-		return 0;
-	default:
-		return -EINVAL;
-	}
 }
 
 /* ---- policies ---- */
