@@ -32,6 +32,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -583,6 +584,26 @@ static long meminfo(const char *text, const char *label)
 	return line ? strtol(line + strlen(label), NULL, 10) : -1;
 }
 
+/*
+ * A task's stack is given back by the CPU it died on, once that has gone on to another task: to us, and
+ * then every task that ended before is gone.
+ */
+static void visit_every_cpu(void)
+{
+	cpu_set_t all, one;
+
+	if (sched_getaffinity(0, sizeof(all), &all))
+		return;
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &all))
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		sched_setaffinity(0, sizeof(one), &one);
+	}
+	sched_setaffinity(0, sizeof(all), &all);
+}
+
 /* Free memory and live kernel objects once everything that can be given back is given back. */
 static void report_memory(const char *when)
 {
@@ -591,6 +612,7 @@ static void report_memory(const char *when)
 	long active;
 	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
 
+	visit_every_cpu();
 	if (fd >= 0) {
 		write_all(fd, "3\n", 2);
 		close(fd);
