@@ -23,7 +23,8 @@ LIST = os.path.join(TOP, "tests", "linux", "selftests.list")
 DOCUMENT = os.path.join(TOP, "docs", "selftests.md")
 SELFTESTS = "tools/testing/selftests"
 # Beside the tests' own directories: what their Makefiles and sources include.
-SHARED = [f"{SELFTESTS}/lib.mk", f"{SELFTESTS}/*.h", f"{SELFTESTS}/x86/check_cc.sh", f"{SELFTESTS}/x86/trivial_*.c", "mm/gup_test.h"]
+SHARED = [f"{SELFTESTS}/lib.mk", f"{SELFTESTS}/*.h", f"{SELFTESTS}/x86/check_cc.sh", f"{SELFTESTS}/x86/trivial_*.c", "mm/gup_test.h",
+          "include/uapi/*", "include/linux/compiler*.h"]  # fmt: skip
 
 
 @dataclass(frozen=True)
