@@ -264,6 +264,7 @@ check-layers:
 check-docs:
 	@$(PYTHON) tools/check_docs.py
 	@$(PYTHON) tools/abi_table.py --check
+	@$(PYTHON) tools/linux_selftests.py docs --check
 
 .PHONY: docs
 docs: ## writes the generated chapters, docs/abi.md and (after make test) docs/selftests.md, anew

@@ -140,6 +140,11 @@ def test_environment_and_directory(run):
     assert done.stdout == b"1 2\nx=y\n/var/deep/er\n"
 
 
+def test_another_user(run):
+    done = shell(run, "id -u; id -g; id -G; grep CapEff /proc/self/status; touch /etc/x || echo refused", "--user", "65534")
+    assert done.stdout.decode().split() == ["65534", "65534", "65534", "CapEff:", "0" * 16, "refused"]
+
+
 def test_files_and_shared_directories(run, tmp_path):
     tree = tmp_path / "tree"
     (tree / "sub").mkdir(parents=True)

@@ -169,7 +169,9 @@ Made by `make docs` from tests/linux/selftests.list and the last run of tests/te
 
 `make test` unpacks them from the distribution's linux-source package, builds them with their own Makefiles
 (`CC='gcc -static'`) and runs them on Linux in QEMU, and here on the debug kernel with one CPU and on the other with
-four. A test passes when its exit status is 0 and every line that says "ok" on Linux says so here."""
+four. A test passes when its exit status is 0 and every line that says "ok" on Linux says so here; "without" names
+a feature that the test looks for itself, and whose subtests it leaves out here. Every program of mm is in the table;
+of other directories only what is run."""
 
 
 def document(entries, results):
