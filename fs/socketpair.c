@@ -27,19 +27,23 @@
 #define STREAM_STEP 32768UL /* of a long write on a stream, what goes in at a time */
 
 struct chunk {
-	struct list_head node; /* [lock] */
-	size_t len, off;       /* off: [lock] bytes already read */
-	bool last;	       /* [I] of its message */
+	struct chunk *next;
+	size_t len, off; /* off: bytes already read */
+	bool last;	 /* of its message */
 	char data[];
+};
+
+struct chunks {
+	struct chunk *first, *last;
+	size_t queued; /* bytes to read */
+	size_t charge; /* what the chunks take, of SOCK_BUFFER; 0: there are none */
 };
 
 /* One direction. */
 struct lane {
 	struct mutex lock;
-	struct list_head chunks; /* [lock] */
-	size_t queued;		 /* [lock] bytes to read */
-	size_t charge;		 /* [lock] what the chunks take, of SOCK_BUFFER */
-	bool shut;		 /* [lock] what is there can be read, nothing more comes */
+	struct chunks data;	/* [lock] */
+	bool shut;		/* [lock] what is there can be read, nothing more comes */
 	bool reset;		/* [lock] the reader is told once that what it wrote was not read */
 	struct wait_queue wait; /* for data, room, or shut */
 };
@@ -60,57 +64,82 @@ struct socket_pair {
 static void lane_init(struct lane *l)
 {
 	mutex_init(&l->lock);
-	INIT_LIST_HEAD(&l->chunks);
 	wait_queue_init(&l->wait);
 }
 
 static bool has_data(const struct lane *l)
 {
-	return READ_ONCE(l->charge);
+	return READ_ONCE(l->data.charge);
 }
 
 static bool has_room(const struct lane *l)
 {
-	return READ_ONCE(l->charge) < SOCK_BUFFER;
+	return READ_ONCE(l->data.charge) < SOCK_BUFFER;
 }
 
 static bool is_writable(const struct lane *l) /* as poll() says it */
 {
-	return READ_ONCE(l->charge) <= SOCK_BUFFER / 4;
+	return READ_ONCE(l->data.charge) <= SOCK_BUFFER / 4;
+}
+
+/* ---- chunks ---- */
+
+/* Everything of `from` comes behind what is in `to`; it is empty only if that is. */
+static void move_chunks(struct chunks *to, struct chunks *from)
+{
+	if (to->last)
+		to->last->next = from->first;
+	else
+		to->first = from->first;
+	to->last = from->last;
+	to->queued += from->queued;
+	WRITE_ONCE(to->charge, to->charge + from->charge);
+	*from = (struct chunks){ .first = NULL };
+}
+
+static void add_chunk(struct chunks *to, struct chunk *c)
+{
+	struct chunks one = { c, c, c->len, sizeof(*c) + c->len };
+
+	move_chunks(to, &one);
+}
+
+static void drop_first(struct chunks *q)
+{
+	struct chunk *c = q->first;
+
+	q->first = c->next;
+	if (!q->first)
+		q->last = NULL;
+	q->queued -= c->len - c->off;
+	WRITE_ONCE(q->charge, q->charge - sizeof(*c) - c->len);
+	kfree(c);
+}
+
+static void free_chunks(struct chunks *q)
+{
+	while (q->first)
+		drop_first(q);
 }
 
 /* ---- reading ---- */
-
-static struct chunk *first_chunk(struct lane *l)
-{
-	return list_first_entry(&l->chunks, struct chunk, node);
-}
-
-/* Lock held. */
-static void drop_chunk(struct lane *l, struct chunk *c)
-{
-	list_del(&c->node);
-	l->queued -= c->len - c->off;
-	l->charge -= sizeof(*c) + c->len;
-	kfree(c);
-}
 
 /* Lock held, data there. Bytes or -EFAULT. */
 static ssize_t take_bytes(struct lane *l, char __user *buf, size_t n)
 {
 	size_t done = 0, left = 0;
 
-	while (done < n && !left && !list_empty(&l->chunks)) {
-		struct chunk *c = first_chunk(l);
+	while (done < n && !left && l->data.first) {
+		struct chunk *c = l->data.first;
 		size_t len = min(n - done, c->len - c->off);
 
 		left = copy_to_user(buf + done, c->data + c->off, len);
 		len -= left;
 		done += len;
 		c->off += len;
-		l->queued -= len;
+		l->data.queued -= len;
 		if (c->off == c->len)
-			drop_chunk(l, c);
+			drop_first(&l->data);
 	}
 	return done || !n ? (ssize_t)done : -EFAULT;
 }
@@ -122,13 +151,13 @@ static ssize_t take_message(struct lane *l, char __user *buf, size_t n)
 	size_t done = 0;
 
 	do {
-		struct chunk *c = first_chunk(l);
+		struct chunk *c = l->data.first;
 		size_t len = min(n - done, c->len);
 
 		fault = fault || copy_to_user(buf + done, c->data, len);
 		done += len;
 		last = c->last;
-		drop_chunk(l, c);
+		drop_first(&l->data);
 	} while (!last);
 	return fault ? -EFAULT : (ssize_t)done;
 }
@@ -141,7 +170,7 @@ static ssize_t try_read(struct end *e, char __user *buf, size_t n)
 	ssize_t ret;
 
 	mutex_lock(&l->lock);
-	if (!list_empty(&l->chunks)) {
+	if (l->data.first) {
 		wake = !is_writable(l); /* only then can somebody wait for room */
 		ret = e->pair->messages ? take_message(l, buf, n) : take_bytes(l, buf, n);
 	} else if (l->reset) {
@@ -180,16 +209,6 @@ static ssize_t socket_read(struct file *f, char __user *buf, size_t n, u64 *pos)
 
 /* ---- writing ---- */
 
-static void free_chunks(struct list_head *chunks)
-{
-	while (!list_empty(chunks)) {
-		struct chunk *c = list_first_entry(chunks, struct chunk, node);
-
-		list_del(&c->node);
-		kfree(c);
-	}
-}
-
 /* The next bytes of *c, n at most. ERR_PTR(-ENOMEM, -EFAULT). */
 static struct chunk *make_chunk(struct cursor *c, size_t n)
 {
@@ -202,6 +221,7 @@ static struct chunk *make_chunk(struct cursor *c, size_t n)
 		kfree(chunk);
 		return ERR_PTR(-EFAULT);
 	}
+	chunk->next = NULL;
 	chunk->len = len;
 	chunk->off = 0;
 	chunk->last = len == n;
@@ -209,7 +229,7 @@ static struct chunk *make_chunk(struct cursor *c, size_t n)
 }
 
 /* The next n bytes of *c as chunks. 0 or -errno, then without any. */
-static int make_chunks(struct list_head *chunks, struct cursor *c, size_t n)
+static int make_chunks(struct chunks *chunks, struct cursor *c, size_t n)
 {
 	do {
 		struct chunk *chunk = make_chunk(c, n);
@@ -218,14 +238,14 @@ static int make_chunks(struct list_head *chunks, struct cursor *c, size_t n)
 			free_chunks(chunks);
 			return (int)PTR_ERR(chunk);
 		}
-		list_add_tail(&chunk->node, chunks);
 		n -= chunk->len;
+		add_chunk(chunks, chunk);
 	} while (n);
 	return 0;
 }
 
 /* Moves the chunks to the lane, if it has room. 0, -EAGAIN, -EPIPE. */
-static int try_append(struct lane *l, struct list_head *chunks)
+static int try_append(struct lane *l, struct chunks *chunks)
 {
 	bool wake = false;
 	int err = 0;
@@ -236,14 +256,8 @@ static int try_append(struct lane *l, struct list_head *chunks)
 	} else if (!has_room(l)) {
 		err = -EAGAIN;
 	} else {
-		wake = list_empty(&l->chunks);
-		while (!list_empty(chunks)) {
-			struct chunk *c = list_first_entry(chunks, struct chunk, node);
-
-			list_move_tail(&c->node, &l->chunks);
-			l->queued += c->len;
-			l->charge += sizeof(*c) + c->len;
-		}
+		wake = !l->data.first;
+		move_chunks(&l->data, chunks);
 	}
 	mutex_unlock(&l->lock);
 	if (wake)
@@ -252,7 +266,7 @@ static int try_append(struct lane *l, struct list_head *chunks)
 }
 
 /* Waits for room. Consumes the chunks. */
-static int append(struct lane *l, struct list_head *chunks, bool wait)
+static int append(struct lane *l, struct chunks *chunks, bool wait)
 {
 	int err;
 
@@ -270,7 +284,7 @@ static ssize_t transmit(struct file *f, struct cursor *c, unsigned int flags)
 	struct end *e = f->private;
 	bool wait = !(f->flags & O_NONBLOCK) && !(flags & MSG_DONTWAIT);
 	size_t total = c->left, done = 0;
-	LIST_HEAD(chunks);
+	struct chunks chunks = { .first = NULL };
 	int err = 0;
 
 	if (e->pair->messages && total > MESSAGE_MAX)
@@ -345,7 +359,7 @@ static long socket_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 
 	if (cmd != FIONREAD)
 		return -ENOTTY;
-	return put_user_u32((u32)READ_ONCE(e->in->queued), (void __user *)arg);
+	return put_user_u32((u32)READ_ONCE(e->in->data.queued), (void __user *)arg);
 }
 
 /* Nothing more comes this way; reset: and what the reader wrote was lost. */
@@ -361,14 +375,13 @@ static void shut_lane(struct lane *l, bool reset)
 static void socket_release(struct file *f)
 {
 	struct end *e = f->private;
-	LIST_HEAD(unread);
+	struct chunks unread = { .first = NULL };
 
 	shut_lane(e->in, false);
 	mutex_lock(&e->in->lock);
-	list_splice_tail_init(&e->in->chunks, &unread);
-	e->in->queued = e->in->charge = 0;
+	move_chunks(&unread, &e->in->data);
 	mutex_unlock(&e->in->lock);
-	shut_lane(e->out, !list_empty(&unread));
+	shut_lane(e->out, unread.first);
 	free_chunks(&unread);
 	if (refcount_dec_and_test(&e->pair->refs))
 		kfree(e->pair);
