@@ -261,14 +261,18 @@ lint-built: check-layers check-imports check-docs check-format check-builds chec
 check-layers:
 	@$(PYTHON) tools/check_layers.py
 
-check-docs:
+LOCK_TABLE := $(O)/tests/user/mlock_transitions
+
+check-docs: $(LOCK_TABLE)
 	@$(PYTHON) tools/check_docs.py
 	@$(PYTHON) tools/abi_table.py --check
 	@$(PYTHON) tools/linux_selftests.py docs --check
+	@$(PYTHON) tools/lock_table.py --check $(LOCK_TABLE)
 
 .PHONY: docs
-docs: ## writes the generated chapters, docs/abi.md and (after make test) docs/selftests.md, anew
+docs: $(LOCK_TABLE) ## writes the generated chapters anew: abi.md, lock-transitions.md, (after make test) selftests.md
 	@$(PYTHON) tools/abi_table.py
+	@$(PYTHON) tools/lock_table.py $(LOCK_TABLE)
 	@test ! -e $(O)/linux/selftests/results.json || $(PYTHON) tools/linux_selftests.py docs --results $(O)/linux/selftests/results.json
 
 # The subsystem's whole dependency on the machine, on one reviewed page.
