@@ -87,15 +87,12 @@ static int lock_vmas(struct mm *mm, unsigned long start, unsigned long end, unsi
 	if (end < start)
 		return -EINVAL;
 	for (vma = vma_find(mm, start); start < end; vma = vma_next(vma)) {
-		unsigned long stop;
-
 		if (!vma || vma->start > start)
 			return -ENOMEM;
-		stop = min(end, vma->end);
-		vma = set_lock_bits(mm, vma, start, stop, bits, c);
+		vma = set_lock_bits(mm, vma, start, min(end, vma->end), bits, c);
 		if (IS_ERR(vma))
 			return (int)PTR_ERR(vma);
-		start = stop;
+		start = vma->end; /* which may be further: it merged with its equal neighbour */
 	}
 	return 0;
 }
