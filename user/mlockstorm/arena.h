@@ -198,12 +198,11 @@ static long kb_of(const char *block, const char *label)
 	return p ? strtol(p + strlen(want), NULL, 10) : -1;
 }
 
-/* The flags of a VmFlags line that mean the same on every kernel. */
+/* The flags of a VmFlags line. "ac" is left out: Linux 6.5 and later drop it from untouched memory made read-only. */
 static void copy_flags(char *to, size_t size, const char *line)
 {
-	static const char *const known[] = { "rd", "wr", "ex", "sh", "mr", "mw", "me",
-					     "ms", "gd", "lo", "sr", "rr", "dc", "lf",
-					     "ac", "nr", "wf", "dd", "??" };
+	static const char *const known[] = { "rd", "wr", "ex", "sh", "mr", "mw", "me", "ms", "gd",
+					     "lo", "sr", "rr", "dc", "lf", "nr", "wf", "dd", "??" };
 	size_t used = 0;
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
@@ -245,17 +244,27 @@ static void add_to_heap(unsigned long start, unsigned long end, const struct are
 	heap_rss += a->rss;
 }
 
-static bool same_kind(const struct area *a, const struct area *b)
+/* The second goes on where the first ends, in its file too. Shared anonymous memory does not say. */
+static bool continues(const struct area *a, const struct area *b)
 {
+	char next[sizeof(a->backing)];
+
+	if (!strcmp(a->backing, "shm"))
+		return false;
+	if (a->backing[1] == '+')
+		snprintf(next, sizeof(next), "%c+%lu", a->backing[0],
+			 strtoul(a->backing + 2, NULL, 10) + a->end - a->start);
+	else
+		strcpy(next, "anon");
 	return a->end == b->start && !strcmp(a->perms, b->perms) && !strcmp(a->flags, b->flags) &&
-	       !strcmp(a->backing, "anon") && !strcmp(b->backing, "anon") && !has_flag(a, "gd");
+	       !strcmp(b->backing, next);
 }
 
 static void add_area(const struct area *a)
 {
 	struct area *last = nr_areas ? &areas[nr_areas - 1] : NULL;
 
-	if (last && !is_strict(a->start) && same_kind(last, a)) {
+	if (last && !is_strict(a->start) && continues(last, a)) {
 		last->end = a->end;
 		last->rss += a->rss;
 		last->locked += a->locked;

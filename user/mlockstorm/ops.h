@@ -380,6 +380,15 @@ static void op_brk(void)
 
 /* ---- advice ---- */
 
+static bool all_writable(struct range r)
+{
+	for (unsigned int i = 0; i < nr_areas; i++)
+		if (areas[i].start < r.page + r.n && areas[i].end > r.page &&
+		    areas[i].perms[1] != 'w')
+			return false;
+	return true;
+}
+
 static void op_madvise(void)
 {
 	static const struct {
@@ -399,6 +408,9 @@ static void op_madvise(void)
 	unsigned int i = below(sizeof(all) / sizeof(all[0]));
 	struct range r = any_range();
 
+	/* What REMOVE does to a read-only shared mapping depends on the version. */
+	while (all[i].advice == MADV_REMOVE && !all_writable(r))
+		i = below(sizeof(all) / sizeof(all[0]));
 	doing("madvise %u+%u %s", r.page, r.n, all[i].name);
 	finish_call(madvise(ADDRESS(r), LENGTH(r), all[i].advice));
 }
