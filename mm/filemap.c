@@ -273,7 +273,9 @@ void filemap_fault_around(struct mm *mm, struct fault_ctx *f)
 	unsigned long window = min(knob_fault_around_bytes, FAULT_AROUND_MAX * PAGE_SIZE);
 	unsigned long start =
 		max(ALIGN_DOWN(f->addr, window), max(vma->start, ALIGN_DOWN(f->addr, PMD_SIZE)));
-	unsigned long end = min(ALIGN_DOWN(f->addr, window) + window, vma->end);
+	/* As in Linux the window is whole when the mapping starts inside it: it then goes further. */
+	unsigned long end =
+		min(min(start + window, vma->end), ALIGN_DOWN(start, PMD_SIZE) + PMD_SIZE);
 	unsigned long first = vma_index(vma, start), pages = mapping_pages(vma->mapping);
 	unsigned long last = min(vma_index(vma, end - PAGE_SIZE), pages - 1);
 	unsigned int n, mapped = 0, newly = 0;
