@@ -283,8 +283,8 @@ static long do_mmap(struct mm *mm, struct map_request *rq)
 		if (vma && vma->start < addr + rq->len)
 			return -EEXIST;
 	}
-	rq->vm_flags =
-		prot_to_vm_flags(rq->prot) | future_lock_flags(mm) | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC;
+	rq->vm_flags = prot_to_vm_flags(rq->prot) | future_lock_flags(mm) | VM_MAYREAD |
+		       VM_MAYWRITE | VM_MAYEXEC;
 	if (rq->map_flags & MAP_GROWSDOWN)
 		rq->vm_flags |= VM_GROWSDOWN;
 	if (rq->map_flags & MAP_LOCKED) {
@@ -386,7 +386,7 @@ int mm_remap_file_pages(struct mm *mm, unsigned long addr, unsigned long size, u
 	};
 	ret = do_mmap(mm, &rq);
 	validate_mm(mm);
-	if (ret < 0 || (flags & MAP_NONBLOCK))
+	if (ret < 0 || !wants_populate(mm, &rq))
 		size = 0;
 	(void)mmap_write_unlock_populate(mm, start, start + size, 0);
 	file_put(file);
