@@ -106,9 +106,13 @@ static bool needs_copies(unsigned long flags, unsigned long rights)
 	       (rights & VM_WRITE);
 }
 
-/* *fill: something locked became writable. */
+/* From the first to the last locked piece that became writable; empty when there is none. */
+struct fill {
+	unsigned long start, end;
+};
+
 static int protect_range(struct mm *mm, unsigned long start, unsigned long end, unsigned long prot,
-			 unsigned long grows, bool *fill)
+			 unsigned long grows, struct fill *fill)
 {
 	unsigned long rights = prot & (PROT_READ | PROT_WRITE | PROT_EXEC);
 	struct vma *vma = vma_find(mm, start);
@@ -128,14 +132,19 @@ static int protect_range(struct mm *mm, unsigned long start, unsigned long end, 
 	}
 	while (start < end) {
 		unsigned long stop;
+		bool copies;
 
 		if (!vma || vma->start > start)
 			return -ENOMEM; /* a hole: what lies below has been changed */
 		stop = min(end, vma->end);
-		*fill |= needs_copies(vma->flags, rights);
+		copies = needs_copies(vma->flags, rights);
 		vma = protect_vma(mm, vma, start, stop, rights);
 		if (IS_ERR(vma))
 			return (int)PTR_ERR(vma);
+		if (copies) {
+			fill->start = fill->end ? fill->start : start;
+			fill->end = stop;
+		}
 		start = stop;
 		if (start >= vma->end)
 			vma = vma_next(vma);
@@ -146,7 +155,7 @@ static int protect_range(struct mm *mm, unsigned long start, unsigned long end, 
 int mm_mprotect(struct mm *mm, unsigned long addr, unsigned long len, unsigned long prot)
 {
 	unsigned long grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP), end;
-	bool fill = false;
+	struct fill fill = { 0, 0 };
 	int err;
 
 	prot &= ~grows;
@@ -166,6 +175,6 @@ int mm_mprotect(struct mm *mm, unsigned long addr, unsigned long len, unsigned l
 		return -EINTR;
 	err = protect_range(mm, addr, end, prot, grows, &fill);
 	validate_mm(mm);
-	(void)mmap_write_unlock_populate(mm, addr, fill ? end : addr, POPULATE_LOCKED);
+	(void)mmap_write_unlock_populate(mm, fill.start, fill.end, POPULATE_LOCKED);
 	return err;
 }
