@@ -228,15 +228,17 @@ quick-built: $(TEST_NEEDS)
 
 SOAK_SECONDS ?= 600
 SOAK_OPS ?= 1000000
+STORM_SECONDS ?= 3600
 SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 
-soak: $(O)/user/init $(O)/user/mmfuzz kernel ## each fuzzer for SOAK_SECONDS, then SOAK_OPS random memory calls in the guest (SEED=n repeats)
+soak: $(O)/user/init $(O)/user/mmfuzz $(O)/user/mlockstorm kernel ## each fuzzer for SOAK_SECONDS, SOAK_OPS random memory calls, the storm for STORM_SECONDS (SEED=n repeats)
 	@tools/setup test
 	@$(MAKE) DEBUG=1 kernel
 	@$(MAKE) host-fuzz FUZZ_SECONDS=$(SOAK_SECONDS)
 	@echo 'mmfuzz: SEED=$(SEED)'
 	@./run --build-dir $(O) --no-build -- $(O)/user/mmfuzz --seed $(SEED) --ops $(SOAK_OPS)
 	@./run --build-dir $(O) --no-build --debug -- $(O)/user/mmfuzz --seed $(SEED) --ops $(SOAK_OPS)
+	@$(PYTHON) tests/storm.py --build-dir $(O) --seconds $(STORM_SECONDS) --seed $(SEED)
 
 bench: kernel $(O)/user/mmbench $(O)/user/init $(O)/linux/vmlinuz ## the same benchmarks here and on Linux, in guest instructions
 	@$(PYTHON) tools/bench.py --build-dir $(O) $(O)/user/mmbench $(BENCH_ARGS)

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+"""The lock family's random calls print the same on Linux and here: user/mlockstorm, compared by storm.py."""
+
+import os
+
+import pytest
+import storm
+
+# seed, epochs, debug kernel
+FULL = [(1, 1000, False), (2, 200, True)]
+QUICK = [(1, 100, False)]
+
+
+def pytest_generate_tests(metafunc):
+    if "seed" not in metafunc.fixturenames:
+        return
+    cases = QUICK if metafunc.config.getoption("--quick") else FULL
+    metafunc.parametrize("user", [False, True], ids=["root", "user"])
+    metafunc.parametrize("seed, epochs, debug", cases, ids=[f"seed{s}{'-debug' if d else ''}" for s, _, d in cases])
+
+
+def test_storm(seed, epochs, debug, user):
+    if os.geteuid() != 0:
+        pytest.skip("the native side must lock memory as root, and become another user")
+    report = storm.compare(seed, epochs, user, debug)
+    assert not report, report
+
+
+def test_usage():
+    assert "--seed" in "\n".join(storm.output(["--help"]))
