@@ -313,11 +313,22 @@ static void remap_in_place(struct range r)
 	finish_call((long)mremap(ADDRESS(r), LENGTH(r), n * PAGE, 0));
 }
 
+static bool all_free(unsigned int page, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		if (area_at(page + i))
+			return false;
+	return true;
+}
+
 /* To another place among the slots: from inside one area, since only new kernels move several. */
 static void remap_elsewhere(struct range r)
 {
 	unsigned int to = below(SLOTS * SLOT - 40), n = one_in(3) ? 1 + below(r.n + 4) : r.n;
 
+	/* Growth may be refused: old kernels have then unmapped what lay at the new place, new ones have not. */
+	if (n > r.n && !all_free(to, n))
+		n = r.n;
 	doing("mremap %u+%u to %u+%u", r.page, r.n, to, n);
 	finish_call((long)mremap(ADDRESS(r), LENGTH(r), n * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
 				 at(to)));
