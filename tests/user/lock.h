@@ -59,9 +59,11 @@ static inline long smaps_kb(const void *addr, const char *label)
 	return at ? strtol(at + strlen(want), NULL, 10) : -1;
 }
 
+/* Old kernels have no name for VM_LOCKONFAULT and print "??". */
 static inline char lock_letter(const char *flags, size_t len)
 {
-	bool lo = memmem(flags, len, " lo ", 4), lf = memmem(flags, len, " lf ", 4);
+	bool lo = memmem(flags, len, " lo ", 4);
+	bool lf = memmem(flags, len, " lf ", 4) || memmem(flags, len, " ?? ", 4);
 
 	return lf ? (lo ? 'F' : '?') : lo ? 'L' : 'U';
 }

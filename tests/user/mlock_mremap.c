@@ -73,6 +73,7 @@ FORKED_TEST(spanning, "a range over two mappings of different lock state does no
 {
 	char *p = lonely_anon(4);
 
+	store(p, 1);
 	MUST(!mlock(p, 2 * PAGE));
 	CHECK_EQ(SYS(mremap, p, 4 * PAGE, 6 * PAGE, MREMAP_MAYMOVE), -EFAULT);
 	MUST(!onfault(p + 2 * PAGE, 2 * PAGE));

@@ -118,6 +118,7 @@ FORKED_TEST(neighbours, "a part that becomes like its neighbour joins it")
 {
 	char *p = lonely_anon(6);
 
+	store(p, 1); /* old kernels do not merge touched memory with untouched */
 	MUST(!mlock(p, 2 * PAGE));
 	CHECK_EQ(SYS(mlock, p + 2 * PAGE, PAGE), 0);
 	CHECK_EQ(maps_in(p, 6 * PAGE), 2);
@@ -133,6 +134,7 @@ FORKED_TEST(two_kinds, "locked and locked-on-fault mappings do not merge; becomi
 {
 	char *p = lonely_anon(4);
 
+	store(p, 1);
 	MUST(!mlock(p, 2 * PAGE));
 	CHECK_EQ(onfault(p + 2 * PAGE, 2 * PAGE), 0);
 	CHECK_STR(locks(p, 4), "LLFF");

@@ -198,11 +198,11 @@ static long kb_of(const char *block, const char *label)
 	return p ? strtol(p + strlen(want), NULL, 10) : -1;
 }
 
-/* The flags of a VmFlags line. "ac" is left out: Linux 6.5 and later drop it from untouched memory made read-only. */
+/* The flags of a VmFlags line. Old kernels have no name for lock on fault. "ac" is left out: Linux 6.5 and later drop it from untouched memory made read-only. */
 static void copy_flags(char *to, size_t size, const char *line)
 {
 	static const char *const known[] = { "rd", "wr", "ex", "sh", "mr", "mw", "me", "ms", "gd",
-					     "lo", "sr", "rr", "dc", "lf", "nr", "wf", "dd", "??" };
+					     "lo", "sr", "rr", "dc", "lf", "??", "nr", "wf", "dd" };
 	size_t used = 0;
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
@@ -211,7 +211,7 @@ static void copy_flags(char *to, size_t size, const char *line)
 		snprintf(want, sizeof(want), " %s ", known[i]);
 		if (strstr(line, want))
 			used += (size_t)snprintf(to + used, size - used, "%s%s", used ? " " : "",
-						 known[i]);
+						 known[i][0] == '?' ? "lf" : known[i]);
 	}
 	to[used] = 0;
 }
