@@ -36,7 +36,8 @@ enum fault_result anon_get_folio(struct fault_ctx *f)
 {
 	if (!f->write) {
 		stat_inc(FAULT_ZERO);
-		f->new = pte_make(page_to_pfn(zero_page_frame), (f->vma->page_prot & ~PTE_MLOCKED) | PTE_SPECIAL);
+		f->new = pte_make(page_to_pfn(zero_page_frame),
+				  (f->vma->page_prot & ~PTE_MLOCKED) | PTE_SPECIAL);
 		return FAULT_DONE;
 	}
 	f->folio = anon_folio_alloc(f, true);

@@ -17,7 +17,8 @@ static bool data_limit_ok(const struct mm *mm, unsigned long brk)
 /* Maps [start, end), page-aligned, above the old heap. 0 or -errno. */
 static int heap_grow(struct mm *mm, unsigned long start, unsigned long end)
 {
-	unsigned long pages = (end - start) >> PAGE_SHIFT, flags = HEAP_FLAGS | future_lock_flags(mm);
+	unsigned long pages = (end - start) >> PAGE_SHIFT,
+		      flags = HEAP_FLAGS | future_lock_flags(mm);
 	struct vma_desc d = { start, end, flags, NULL, NULL, start >> PAGE_SHIFT };
 	struct vma_neighbours nb = vma_neighbours(mm, start);
 	struct vma *vma;

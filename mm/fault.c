@@ -45,7 +45,7 @@ static bool access_allowed(const struct vma *vma, const struct fault_info *in)
 static enum fault_result fault_lookup(struct mm *mm, const struct fault_info *in,
 				      struct fault_ctx *f)
 {
-	struct vma *vma = __atomic_load_n(&mm->last_vma, __ATOMIC_RELAXED);
+	struct vma *vma = __atomic_load_n(vma_hint(mm), __ATOMIC_RELAXED);
 
 	/* Most faults hit the vma of the one before. */
 	if (unlikely(!vma || f->addr < vma->start || f->addr >= vma->end))
@@ -136,7 +136,7 @@ static inline enum fault_result fault_install(struct mm *mm, struct fault_ctx *f
 static inline void fault_to_lru(struct fault_ctx *f)
 {
 	if (f->new_anon)
-		lru_add(f->folio);
+		lru_add_new(f->folio);
 }
 
 /* Drops what phase 2 brought and the entry did not take over. */

@@ -14,7 +14,7 @@ void folio_free(struct folio *folio)
 	ASSERT(atomic_read(&folio->mapcount) == 0);
 	ASSERT(atomic_read(&folio->mlock_count) == 0);
 	if (folio_test(folio, PG_lru))
-		lru_del(folio);
+		lru_del_dead(&folio, 1);
 	RACY_WRITE(folio->flags, 0);
 	free_pages(&folio->page, folio->order);
 }
@@ -33,13 +33,13 @@ void folios_put(struct folio **folios, unsigned int n)
 		ASSERT(atomic_read(&folios[i]->mapcount) == 0);
 		dead[nr++] = folios[i];
 		if (nr == PUT_BATCH) {
-			lru_del_batch(dead, nr);
+			lru_del_dead(dead, nr);
 			free_folios(dead, nr);
 			nr = 0;
 		}
 	}
 	if (nr) {
-		lru_del_batch(dead, nr);
+		lru_del_dead(dead, nr);
 		free_folios(dead, nr);
 	}
 }

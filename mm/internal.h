@@ -86,6 +86,12 @@ static inline unsigned long vma_index(const struct vma *vma, unsigned long addr)
 	return vma->pgoff + ((addr - vma->start) >> PAGE_SHIFT);
 }
 
+/* Where this CPU remembers the vma that it found last. */
+static inline struct vma **vma_hint(struct mm *mm)
+{
+	return &mm->last_vma[cpu_id() % VMA_HINTS];
+}
+
 /* mm.c: an mm with page tables and nothing else. NULL when out of memory. */
 struct mm *mm_alloc(void);
 
@@ -265,10 +271,10 @@ void folio_wait_init(void);
 void lru_init(void);
 /* A folio that is on no list joins the one its flags name. */
 void lru_add(struct folio *folio);
-/* Takes it off its list. PG_lru must be set. */
-void lru_del(struct folio *folio);
-/* The same for those of n folios that are on a list. */
-void lru_del_batch(struct folio **folios, unsigned int n);
+/* The same for a new anonymous page, which no other thread can reach yet: no lock that CPUs share is taken. */
+void lru_add_new(struct folio *folio);
+/* Takes those of n folios that are on a list off it. Their refcounts are 0. */
+void lru_del_dead(struct folio **folios, unsigned int n);
 
 /* ---- validate.c ---- */
 

@@ -8,7 +8,14 @@
  * count again under its own lock; so when two do that at once, the one who comes last sees what holds.
  * Nobody ever scans unevictable folios, so that list is only a number.
  *
- * Locking: one lru_lock, taken inside page-table locks, never from interrupts.
+ * New anonymous folios are gathered by the CPU that faulted them in and join the list of all 31 at a time, so that
+ * faults on several CPUs do not meet. Gathered or not, a folio is on a list: it can be taken off in the same way
+ * at any time, by any CPU. lru_cpu says which list it is. Linux gathers in arrays (its folio_batch), which hold
+ * a reference, so that a write fault finds the page shared and a page that is freed meanwhile stays for a while.
+ *
+ * Locking: one lru_lock, taken inside page-table locks, never from interrupts; inside it the lock of one
+ * CPU's new folios. lru_cpu and the list change under the lock of the list that it names, from a CPU's to the
+ * list of all under both.
  */
 #include "internal.h"
 
@@ -26,8 +33,22 @@ static struct {
 	struct list_head lists[NR_LRU_LISTS];
 } lru;
 
+#define NEW_MAX 31
+
+static struct new_folios {
+	spinlock_t lock;
+	unsigned int
+		room; /* its CPU's own: folios that may still come; those that leave are not counted */
+	struct list_head folios; /* [lock] all of LRU_INACTIVE_ANON */
+} __aligned(64) new_folios[MAX_CPUS];
+
 void lru_init(void)
 {
+	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++) {
+		spin_lock_init(&new_folios[cpu].lock);
+		new_folios[cpu].room = NEW_MAX;
+		INIT_LIST_HEAD(&new_folios[cpu].folios);
+	}
 	spin_lock_init(&lru.lock);
 	for (unsigned int i = 0; i < NR_LRU_LISTS; i++)
 		INIT_LIST_HEAD(&lru.lists[i]);
@@ -62,7 +83,7 @@ static inline void clear_flags(struct folio *folio, unsigned long bits)
 
 /* ---- on and off the lists ---- */
 
-/* lru_lock held. */
+/* lru_lock held, or nobody else has the folio yet. */
 static __noinline void add_mlocked(struct folio *folio)
 {
 	long n = (long)folio_nr_pages(folio);
@@ -85,37 +106,108 @@ void lru_add(struct folio *folio)
 		spin_unlock(&lru.lock);
 		return;
 	}
+	folio->lru_cpu = 0;
 	folio_set(folio, PG_lru);
 	list_add(&folio->lru, &lru.lists[list]);
 	spin_unlock(&lru.lock);
 	stat_add(lru_stat(list), (long)folio_nr_pages(folio));
 }
 
-/* lru_lock held. */
-static inline void del_locked(struct folio *folio)
+/* This CPU's new folios join the list of all. */
+static __noinline void move_new_folios(struct new_folios *new)
 {
-	enum lru_list list = folio_evictable_list(RACY_READ(folio->flags));
+	struct folio *folio;
 
-	ASSERT(!folio_test(folio, PG_unevictable));
-	stat_add(lru_stat(list), -(long)folio_nr_pages(folio));
-	folio_clear(folio, PG_lru);
+	new->room = NEW_MAX;
+	spin_lock(&lru.lock);
+	spin_lock(&new->lock);
+	list_for_each_entry(folio, &new->folios, lru)
+		RACY_WRITE(folio->lru_cpu, 0);
+	list_splice_tail_init(&new->folios, lru.lists[LRU_INACTIVE_ANON].next);
+	spin_unlock(&new->lock);
+	spin_unlock(&lru.lock);
+}
+
+void lru_add_new(struct folio *folio)
+{
+	unsigned int cpu = cpu_id();
+	struct new_folios *new = &new_folios[cpu];
+
+	ASSERT(folio->order == 0 && folio_evictable_list(folio->flags) == LRU_INACTIVE_ANON);
+	if (unlikely(atomic_read(&folio->mlock_count))) {
+		add_mlocked(folio);
+		return;
+	}
+	RACY_WRITE(folio->flags, folio->flags | 1UL << PG_lru);
+	stat_inc(NR_INACTIVE_ANON);
+	spin_lock(&new->lock);
+	RACY_WRITE(folio->lru_cpu, (u8)(cpu + 1));
+	list_add(&folio->lru, &new->folios);
+	spin_unlock(&new->lock);
+	if (unlikely(--new->room == 0))
+		move_new_folios(new);
+}
+
+/* The lock of the list that lru_cpu names. */
+static inline spinlock_t *list_lock(unsigned int lru_cpu)
+{
+	return lru_cpu ? &new_folios[lru_cpu - 1].lock : &lru.lock;
+}
+
+/* From the new folios of a CPU to the list of all. lru_lock held. */
+static __noinline void leave_new_folios(struct folio *folio)
+{
+	spinlock_t *lock = list_lock(folio->lru_cpu);
+
+	spin_lock(lock);
 	list_del(&folio->lru);
+	list_add(&folio->lru, &lru.lists[LRU_INACTIVE_ANON]);
+	RACY_WRITE(folio->lru_cpu, 0);
+	spin_unlock(lock);
 }
 
-void lru_del(struct folio *folio)
+/* The flags that say which list it is. */
+#define LIST_BITS (1UL << PG_swapbacked | 1UL << PG_active)
+
+static inline void count_deleted(unsigned long flags, unsigned long pages)
 {
-	spin_lock(&lru.lock);
-	del_locked(folio);
-	spin_unlock(&lru.lock);
+	stat_add(lru_stat(folio_evictable_list(flags)), -(long)pages);
 }
 
-void lru_del_batch(struct folio **folios, unsigned int n)
+void lru_del_dead(struct folio **folios, unsigned int n)
 {
-	spin_lock(&lru.lock);
-	for (unsigned int i = 0; i < n; i++)
-		if (folio_test(folios[i], PG_lru))
-			del_locked(folios[i]);
-	spin_unlock(&lru.lock);
+	unsigned long kind = 1UL << PG_swapbacked, pages = 0;
+	unsigned int held = ~0u; /* whose list's lock: an lru_cpu */
+	spinlock_t *lock = NULL;
+
+	for (unsigned int i = 0; i < n; i++) {
+		struct folio *folio = folios[i];
+		unsigned long flags = RACY_READ(folio->flags);
+
+		if (unlikely(!(flags & 1UL << PG_lru)))
+			continue;
+		ASSERT(!(flags & 1UL << PG_unevictable) && atomic_read(&folio->refcount) == 0);
+		while (RACY_READ(folio->lru_cpu) != held) {
+			if (lock)
+				spin_unlock(lock);
+			held = RACY_READ(folio->lru_cpu);
+			lock = list_lock(held);
+			spin_lock(lock);
+		}
+		if (unlikely((flags & LIST_BITS) != kind)) {
+			count_deleted(kind, pages);
+			kind = flags & LIST_BITS;
+			pages = 0;
+		}
+		pages += folio_nr_pages(folio);
+		/* Nobody else has the folio: a plain store. */
+		RACY_WRITE(folio->flags, flags & ~(1UL << PG_lru));
+		list_del(&folio->lru);
+	}
+	if (!lock)
+		return;
+	spin_unlock(lock);
+	count_deleted(kind, pages);
 }
 
 /* ---- between the evictable lists and the unevictable one ---- */
@@ -160,6 +252,8 @@ static inline void cull(struct folio *folio, struct moved *m)
 		return;
 	}
 	m->pages[folio_evictable_list(flags)] += n;
+	if (unlikely(folio->lru_cpu))
+		leave_new_folios(folio);
 	list_del(&folio->lru);
 	if (unlikely(flags & (1UL << PG_active)))
 		clear_flags(folio, 1UL << PG_active);
@@ -176,6 +270,7 @@ static inline void rescue(struct folio *folio, struct moved *m)
 	clear_flags(folio, MLOCK_BITS);
 	if (likely(flags & (1UL << PG_lru))) {
 		list = folio_evictable_list(flags);
+		folio->lru_cpu = 0;
 		list_add(&folio->lru, &lru.lists[list]);
 	}
 	m->pages[list] += n;

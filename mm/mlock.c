@@ -68,7 +68,7 @@ static struct vma *set_lock_bits(struct mm *mm, struct vma *vma, unsigned long s
 	if (IS_ERR(vma))
 		return vma;
 	if ((old ^ new) & VM_LOCKED) {
-		mm->locked_vm += (unsigned long)(new & VM_LOCKED ? pages : -pages);
+		mm->locked_vm += (unsigned long)(new &VM_LOCKED ? pages : -pages);
 		c->start = min(c->start, start);
 		c->end = max(c->end, end);
 	}

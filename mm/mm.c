@@ -20,7 +20,7 @@ void mm_init(void)
 		panic("no memory for the zero page");
 	zero->flags = 1UL << PG_reserved;
 	zero_page_frame = zero;
-	mm_cache = kmem_cache_create("mm_struct", sizeof(struct mm), 0);
+	mm_cache = kmem_cache_create("mm_struct", sizeof(struct mm), __alignof__(struct mm));
 	vma_cache_init();
 	lru_init();
 	folio_wait_init();

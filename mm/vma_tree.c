@@ -63,7 +63,7 @@ static void refresh_gap(struct vma *prev, struct vma *vma)
 
 struct vma *vma_find(struct mm *mm, unsigned long addr)
 {
-	struct vma *hint = __atomic_load_n(&mm->last_vma, __ATOMIC_RELAXED);
+	struct vma **last = vma_hint(mm), *hint = __atomic_load_n(last, __ATOMIC_RELAXED);
 	struct rb_node *n;
 	struct vma *found = NULL;
 
@@ -83,7 +83,7 @@ struct vma *vma_find(struct mm *mm, unsigned long addr)
 		}
 	}
 	if (found)
-		__atomic_store_n(&mm->last_vma, found, __ATOMIC_RELAXED);
+		__atomic_store_n(last, found, __ATOMIC_RELAXED);
 	return found;
 }
 
@@ -152,8 +152,10 @@ void vma_erase(struct mm *mm, struct vma *vma)
 	struct vma *prev = vma_prev(vma), *next = vma_next(vma);
 
 	mmap_assert_write_locked(mm);
-	if (mm->last_vma == vma)
-		mm->last_vma = NULL;
+#pragma GCC unroll 4
+	for (unsigned int i = 0; i < VMA_HINTS; i++)
+		if (unlikely(mm->last_vma[i] == vma))
+			mm->last_vma[i] = NULL;
 	if (!next)
 		mm->top_vma = prev;
 	rb_erase(&mm->vmas, &vma->rb, update_max_gap);

@@ -75,28 +75,33 @@ struct vma {
 	bool has_anon; /* [A] an anonymous page was ever mapped here: fork copies, pgoff stays */
 };
 
+/* CPUs share them when there are more; threads mostly fault in a vma of their own each. */
+#define VMA_HINTS 4
+
 enum rss_kind { RSS_ANON, RSS_FILE, RSS_SHMEM, NR_RSS };
 
 struct mm {
 	struct rwsem mmap_lock;
-	struct rb_root vmas;  /* [W] the index: vma_tree.c */
-	struct vma *last_vma; /* [A] hint: what the latest lookup found */
-	struct vma *top_vma;  /* [W] the highest, or NULL */
+	struct rb_root vmas;		 /* [W] the index: vma_tree.c */
+	struct vma *last_vma[VMA_HINTS]; /* [A] by CPU: what its latest lookup found */
+	struct vma *top_vma;		 /* [W] the highest, or NULL */
 	struct pgtable pgt;
 	struct tlb_context tlb;
-	atomic_t users;		   /* [A] tasks that run in it (and /proc readers) */
-	int map_count;		   /* [W] vmas */
-	atomic_t lock_walks;	   /* [A] VM_LOCKED changed somewhere, and the entries do not all say so yet */
-	bool membarrier;	   /* [A] registered for membarrier(); a fork inherits it */
-	unsigned long def_flags;   /* [W] lock bits that new vmas get: mlockall(MCL_FUTURE) */
-	unsigned long total_vm;	   /* [W] pages mapped */
-	unsigned long data_vm;	   /* [W] private writable pages that are no stack */
-	unsigned long stack_vm;	   /* [W] pages of GROWSDOWN vmas */
-	unsigned long exec_vm;	   /* [W] executable, not writable */
-	unsigned long locked_vm;   /* [W] pages in VM_LOCKED vmas */
-	unsigned long hiwater_vm;  /* [W] */
-	atomic_long_t rss[NR_RSS]; /* [A] pages */
-	unsigned long hiwater_rss; /* [A] pages, sampled where RSS falls */
+	atomic_t users; /* [A] tasks that run in it (and /proc readers) */
+	int map_count;	/* [W] vmas */
+	atomic_t
+		lock_walks; /* [A] VM_LOCKED changed somewhere, and the entries do not all say so yet */
+	bool membarrier;	  /* [A] registered for membarrier(); a fork inherits it */
+	unsigned long def_flags;  /* [W] lock bits that new vmas get: mlockall(MCL_FUTURE) */
+	unsigned long total_vm;	  /* [W] pages mapped */
+	unsigned long data_vm;	  /* [W] private writable pages that are no stack */
+	unsigned long stack_vm;	  /* [W] pages of GROWSDOWN vmas */
+	unsigned long exec_vm;	  /* [W] executable, not writable */
+	unsigned long locked_vm;  /* [W] pages in VM_LOCKED vmas */
+	unsigned long hiwater_vm; /* [W] */
+	/* What faults write is apart from what they read. */
+	atomic_long_t rss[NR_RSS] __aligned(64); /* [A] pages */
+	unsigned long hiwater_rss;		 /* [A] pages, sampled where RSS falls */
 	atomic_t
 		zaps; /* [A] under way without mmap_lock for writing: cleared entries may wait for a flush */
 	unsigned long mmap_base; /* [I] top of the area that mmap fills downwards */

@@ -67,11 +67,12 @@ struct folio {
 				*mapping; /* [M][F] page cache; NULL for anonymous and truncated */
 			unsigned long
 				index; /* [I] pages: offset in the mapping, or address of first use */
-			atomic_t refcount; /* [A] 0: free */
-			atomic_t mapcount; /* [P] page-table entries that map it */
+			atomic_t refcount;    /* [A] 0: free */
+			atomic_t mapcount;    /* [P] page-table entries that map it */
 			atomic_t mlock_count; /* [P] those of them with PTE_MLOCKED */
-			u8 order;	   /* [I] 2^order pages */
-			void *private;	   /* owner's; swap slot later */
+			u8 order;	      /* [I] 2^order pages */
+			u8 lru_cpu; /* [L] while PG_lru: 0, or 1 + the CPU whose new folios it is among */
+			void *private; /* owner's; swap slot later */
 		};
 		struct page page;
 	};
