@@ -29,7 +29,7 @@
 #define PATTERN 0x5a5aa5a5deadbeefUL
 #define WORDS (PAGE / 8)
 
-static long rounds = 200;
+static long rounds = 100;
 static const char *only;	/* this variant, NULL: all */
 static volatile uint64_t *spot; /* word 0 is the changer's, word 1 + i toucher i's */
 /* 4 * round + state; ~0: the end */

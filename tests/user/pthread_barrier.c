@@ -5,7 +5,7 @@
  */
 #include "crew.h"
 
-#define ROUNDS 500
+#define ROUNDS 200
 
 static pthread_barrier_t *barrier;
 static atomic_int *arrived;
@@ -32,7 +32,7 @@ static long pass_rounds(int me UNUSED)
 	return pass(ROUNDS, CREW);
 }
 
-TEST(rounds, "four threads, 500 rounds: nobody early, one serial thread a round")
+TEST(rounds, "four threads, 200 rounds: nobody early, one serial thread a round")
 {
 	static pthread_barrier_t b;
 	static atomic_int n;

@@ -14,7 +14,7 @@ static int turn;
 
 static long take_turns(int me)
 {
-	for (int i = 0; i < 3000; i++) {
+	for (int i = 0; i < 1000; i++) {
 		pthread_mutex_lock(&lock);
 		while (turn != me)
 			pthread_cond_wait(&cond, &lock);
@@ -25,7 +25,7 @@ static long take_turns(int me)
 	return 0;
 }
 
-TEST(turns, "two threads take 3000 turns each by pthread_cond_signal")
+TEST(turns, "two threads take 1000 turns each by pthread_cond_signal")
 {
 	turn = 0;
 	watchdog(60, "a turn was lost");

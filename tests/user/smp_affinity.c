@@ -144,7 +144,7 @@ TEST(moved_computing, "and one that computes in user mode all the time")
 	}
 }
 
-#define EXCHANGES 2000
+#define EXCHANGES 100
 static atomic_int ball;
 
 static long throw_back(int me)
@@ -158,18 +158,25 @@ static long throw_back(int me)
 	return 0;
 }
 
-TEST(parallel, "two threads on two CPUs spin for each other 2000 times: they run at the same time")
+TEST(parallel, "two threads on two CPUs spin for each other: they run at the same time")
 {
+	int64_t best = INT64_MAX;
+
 	if (cpu_count() < 2)
 		SKIP("one CPU");
-	ball = 0;
-	int64_t begin = now_ns(CLOCK_MONOTONIC);
+	watchdog(100, "threads that spin for each other");
+	/* The best of several: virtual CPUs take turns too when the host is busy. */
+	for (int i = 0; i < 20; i++) {
+		int64_t begin = now_ns(CLOCK_MONOTONIC);
 
-	watchdog(60, "threads that spin for each other");
-	crew(2, throw_back);
+		ball = 0;
+		crew(2, throw_back);
+		begin = now_ns(CLOCK_MONOTONIC) - begin;
+		best = begin < best ? begin : best;
+	}
 	watchdog(0, NULL);
 	/* Taking turns on one CPU costs a time slice, milliseconds, an exchange. */
-	CHECK_RANGE((now_ns(CLOCK_MONOTONIC) - begin) / 1000000, 0, 5 * EXCHANGES);
+	CHECK_RANGE(best / 1000, 0, EXCHANGES * 1000);
 }
 
 static volatile long progress[2][8];
