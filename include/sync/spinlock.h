@@ -3,10 +3,10 @@
  * A lock for short sections that never sleep. A lock that an interrupt handler also takes is taken
  * with the irqsave forms everywhere else.
  *
- * Test and set, waiting on a plain read. Not in the order of arrival on purpose: when a hypervisor or an
- * emulator runs more CPUs than the host has, everybody who waits in an order waits for one that may not
- * be running, and a hand-over costs the host's time slice. Linux drops its queued locks for the same
- * reason where it finds a hypervisor that does not help (virt_spin_lock).
+ * Whoever is there first gets it, not whoever has waited longest. The CPUs are a virtual machine's, and seldom all
+ * of them run: with numbers drawn (a ticket lock) each hand-over waits until the host runs the one whose turn
+ * it is, some milliseconds, and nobody else may have the lock meanwhile. Linux's queued lock turns into a
+ * lock like this one in a virtual machine, for the same reason. Waiting in order is what rwsem is for.
  */
 #ifndef SYNC_SPINLOCK_H
 #define SYNC_SPINLOCK_H
@@ -27,7 +27,7 @@ typedef struct spinlock {
 
 #define SPINLOCK_INIT                                                                              \
 	{                                                                                          \
-		.locked = 0                                                                       \
+		.locked = 0                                                                        \
 	}
 
 static inline void spin_lock_init(spinlock_t *l)
@@ -70,29 +70,24 @@ static inline bool spin_try(spinlock_t *l)
 	return __atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE) == 0;
 }
 
-static __always_inline void spin_acquire(spinlock_t *l)
-{
-	while (unlikely(!spin_try(l))) {
-		spin_check_recursion(l);
-		while (__atomic_load_n(&l->locked, __ATOMIC_RELAXED))
-			cpu_relax();
-	}
-	spin_set_owner(l);
-}
-
-static inline void spin_release(spinlock_t *l)
-{
-	spin_clear_owner(l);
-	__atomic_store_n(&l->locked, 0, __ATOMIC_RELEASE);
-}
-
 static __always_inline bool spin_trylock(spinlock_t *l)
 {
-	if (__atomic_load_n(&l->locked, __ATOMIC_RELAXED) || !spin_try(l))
+	if (!spin_try(l))
 		return false;
 	spin_set_owner(l);
 	lockdep_acquire(&l->class, l, LOCKDEP_SPIN | LOCKDEP_TRY);
 	return true;
+}
+
+static __always_inline void spin_acquire(spinlock_t *l)
+{
+	while (unlikely(!spin_try(l))) {
+		spin_check_recursion(l);
+		do
+			cpu_relax();
+		while (__atomic_load_n(&l->locked, __ATOMIC_RELAXED));
+	}
+	spin_set_owner(l);
 }
 
 static __always_inline void spin_lock(spinlock_t *l)
@@ -111,7 +106,8 @@ static __always_inline void spin_lock_nested(spinlock_t *l)
 static inline void spin_unlock(spinlock_t *l)
 {
 	lockdep_release(l, LOCKDEP_SPIN);
-	spin_release(l);
+	spin_clear_owner(l);
+	__atomic_store_n(&l->locked, 0, __ATOMIC_RELEASE);
 }
 
 static __always_inline irqflags_t spin_lock_irqsave(spinlock_t *l)
