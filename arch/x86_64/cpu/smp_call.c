@@ -37,6 +37,7 @@ void smp_call(u64 mask, void (*fn)(void *arg), void *arg)
 	u64 others = mask & READ_ONCE(cpus_online) & ~cpu_bit(self);
 	irqflags_t flags;
 
+	lockdep_ipi_wait();
 	ASSERT(!irqs_disabled() && !this_cpu()->irq_depth && !r->waiting);
 	if (others) {
 		r->fn = fn;
