@@ -229,16 +229,22 @@ quick-built: $(TEST_NEEDS)
 SOAK_SECONDS ?= 600
 SOAK_OPS ?= 1000000
 STORM_SECONDS ?= 3600
-SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 
-soak: $(O)/user/init $(O)/user/mmfuzz $(O)/user/mlockstorm kernel ## each fuzzer for SOAK_SECONDS, SOAK_OPS random memory calls, the storm for STORM_SECONDS (SEED=n repeats)
+# SEED=n repeats; each run says which seed it has.
+soak: $(TEST_NEEDS) ## each fuzzer for SOAK_SECONDS, SOAK_OPS random memory calls, the storm for STORM_SECONDS, soak-smp (SEED=n repeats)
 	@tools/setup test
 	@$(MAKE) DEBUG=1 kernel
 	@$(MAKE) host-fuzz FUZZ_SECONDS=$(SOAK_SECONDS)
-	@echo 'mmfuzz: SEED=$(SEED)'
-	@./run --build-dir $(O) --no-build -- $(O)/user/mmfuzz --seed $(SEED) --ops $(SOAK_OPS)
-	@./run --build-dir $(O) --no-build --debug -- $(O)/user/mmfuzz --seed $(SEED) --ops $(SOAK_OPS)
-	@$(PYTHON) tests/storm.py --build-dir $(O) --seconds $(STORM_SECONDS) --seed $(SEED)
+	@seed=$${SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}; for debug in '' --debug; do \
+		./run --build-dir $(O) --no-build $$debug -- $(O)/user/mmfuzz --seed $$seed --ops $(SOAK_OPS) || exit; done; \
+		$(PYTHON) tests/storm.py --build-dir $(O) --seconds $(STORM_SECONDS) --seed $$seed
+	@$(MAKE) soak-smp
+
+.PHONY: soak-smp
+soak-smp: $(TEST_NEEDS) ## races on 2, 4 and 8 CPUs for hours: mmrace, munmap_stale, stress-ng
+	@tools/setup test
+	@$(MAKE) DEBUG=1 kernel
+	@$(PYTEST) tests/test_smp.py --soak $(PYTEST_ARGS)
 
 bench: kernel $(O)/user/mmbench $(O)/user/init $(O)/linux/vmlinuz ## the same benchmarks here and on Linux, in guest instructions
 	@$(PYTHON) tools/bench.py --build-dir $(O) $(O)/user/mmbench $(BENCH_ARGS)

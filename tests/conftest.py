@@ -28,12 +28,18 @@ FULL = {
     "128M": ({"mem": "128M"}, True),
     "1G-debug": ({"mem": "1G", "debug": True}, False),
     "8G": ({"mem": "8G"}, False),
+    "2-cpus": ({"mem": "512M", "smp": 2}, False),
+    "4-cpus-debug": ({"mem": "1G", "smp": 4, "debug": True}, False),
 }
+# With several CPUs: what is about threads, signals, processes and address spaces that more than one uses.
+ABOUT_CPUS = ("cow_", "exec_errors", "fault_", "fork_", "futex", "membarrier", "mmap_", "mprotect_effect", "mremap_move",
+              "munmap_", "pipe", "poll_", "proc_", "pthread_", "shared_", "signal_", "smp_", "thread", "wait_")  # fmt: skip
 QUICK = {"linux": None, "1G": ({"mem": "1G"}, False)}
 
 
 def pytest_addoption(parser):
     parser.addoption("--quick", action="store_true", help="one boot for all user tests, no comparison with Linux")
+    parser.addoption("--soak", action="store_true", help="many boots, long runs: what `make soak` asks for")
     parser.addoption("--no-linux", action="store_true", help="leave out what runs under the distribution's kernel")
 
 
@@ -56,7 +62,9 @@ def pytest_collect_file(file_path, parent):
 
 class UserFile(pytest.File):
     def collect(self):
-        for place in places(self.config):
+        for place, how in places(self.config).items():
+            if how and "smp" in how[0] and not self.path.stem.startswith(ABOUT_CPUS):
+                continue
             yield UserItem.from_parent(self, name=place)
 
 

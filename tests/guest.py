@@ -17,7 +17,7 @@ import mkinitramfs
 import vm
 
 JOB_SECONDS = 120  # the guest ends a program after this long
-STALL_SECONDS = JOB_SECONDS + 60  # the host ends a machine that says nothing for this long
+STALL_SECONDS = 60  # the host ends a machine that says nothing for so much longer
 ENVIRONMENT = {"PATH": mkinitramfs.GUEST_PATH, "HOME": "/root"}
 
 
@@ -67,9 +67,10 @@ class JobResult:
 class BatchSession(vm.Session):
     """Feeds the control line of one machine into the results."""
 
-    def __init__(self, config, results):
+    def __init__(self, config, results, patience):
         super().__init__(config)
         self.results = results
+        self.patience = patience  # seconds of silence
         self.index = -1  # of the job that runs, or whose memory is being counted
         self.current = None
         self.books = ({}, {})
@@ -82,7 +83,7 @@ class BatchSession(vm.Session):
 
     def _watch(self):
         while self.machine.process.poll() is None:
-            if time.monotonic() - self.heard > STALL_SECONDS:
+            if time.monotonic() - self.heard > self.patience:
                 self.result.timed_out = True
                 self.machine.kill()
             time.sleep(0.5)
@@ -148,7 +149,9 @@ def boot(init, jobs, **config):
     with tempfile.NamedTemporaryFile(prefix="faultline-", suffix=".cpio") as initrd:
         initrd.write(archive.bytes())
         initrd.flush()
-        session = BatchSession(vm.Config(initrd=initrd.name, **config), [warm] + [result for result, _ in jobs])
+        patience = max(program.seconds for _, program in jobs) + STALL_SECONDS
+        results = [warm] + [result for result, _ in jobs]
+        session = BatchSession(vm.Config(initrd=initrd.name, **config), results, patience)
         outcome = session.run()
     ended = sum(result.done.is_set() for result, _ in jobs)
     if ended < len(jobs):

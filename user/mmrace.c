@@ -273,7 +273,7 @@ int main(int argc, char **argv)
 	parse(argc, argv);
 	must(!sched_getaffinity(0, sizeof(cpus), &cpus), "sched_getaffinity");
 	if (!options.threads)
-		options.threads = CPU_COUNT(&cpus) < 2 ? 4 : 2 * CPU_COUNT(&cpus);
+		options.threads = CPU_COUNT(&cpus) < 4 ? 4 : CPU_COUNT(&cpus);
 	nr_workers = options.threads < MAX_WORKERS ? (int)options.threads : MAX_WORKERS;
 	printf("mmrace --seed %lu --seconds %ld --threads %d\n", (unsigned long)seed,
 	       options.seconds, nr_workers);
