@@ -48,12 +48,12 @@ u64 caller_random(void)
 	return random_u64();
 }
 
-void caller_count_fault(bool major)
+void caller_count_faults(unsigned long n, bool major)
 {
 	if (major)
-		current->maj_flt++;
+		current->maj_flt += n;
 	else
-		current->min_flt++;
+		current->min_flt += n;
 }
 
 /* ---- system calls ---- */

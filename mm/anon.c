@@ -12,7 +12,7 @@
 
 struct page *zero_page_frame;
 
-struct folio *anon_folio_alloc(const struct fault_ctx *f, bool zero)
+static inline struct folio *new_anon_folio(unsigned long addr, bool zero)
 {
 	struct folio *folio = folio_alloc(zero ? GFP_KERNEL | __GFP_ZERO : GFP_KERNEL, 0);
 
@@ -20,8 +20,13 @@ struct folio *anon_folio_alloc(const struct fault_ctx *f, bool zero)
 		return NULL;
 	/* Nobody else sees the folio yet: a plain store. */
 	RACY_WRITE(folio->flags, (1UL << PG_anon) | (1UL << PG_swapbacked) | (1UL << PG_uptodate));
-	folio->index = f->addr >> PAGE_SHIFT;
+	folio->index = addr >> PAGE_SHIFT;
 	return folio;
+}
+
+struct folio *anon_folio_alloc(const struct fault_ctx *f, bool zero)
+{
+	return new_anon_folio(f->addr, zero);
 }
 
 /* The entry for a fresh private page: writable when the vma is, dirty because nothing backs it. */
@@ -47,6 +52,53 @@ enum fault_result anon_get_folio(struct fault_ctx *f)
 	f->new_anon = true;
 	f->new = anon_pte(f);
 	return FAULT_DONE;
+}
+
+/* Installs folios in the entries from pte as long as those are none. Page-table lock held. */
+static unsigned int install_run(struct mm *mm, struct vma *vma, pte_t *pte, struct folio **folios,
+				unsigned int n)
+{
+	pte_t prot = vma->page_prot | PTE_D | PTE_W;
+	unsigned int done = 0;
+
+	for (; done < n && pte_none(pte_read(pte + done)); done++) {
+		struct folio *folio = folios[done];
+
+		atomic_set(&folio->mapcount, 1);
+		atomic_set(&folio->mlock_count, pte_mlocked(prot));
+		pte_set(pte + done, pte_make(folio_pfn(folio), prot));
+	}
+	if (unlikely(!done))
+		return 0;
+	pte_used_add(pte, done);
+	atomic_add(&mm->rss[RSS_ANON], done);
+	if (!RACY_READ(vma->has_anon))
+		WRITE_ONCE(vma->has_anon, true);
+	lru_add_new_run(folios, done);
+	return done;
+}
+
+unsigned int anon_populate(struct mm *mm, struct vma *vma, unsigned long addr, pte_t *pte,
+			   unsigned int n)
+{
+	struct folio *folios[ANON_POPULATE_MAX];
+	spinlock_t *ptl = pte_lockptr(pte);
+	unsigned int got, done;
+
+	mmap_assert_locked(mm);
+	for (got = 0; got < n; got++) {
+		folios[got] = new_anon_folio(addr + got * PAGE_SIZE, true);
+		if (unlikely(!folios[got]))
+			break;
+	}
+	spin_lock(ptl);
+	done = install_run(mm, vma, pte, folios, got);
+	spin_unlock(ptl);
+	for (unsigned int i = done; i < got; i++)
+		folio_put(folios[i]);
+	stat_add(NR_ANON_PAGES, done);
+	stat_add(FAULT_ANON, done);
+	return done;
 }
 
 enum wp_action { WP_RACED, WP_REUSED, WP_COPY };

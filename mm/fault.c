@@ -222,6 +222,6 @@ enum fault_result mm_handle_fault(struct mm *mm, const struct fault_info *info)
 	} while (unlikely(r == FAULT_RETRY));
 	mmap_read_unlock(mm);
 	if (likely(r == FAULT_DONE))
-		caller_count_fault(false);
+		caller_count_faults(1, false);
 	return r;
 }

@@ -222,6 +222,13 @@ int mmap_write_unlock_populate(struct mm *mm, unsigned long start, unsigned long
 void munlock_by_gup(struct mm *mm, unsigned long start, unsigned long end);
 /* mmap_lock held for reading: lets a waiting writer or another task have its turn, and holds it again. */
 void mmap_read_yield(struct mm *mm);
+/*
+ * Population's short way: new zeroed pages for up to n entries from pte, all in one table and none, of a private
+ * anonymous writable vma. How many it filled: fewer when an entry is in use or memory ran out. mmap_lock held.
+ */
+unsigned int anon_populate(struct mm *mm, struct vma *vma, unsigned long addr, pte_t *pte,
+			   unsigned int n);
+#define ANON_POPULATE_MAX 16UL
 /* MADV_POPULATE_READ and _WRITE: strict, no override of rights. 0, -ENOMEM, -EINVAL, -EFAULT, -EINTR. */
 int populate_advice(struct mm *mm, unsigned long start, unsigned long end, bool write);
 /* Grows the GROWSDOWN vma above addr down to it. mmap_lock held for writing. */
@@ -273,6 +280,8 @@ void lru_init(void);
 void lru_add(struct folio *folio);
 /* The same for a new anonymous page, which no other thread can reach yet: no lock that CPUs share is taken. */
 void lru_add_new(struct folio *folio);
+/* The same for n of them, all locked or none. */
+void lru_add_new_run(struct folio **folios, unsigned int n);
 /* Takes those of n folios that are on a list off it. Their refcounts are 0. */
 void lru_del_dead(struct folio **folios, unsigned int n);
 

@@ -83,16 +83,19 @@ static inline void clear_flags(struct folio *folio, unsigned long bits)
 
 /* ---- on and off the lists ---- */
 
-/* lru_lock held, or nobody else has the folio yet. */
-static __noinline void add_mlocked(struct folio *folio)
+static void count_added_mlocked(long n)
 {
-	long n = (long)folio_nr_pages(folio);
-
-	set_flags(folio, MLOCK_BITS | 1UL << PG_lru);
 	stat_add(NR_MLOCK, n);
 	stat_add(NR_UNEVICTABLE, n);
 	stat_add(UNEVICTABLE_PGS_MLOCKED, n);
 	stat_add(UNEVICTABLE_PGS_CULLED, n);
+}
+
+/* lru_lock held, or nobody else has the folio yet. */
+static __noinline void add_mlocked(struct folio *folio)
+{
+	set_flags(folio, MLOCK_BITS | 1UL << PG_lru);
+	count_added_mlocked((long)folio_nr_pages(folio));
 }
 
 void lru_add(struct folio *folio)
@@ -145,6 +148,32 @@ void lru_add_new(struct folio *folio)
 	list_add(&folio->lru, &new->folios);
 	spin_unlock(&new->lock);
 	if (unlikely(--new->room == 0))
+		move_new_folios(new);
+}
+
+void lru_add_new_run(struct folio **folios, unsigned int n)
+{
+	bool locked = atomic_read(&folios[0]->mlock_count);
+	unsigned long bits = locked ? MLOCK_BITS | 1UL << PG_lru : 1UL << PG_lru;
+	unsigned int cpu = cpu_id();
+	struct new_folios *new = &new_folios[cpu];
+
+	for (unsigned int i = 0; i < n; i++)
+		RACY_WRITE(folios[i]->flags, folios[i]->flags | bits);
+	if (locked) {
+		count_added_mlocked(n);
+		return;
+	}
+	stat_add(NR_INACTIVE_ANON, n);
+	spin_lock(&new->lock);
+	for (unsigned int i = 0; i < n; i++) {
+		RACY_WRITE(folios[i]->lru_cpu, (u8)(cpu + 1));
+		list_add(&folios[i]->lru, &new->folios);
+	}
+	spin_unlock(&new->lock);
+	if (new->room > n)
+		new->room -= n;
+	else
 		move_new_folios(new);
 }
 

@@ -42,8 +42,32 @@ static inline int populate_page(struct mm *mm, struct fault_ctx *f)
 	while (unlikely(r == FAULT_RETRY));
 	if (unlikely(r != FAULT_DONE))
 		return fault_errno(r);
-	caller_count_fault(false);
+	caller_count_faults(1, false);
 	return 0;
+}
+
+/* Entries from pte, at most max, that are none. */
+static unsigned int count_none(const pte_t *pte, unsigned long max)
+{
+	unsigned int n = 0;
+
+	while (n < max && pte_none(pte_read(pte + n)))
+		n++;
+	return n;
+}
+
+/* New pages for the none entries from f->pte, at most max of them: how many, 0 when it is not so simple. */
+static unsigned int populate_run(struct mm *mm, const struct fault_ctx *f, unsigned long max)
+{
+	unsigned int n;
+
+	if (!f->write || !vma_is_anonymous(f->vma) || vma_is_shared(f->vma))
+		return 0;
+	n = count_none(f->pte, min(max, ANON_POPULATE_MAX));
+	if (n)
+		n = anon_populate(mm, f->vma, f->addr, f->pte, n);
+	caller_count_faults(n, false);
+	return n;
 }
 
 /*
@@ -64,14 +88,23 @@ static int populate_batch(struct mm *mm, struct vma *vma, unsigned long *addr, u
 	f.pte = pgtable_alloc(&mm->pgt, f.addr);
 	if (!f.pte)
 		return -ENOMEM;
-	for (; f.addr < stop; f.addr += PAGE_SIZE, f.pte++) {
-		if ((pte_read(f.pte) & enough) == enough)
-			continue;
-		if (!budget--)
-			break;
-		err = populate_page(mm, &f);
-		if (err)
-			break;
+	while (f.addr < stop) {
+		unsigned int n = 1;
+
+		if ((pte_read(f.pte) & enough) != enough) {
+			if (!budget)
+				break;
+			n = populate_run(mm, &f, min((stop - f.addr) >> PAGE_SHIFT, budget));
+			if (unlikely(!n)) {
+				err = populate_page(mm, &f);
+				if (err)
+					break;
+				n = 1;
+			}
+			budget -= n;
+		}
+		f.addr += n * PAGE_SIZE;
+		f.pte += n;
 	}
 	*addr = f.addr;
 	return err;

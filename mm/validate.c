@@ -83,7 +83,7 @@ static void check_entries(struct mm *mm, const struct vma *vma, unsigned long fr
 	pte_t *pte;
 
 	/* Nothing may be mapped between the previous vma and this one. */
-	while ((pte = pgtable_next(&mm->pgt, &va, vma->end, &stop))) {
+	while ((pte = pgtable_next_table(&mm->pgt, &va, vma->end, &stop))) {
 		spinlock_t *ptl = pte_lockptr(pte);
 
 		spin_lock(ptl);
@@ -105,7 +105,7 @@ static void check_used(struct mm *mm)
 	unsigned long va = 0, stop;
 	pte_t *pte;
 
-	while ((pte = pgtable_next(&mm->pgt, &va, TASK_SIZE, &stop))) {
+	while ((pte = pgtable_next_table(&mm->pgt, &va, TASK_SIZE, &stop))) {
 		spinlock_t *ptl = pte_lockptr(pte);
 		u32 used = 0;
 

@@ -17,8 +17,8 @@ bool caller_has_rawio(void);	 /* CAP_SYS_RAWIO: may map below mmap_min_addr */
 bool caller_has_sys_admin(void); /* CAP_SYS_ADMIN: uses the commit reserve */
 /* A random number for address-space randomisation and the like. */
 u64 caller_random(void);
-/* Counts a minor or major fault for the task's rusage. */
-void caller_count_fault(bool major);
+/* Counts n minor or major faults for the task's rusage. */
+void caller_count_faults(unsigned long n, bool major);
 
 struct file;
 /* References to the file behind a mapping: mm/ only keeps them and hands them out. */

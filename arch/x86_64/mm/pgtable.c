@@ -223,30 +223,66 @@ pte_t *pgtable_alloc(struct pgtable *pt, unsigned long va)
 	return likely(table) ? &table[table_index(va, PAGE_SHIFT)] : alloc_tables(pt, va);
 }
 
-pte_t *pgtable_next(const struct pgtable *pt, unsigned long *va, unsigned long end,
-		    unsigned long *stop)
+/* Acquire: who sees that a table was emptied sees what its emptier did before. */
+static inline bool in_use(pte_t e)
+{
+	return __atomic_load_n(&virt_to_page(entry_table(e))->pt_used, __ATOMIC_ACQUIRE);
+}
+
+/*
+ * The next entry at or after *va in its table that leads to a table, or 0. Moves *va there, or past this
+ * table.
+ */
+static __always_inline pte_t next_in_table(const pte_t *table, unsigned long *va, unsigned long end,
+					   unsigned int shift, bool empty_too)
+{
+	unsigned long i = table_index(*va, shift), a = *va;
+	pte_t e;
+
+	for (;;) {
+		e = __atomic_load_n(&table[i], __ATOMIC_ACQUIRE);
+		if ((e & PTE_P) && (shift > PMD_SHIFT || empty_too || in_use(e)))
+			break;
+		e = 0;
+		a = (a | ((1UL << shift) - 1)) + 1;
+		if (a >= end || ++i == PTRS_PER_TABLE)
+			break;
+	}
+	*va = a;
+	return e;
+}
+
+static __always_inline pte_t *next_table(const struct pgtable *pt, unsigned long *va,
+					 unsigned long end, unsigned long *stop, bool empty_too)
 {
 	unsigned long a = *va;
 
 	while (a < end) {
-		pte_t *table = pt->root;
-		unsigned int shift = PGD_SHIFT;
+		pte_t e = next_in_table(pt->root, &a, end, PGD_SHIFT, empty_too);
 
-		for (; shift > PAGE_SHIFT; shift -= 9) {
-			pte_t e = __atomic_load_n(&table[table_index(a, shift)], __ATOMIC_ACQUIRE);
-
-			if (!(e & PTE_P))
-				break;
-			table = entry_table(e);
-		}
-		if (shift == PAGE_SHIFT) {
+		if (likely(e))
+			e = next_in_table(entry_table(e), &a, end, PUD_SHIFT, empty_too);
+		if (likely(e))
+			e = next_in_table(entry_table(e), &a, end, PMD_SHIFT, empty_too);
+		if (likely(e)) {
 			*va = a;
 			*stop = min((a | (PMD_SIZE - 1)) + 1, end);
-			return &table[table_index(a, PAGE_SHIFT)];
+			return &entry_table(e)[table_index(a, PAGE_SHIFT)];
 		}
-		a = (a | ((1UL << shift) - 1)) + 1;
 	}
 	return NULL;
+}
+
+pte_t *pgtable_next(const struct pgtable *pt, unsigned long *va, unsigned long end,
+		    unsigned long *stop)
+{
+	return next_table(pt, va, end, stop, false);
+}
+
+pte_t *pgtable_next_table(const struct pgtable *pt, unsigned long *va, unsigned long end,
+			  unsigned long *stop)
+{
+	return next_table(pt, va, end, stop, true);
 }
 
 /* What one pgtable_free_range() call carries down the levels. */

@@ -38,10 +38,10 @@ u64 caller_random(void)
 	return state ^ (state >> 29);
 }
 
-void caller_count_fault(bool major)
+void caller_count_faults(unsigned long n, bool major)
 {
 	(void)major;
-	__atomic_add_fetch(&sim_caller.faults, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&sim_caller.faults, n, __ATOMIC_RELAXED);
 }
 
 /* ---- files ---- */

