@@ -163,9 +163,15 @@ static void take_contents(uint64_t number UNUSED)
 	MUST(!madvise((void *)spot, PAGE, MADV_DONTNEED));
 }
 
+/* By a page that has its frame already: a new one would get the very frame that is freed. */
 static void take_by_another(uint64_t number)
 {
-	map_spot(number);
+	static int fd = -1;
+
+	if (fd < 0)
+		fd = tmp_file(PAGE);
+	MUST(mmap((void *)spot, PAGE, RW, MAP_SHARED | MAP_FIXED, fd, 0) == spot);
+	spot[0] = number;
 }
 
 /* ---- the threads ---- */
