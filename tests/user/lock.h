@@ -132,6 +132,33 @@ static inline long vmlck(void)
 	return status_pages("VmLck:");
 }
 
+/* Pages of the locked mappings that lie outside of [addr, addr + pages). */
+static inline long locked_outside(const void *addr, size_t pages)
+{
+	unsigned long lo = (unsigned long)addr, hi = lo + pages * PAGE, start, end;
+	char *at = slurp("/proc/self/smaps");
+	long sum = 0;
+
+	MUST(at);
+	while (*at) {
+		char *flags = strstr(at, "\nVmFlags:"), *next;
+
+		MUST(flags && sscanf(at, "%lx-%lx ", &start, &end) == 2);
+		next = strchr(flags + 1, '\n');
+		MUST(next);
+		if (lock_letter(flags, (size_t)(next - flags)) != 'U' && (end <= lo || start >= hi))
+			sum += (long)((end - start) / PAGE);
+		at = next + 1;
+	}
+	return sum;
+}
+
+/* What VmLck must be: the pages of all locked mappings. */
+static inline long locked_sum(void)
+{
+	return locked_outside(NULL, 0);
+}
+
 /* Mapped at a place with free pages on both sides, so that nothing merges with what is there. */
 static inline char *lonely(size_t pages, int prot, int flags)
 {

@@ -393,27 +393,6 @@ static void enter_state(int state)
 	MUST(rss(area, PAGES) == 1);
 }
 
-/* Pages of locked mappings outside the window. */
-static long locked_outside(void)
-{
-	unsigned long lo = (unsigned long)window, hi = lo + WINDOW * PAGE, start, end;
-	char *at = slurp("/proc/self/smaps");
-	long pages = 0;
-
-	MUST(at);
-	while (*at) {
-		char *flags = strstr(at, "\nVmFlags:"), *next;
-
-		MUST(flags && sscanf(at, "%lx-%lx ", &start, &end) == 2);
-		next = strchr(flags + 1, '\n');
-		MUST(next);
-		if (lock_letter(flags, (size_t)(next - flags)) != 'U' && (end <= lo || start >= hi))
-			pages += (long)((end - start) / PAGE);
-		at = next + 1;
-	}
-	return pages;
-}
-
 static long flagged_mlocked(void)
 {
 	long n = 0;
@@ -439,7 +418,7 @@ static void report(void)
 {
 	bool see_flags = !access("/proc/kpageflags", R_OK);
 	char text[64];
-	long lck = vmlck() - locked_outside();
+	long lck = vmlck() - locked_outside(window, WINDOW);
 	int n;
 
 	if (see_flags)
