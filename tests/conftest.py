@@ -189,14 +189,18 @@ def run_natively(program):
 # ---- fixtures for the end-to-end tests ----
 
 
-@pytest.fixture(params=["linux", "faultline"])
-def kernel(request):
-    """Tests that take it run on both, so that Linux checks the test."""
-    if request.param == "linux":
-        if request.config.getoption("--quick") or request.config.getoption("--no-linux"):
+def skip_without(kernel, config):
+    if kernel == "linux":
+        if config.getoption("--quick") or config.getoption("--no-linux"):
             pytest.skip("without the comparison with Linux")
         if not os.path.exists(LINUX_KERNEL):
             pytest.skip("the distribution's kernel could not be downloaded")
+
+
+@pytest.fixture(params=["linux", "faultline"])
+def kernel(request):
+    """Tests that take it run on both, so that Linux checks the test."""
+    skip_without(request.param, request.config)
     return request.param
 
 
