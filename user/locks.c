@@ -77,14 +77,13 @@ static unsigned long memlock_limit(void)
 {
 	static const char label[] = "Max locked memory";
 	unsigned long limit = ~0UL;
-	char line[256], value[32];
-	FILE *f = open_proc("limits");
+	char value[32], *line;
 
-	while (fgets(line, sizeof(line), f))
+	open_proc("limits");
+	while ((line = next_line()))
 		if (!strncmp(line, label, strlen(label)) &&
 		    sscanf(line + strlen(label), "%31s", value) == 1 && strcmp(value, "unlimited"))
 			limit = strtoul(value, NULL, 10) >> 10;
-	fclose(f);
 	return limit;
 }
 

@@ -46,16 +46,69 @@ __attribute__((noreturn)) static void die(const char *what)
 	exit(1);
 }
 
-static FILE *open_proc(const char *name)
+/* ---- files of /proc/PID, line by line: without malloc(), which would map memory while we count ---- */
+
+static struct {
+	int fd;
+	size_t at, end; /* what of text is still to come */
+	char text[16384], line[512];
+} reader;
+
+static void open_proc(const char *name)
 {
 	char path[64];
-	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/%s", proc_dir, name);
-	f = fopen(path, "r");
-	if (!f)
+	reader.fd = open(path, O_RDONLY);
+	reader.at = reader.end = 0;
+	if (reader.fd < 0)
 		die(path);
-	return f;
+}
+
+static bool more_text(void)
+{
+	ssize_t got = read(reader.fd, reader.text, sizeof(reader.text));
+
+	if (got < 0)
+		die(proc_dir);
+	reader.at = 0;
+	reader.end = (size_t)got;
+	return got > 0;
+}
+
+/* The next line, without its end; of a long one its beginning. NULL, and the file is closed, when there is none. */
+static char *next_line(void)
+{
+	size_t n = 0;
+
+	for (;;) {
+		char c;
+
+		if (reader.at == reader.end && !more_text()) {
+			close(reader.fd);
+			return NULL;
+		}
+		c = reader.text[reader.at++];
+		if (c == '\n')
+			break;
+		if (n < sizeof(reader.line) - 1)
+			reader.line[n++] = c;
+	}
+	reader.line[n] = 0;
+	return reader.line;
+}
+
+/* The number behind a label at the start of a line; 0 when there is no such line. */
+static unsigned long proc_number(const char *file, const char *label)
+{
+	unsigned long value = 0;
+	const char *line;
+
+	open_proc(file);
+	while ((line = next_line()))
+		if (!strncmp(line, label, strlen(label)))
+			value = strtoul(line + strlen(label), NULL, 10);
+	return value;
 }
 
 /* ---- the mappings ---- */
@@ -71,12 +124,10 @@ static struct area *new_area(void)
 }
 
 /* Of a path its last part. */
-static void set_name(struct area *a, char *text)
+static void set_name(struct area *a, const char *text)
 {
-	char *slash;
+	const char *slash = *text == '/' ? strrchr(text, '/') : NULL;
 
-	text[strcspn(text, "\n")] = 0;
-	slash = *text == '/' ? strrchr(text, '/') : NULL;
 	snprintf(a->name, sizeof(a->name), "%s", slash ? slash + 1 : text);
 }
 
@@ -92,15 +143,14 @@ static void set_flags(struct area *a, const char *flags)
 
 static void load_areas(void)
 {
-	char *line = NULL, rights[8];
 	unsigned long start, end;
 	struct area *a = NULL;
-	size_t room = 0;
-	FILE *f = open_proc("smaps");
+	char *line, rights[8];
 	int at;
 
 	nr_areas = 0;
-	while (getline(&line, &room, f) > 0) {
+	open_proc("smaps");
+	while ((line = next_line())) {
 		at = 0;
 		if (sscanf(line, "%lx-%lx %7s %*s %*s %*s %n", &start, &end, rights, &at) == 3) {
 			a = start < USER_END ? new_area() : NULL;
@@ -109,15 +159,13 @@ static void load_areas(void)
 			a->start = start;
 			a->end = end;
 			strcpy(a->rights, rights);
-			set_name(a, line + at);
+			set_name(a, at ? line + at : "");
 		} else if (a && !strncmp(line, "VmFlags:", 8)) {
 			set_flags(a, line + 8);
 		} else if (a) {
 			sscanf(line, "Rss: %lu", &a->rss);
 		}
 	}
-	free(line);
-	fclose(f);
 }
 
 /* ---- the pages ---- */
@@ -168,20 +216,6 @@ static void count_pages(const struct area *a, unsigned long start, unsigned long
 			count[page_state(a, words[i])]++;
 		start += (size_t)got / sizeof(words[0]) * PAGE;
 	}
-}
-
-/* A line "label: number" of a file in /proc/PID: the number; 0 when there is no such line. */
-static unsigned long proc_number(const char *file, const char *label)
-{
-	unsigned long value = 0;
-	char line[256];
-	FILE *f = open_proc(file);
-
-	while (fgets(line, sizeof(line), f))
-		if (!strncmp(line, label, strlen(label)))
-			value = strtoul(line + strlen(label), NULL, 10);
-	fclose(f);
-	return value;
 }
 
 #endif
