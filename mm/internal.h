@@ -218,7 +218,10 @@ struct folio *anon_folio_alloc(const struct fault_ctx *f, bool zero);
  */
 int mmap_write_unlock_populate(struct mm *mm, unsigned long start, unsigned long end,
 			       unsigned int how);
-/* munlock=gup: faults everything in before it is unlocked, as Linux did until 2009. Held for writing. */
+/*
+ * munlock=gup: faults in what is locked in [start, end), which is about to be unlocked, as Linux did until 2009.
+ * Held for writing.
+ */
 void munlock_by_gup(struct mm *mm, unsigned long start, unsigned long end);
 /* mmap_lock held for reading: lets a waiting writer or another task have its turn, and holds it again. */
 void mmap_read_yield(struct mm *mm);

@@ -64,6 +64,8 @@ static struct vma *set_lock_bits(struct mm *mm, struct vma *vma, unsigned long s
 
 	if (new == old || refuses_lock(vma))
 		return vma;
+	if (unlikely(knob_munlock == MUNLOCK_GUP) && !(new &VM_LOCKED))
+		munlock_by_gup(mm, start, end);
 	vma = vma_modify(mm, vma, start, end, new);
 	if (IS_ERR(vma))
 		return vma;
@@ -339,7 +341,7 @@ int mm_mlock(struct mm *mm, unsigned long addr, unsigned long len, bool onfault)
 		end = start;
 	if (!err)
 		err = lock_vmas(mm, start, end, lock_bits(onfault), &c);
-	if (err && undo.page && c.start < c.end)
+	if (err && undo.page)
 		undo_vmas(mm, &undo, &c);
 	populate = err || onfault ? start : end;
 	if (err)
@@ -365,8 +367,6 @@ int mm_munlock(struct mm *mm, unsigned long addr, unsigned long len)
 	if (mmap_write_lock_killable(mm))
 		return -EINTR;
 	err = lock_vmas(mm, start, start + len, 0, &c);
-	if (knob_munlock == MUNLOCK_GUP)
-		munlock_by_gup(mm, c.start, c.end);
 	(void)finish_locking(mm, &c, 0, 0, 0);
 	return err;
 }
@@ -404,8 +404,6 @@ int mm_munlockall(struct mm *mm)
 		return -EINTR;
 	mm->def_flags &= ~VM_LOCK_BITS;
 	lock_all_vmas(mm, 0, &c);
-	if (knob_munlock == MUNLOCK_GUP)
-		munlock_by_gup(mm, c.start, c.end);
 	(void)finish_locking(mm, &c, 0, 0, 0);
 	return 0;
 }

@@ -118,8 +118,10 @@ void mm_put(struct mm *mm)
 {
 	if (!atomic_dec_and_test(&mm->users))
 		return;
-	tlb_context_release(&mm->tlb);
 	mmap_write_lock(mm);
+	if (unlikely(knob_munlock == MUNLOCK_GUP))
+		munlock_by_gup(mm, 0, TASK_SIZE);
+	tlb_context_release(&mm->tlb);
 	unmap_all(mm);
 	free_vmas(mm);
 	mmap_write_unlock(mm);

@@ -122,6 +122,8 @@ static int munmap_prepare(struct mm *mm, unsigned long start, unsigned long end,
 		return err;
 	if (first->start < start)
 		first = vma_next(first);
+	if (unlikely(knob_munlock == MUNLOCK_GUP))
+		munlock_by_gup(mm, start, end);
 	detach_vmas(mm, first, end, d);
 	return 0;
 }

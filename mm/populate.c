@@ -72,19 +72,17 @@ static unsigned int populate_run(struct mm *mm, const struct fault_ctx *f, unsig
 
 /*
  * Populates from *addr to the end of the vma, or of the table (which mmap_lock keeps in place, so that it
- * is looked up once), or until a batch of pages was faulted in; *addr is what was reached.
+ * is looked up once), or until *budget pages were faulted in; *addr is what was reached.
  */
-static int populate_batch(struct mm *mm, struct vma *vma, unsigned long *addr, unsigned long end,
-			  bool write)
+static int populate_table(struct mm *mm, struct vma *vma, unsigned long *addr, unsigned long end,
+			  bool write, unsigned long *budget)
 {
 	unsigned long stop = min(end, ALIGN_DOWN(*addr, PMD_SIZE) + PMD_SIZE);
-	unsigned long budget = knob_populate_batch;
+	unsigned long left = *budget;
 	pte_t enough = write ? PTE_P | PTE_W : PTE_P;
 	struct fault_ctx f = { .addr = *addr, .write = write, .vma = vma };
 	int err = 0;
 
-	if (park_interrupted(PARK_KILLABLE))
-		return -EINTR;
 	f.pte = pgtable_alloc(&mm->pgt, f.addr);
 	if (!f.pte)
 		return -ENOMEM;
@@ -92,21 +90,22 @@ static int populate_batch(struct mm *mm, struct vma *vma, unsigned long *addr, u
 		unsigned int n = 1;
 
 		if ((pte_read(f.pte) & enough) != enough) {
-			if (!budget)
+			if (!left)
 				break;
-			n = populate_run(mm, &f, min((stop - f.addr) >> PAGE_SHIFT, budget));
+			n = populate_run(mm, &f, min((stop - f.addr) >> PAGE_SHIFT, left));
 			if (unlikely(!n)) {
 				err = populate_page(mm, &f);
 				if (err)
 					break;
 				n = 1;
 			}
-			budget -= n;
+			left -= n;
 		}
 		f.addr += n * PAGE_SIZE;
 		f.pte += n;
 	}
 	*addr = f.addr;
+	*budget = left;
 	return err;
 }
 
@@ -121,42 +120,63 @@ void mmap_read_yield(struct mm *mm)
 	}
 }
 
+/* munlock=gup: goes into vmas locked on fault, too, and not even SIGKILL ends it. */
+#define POPULATE_GUP 4u
+
 /* A vma that is not to be filled although the range is. */
 static bool populate_skips(const struct vma *vma, unsigned int how)
 {
 	if ((how & POPULATE_LOCKED) && !(vma->flags & VM_LOCKED))
 		return true;
-	if (vma->flags & (VM_IO | VM_PFNMAP | VM_LOCKONFAULT))
+	if (vma->flags & (VM_IO | VM_PFNMAP))
+		return true;
+	if (knob_populate == POPULATE_EAGER || (how & POPULATE_GUP))
+		return false;
+	if (vma->flags & VM_LOCKONFAULT)
 		return true;
 	return knob_populate_vm_populate && !(vma->flags & VM_POPULATE);
 }
 
-/* mmap_lock held; given up now and then when only for reading. */
+/* One table of the vma that contains *addr, or all of the vma when it is not to be filled. */
+static int populate_step(struct mm *mm, struct vma *vma, unsigned long *addr, unsigned long end,
+			 unsigned int how, unsigned long *budget)
+{
+	if (populate_skips(vma, how)) {
+		*addr = vma->end;
+		return 0;
+	}
+	if (!(how & POPULATE_GUP) && park_interrupted(PARK_KILLABLE))
+		return -EINTR;
+	if (!(vma->flags & VM_ACCESS))
+		return -EFAULT;
+	return populate_table(mm, vma, addr, min(end, vma->end), populate_writes(vma), budget);
+}
+
+/* mmap_lock held; given up between batches when only for reading. */
 static int populate_range(struct mm *mm, unsigned long start, unsigned long end, unsigned int how,
 			  bool read_held)
 {
-	unsigned long addr = start;
+	unsigned long addr = start, budget = knob_populate_batch;
 	int err = 0;
 
 	while (addr < end) {
 		struct vma *vma = vma_find(mm, addr);
+		unsigned long before = budget;
 
 		if (!vma || vma->start >= end)
 			break;
 		addr = max(addr, vma->start);
-		if (populate_skips(vma, how)) {
-			addr = vma->end;
-			continue;
-		}
-		err = vma->flags & VM_ACCESS ? populate_batch(mm, vma, &addr, min(end, vma->end),
-							      populate_writes(vma))
-					     : -EFAULT;
+		err = populate_step(mm, vma, &addr, end, how, &budget);
 		if (err == -EINTR || (err && (how & POPULATE_STRICT)))
 			break;
 		if (err)
 			addr = vma->end;
-		if (read_held)
+		budget -= budget == before; /* looking at what is full or left out is work, too */
+		if (read_held && !budget)
 			mmap_read_yield(mm);
+		else
+			cond_resched();
+		budget = budget ?: knob_populate_batch;
 	}
 	return err;
 }
@@ -187,7 +207,7 @@ int mmap_write_unlock_populate(struct mm *mm, unsigned long start, unsigned long
 void munlock_by_gup(struct mm *mm, unsigned long start, unsigned long end)
 {
 	mmap_assert_write_locked(mm);
-	(void)populate_range(mm, start, end, 0, false);
+	(void)populate_range(mm, start, end, POPULATE_LOCKED | POPULATE_GUP, false);
 }
 
 int populate_advice(struct mm *mm, unsigned long start, unsigned long end, bool write)
@@ -198,13 +218,16 @@ int populate_advice(struct mm *mm, unsigned long start, unsigned long end, bool 
 	mmap_read_lock(mm);
 	while (addr < end && !err) {
 		struct vma *vma = vma_lookup(mm, addr);
+		unsigned long budget = knob_populate_batch;
 
 		if (!vma)
 			err = -ENOMEM;
 		else if ((vma->flags & (VM_IO | VM_PFNMAP)) || !(vma->flags & need))
 			err = -EINVAL;
+		else if (park_interrupted(PARK_KILLABLE))
+			err = -EINTR;
 		else
-			err = populate_batch(mm, vma, &addr, min(end, vma->end), write);
+			err = populate_table(mm, vma, &addr, min(end, vma->end), write, &budget);
 		if (!err)
 			mmap_read_yield(mm);
 	}
