@@ -267,7 +267,8 @@ void unpark(struct task *t)
 
 		t->state = TASK_RUNNING;
 		/* Who slept for a slice's length starts a new one. */
-		if ((s64)(this_rq()->clock_ns - t->accounted_ns) >= (s64)TICK_NS || t->slice_ns <= 0)
+		if ((s64)(this_rq()->clock_ns - t->accounted_ns) >= (s64)TICK_NS ||
+		    t->slice_ns <= 0)
 			t->slice_ns = full_slice(t);
 		moves = cpu != rq->cpu;
 		if (likely(!moves)) {

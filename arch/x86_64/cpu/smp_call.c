@@ -20,7 +20,7 @@
 #include <sync/lockdep.h>
 
 static struct request {
-	u64 waiting; /* atomic: CPUs that have not answered */
+	u64 waiting;	       /* atomic: CPUs that have not answered */
 	void (*fn)(void *arg); /* written while waiting is 0 */
 	void *arg;
 } __aligned(64) requests[MAX_CPUS];
