@@ -10,7 +10,7 @@ import sys
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PATH = re.compile(r"`([A-Za-z0-9_./-]+/[A-Za-z0-9_.-]+\.(?:c|h|asm|def|py|ld|md)|Makefile|linker\.ld|run)`")
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
-REQUIRED = ["reading-order", "life-of-a-fault", "vma", "page-lifecycle", "testing", "abi"]
+REQUIRED = ["reading-order", "life-of-a-fault", "vma", "page-lifecycle", "mlock", "populate", "unevictable", "testing", "abi"]
 
 
 def problems():
