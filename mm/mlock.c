@@ -200,6 +200,23 @@ static void mark_table(pte_t *pte, unsigned long n, bool lock)
 	spin_unlock(ptl);
 }
 
+/* The first table of [start, end) inside vma that exists. Returns where it ends: the range when there is none. */
+static unsigned long mark_next_table(struct mm *mm, const struct vma *vma, unsigned long start,
+				     unsigned long end)
+{
+	unsigned long stop;
+	pte_t *pte;
+
+	/* Nothing that counts was ever here: its tables, which neighbours may share, need not be looked for. */
+	if (vma_is_anonymous(vma) && !RACY_READ(vma->has_anon))
+		return end;
+	pte = pgtable_next(&mm->pgt, &start, end, &stop);
+	if (!pte)
+		return end;
+	mark_table(pte, (stop - start) >> PAGE_SHIFT, vma->flags & VM_LOCKED);
+	return stop;
+}
+
 /* What exists of the changed range is marked as its vmas say. mmap_lock held; yield: for reading. */
 static void mark_range(struct mm *mm, const struct lock_change *c, bool yield)
 {
@@ -207,20 +224,10 @@ static void mark_range(struct mm *mm, const struct lock_change *c, bool yield)
 
 	while (start < c->end) {
 		struct vma *vma = vma_find(mm, start);
-		unsigned long stop, end;
-		pte_t *pte;
 
 		if (!vma || vma->start >= c->end)
 			break;
-		start = max(start, vma->start);
-		end = min(c->end, vma->end);
-		pte = pgtable_next(&mm->pgt, &start, end, &stop);
-		if (!pte) {
-			start = end;
-			continue;
-		}
-		mark_table(pte, (stop - start) >> PAGE_SHIFT, vma->flags & VM_LOCKED);
-		start = stop;
+		start = mark_next_table(mm, vma, max(start, vma->start), min(c->end, vma->end));
 		if (yield && start < c->end)
 			mmap_read_yield(mm);
 	}
