@@ -196,7 +196,7 @@ static enum fault_result fault_grow_stack(struct mm *mm, unsigned long addr)
 	}
 	r = stack_grow(mm, addr);
 	validate_mm(mm);
-	downgrade_write(&mm->mmap_lock);
+	mmap_write_downgrade(mm);
 	return r;
 }
 

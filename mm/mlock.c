@@ -248,7 +248,7 @@ static int finish_locking(struct mm *mm, const struct lock_change *c, unsigned l
 	}
 	atomic_inc(&mm->lock_walks);
 	validate_mm(mm);
-	downgrade_write(&mm->mmap_lock);
+	mmap_write_downgrade(mm);
 	mark_range(mm, c, true);
 	atomic_dec(&mm->lock_walks);
 	mmap_read_unlock(mm);

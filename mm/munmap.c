@@ -159,7 +159,7 @@ int mm_munmap(struct mm *mm, unsigned long addr, unsigned long len)
 		return err;
 	}
 	if (d.pages >= DOWNGRADE_PAGES) {
-		downgrade_write(&mm->mmap_lock);
+		mmap_write_downgrade(mm);
 		unmap_detached(mm, &d);
 		validate_mm(mm);
 		mmap_read_unlock(mm);

@@ -191,17 +191,28 @@ int mm_populate(struct mm *mm, unsigned long start, unsigned long end, unsigned 
 	return err;
 }
 
+static __noinline int unlock_and_populate(struct mm *mm, unsigned long start, unsigned long end,
+					  unsigned int how)
+{
+	int err;
+
+	if (knob_populate == POPULATE_UNDER_WRITE_LOCK) {
+		err = populate_range(mm, start, end, how, false);
+		mmap_write_unlock(mm);
+	} else {
+		mmap_write_unlock(mm);
+		err = mm_populate(mm, start, end, how);
+	}
+	return err;
+}
+
 int mmap_write_unlock_populate(struct mm *mm, unsigned long start, unsigned long end,
 			       unsigned int how)
 {
-	int err = 0;
-
-	if (start < end && knob_populate == POPULATE_UNDER_WRITE_LOCK)
-		err = populate_range(mm, start, end, how, false);
+	if (start < end)
+		return unlock_and_populate(mm, start, end, how);
 	mmap_write_unlock(mm);
-	if (start < end && knob_populate != POPULATE_UNDER_WRITE_LOCK)
-		err = mm_populate(mm, start, end, how);
-	return err;
+	return 0;
 }
 
 void munlock_by_gup(struct mm *mm, unsigned long start, unsigned long end)

@@ -18,7 +18,7 @@ MANY = 256  # of those that munlock is about
 
 @pytest.fixture(scope="module")
 def probe(tmp_path_factory, request):
-    """probe(names, "knob=value") -> {what: value}"""
+    """probe(names, "knob=value", ...) -> {what: value}"""
     if request.config.getoption("--quick"):
         pytest.skip("a boot for each value: not with --quick")
     program = tmp_path_factory.mktemp("knobs") / "knob_probe"
@@ -26,8 +26,9 @@ def probe(tmp_path_factory, request):
     subprocess.run(["musl-gcc", *flags, "-o", program, PROBE], check=True)
 
     @functools.lru_cache(maxsize=None)
-    def call(names, knob=None):
-        argv = run_argv("faultline", "--icount", *(["--knob", knob] if knob else []), "--", program, *names.split())
+    def call(names, *knobs):
+        options = [word for knob in knobs for word in ("--knob", knob)]
+        argv = run_argv("faultline", "--icount", *options, "--", program, *names.split())
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
         words = [line.split() for line in done.stdout.splitlines()]
@@ -61,22 +62,32 @@ def test_populate_eager(probe):
 
 def test_populate_batch(probe):
     """How long another thread waits is the size of a batch; one without end is Linux's."""
-    one, usual, endless = (probe("stall", knob) for knob in ("populate.batch=1", None, "populate.batch=1048576"))
+    one, usual, endless = (probe("stall", *knob) for knob in (["populate.batch=1"], [], ["populate.batch=1048576"]))
     assert one["longest_ns"] < usual["longest_ns"] < endless["longest_ns"]
     assert endless["longest_ns"] > endless["mlock_ns"] / 2
 
 
 def test_vm_populate(probe):
     """With the flag a mapping that replaced what was to be filled stays empty; without it, it is filled, not locked."""
-    for knob, rss in ((None, PAGES), ("populate.vm_populate=on", 0)):
-        seen = probe("replace", knob)
-        assert (seen["replaced"], seen["rss"], seen["locked"]) == (1, rss, 0), knob
+    for knobs, rss in (((), PAGES), (("populate.vm_populate=on",), 0)):
+        seen = probe("replace", *knobs)
+        assert (seen["replaced"], seen["rss"], seen["locked"]) == (1, rss, 0), knobs
 
 
 def test_vm_populate_hinders_merging(probe):
     """It is the trace that mlock leaves: unlocked vmas that would be one stay many."""
     assert probe("merge") == {"locked_vmas": PAGES, "unlocked_vmas": 1}
     assert probe("merge", "populate.vm_populate=on") == {"locked_vmas": PAGES, "unlocked_vmas": PAGES}
+
+
+def test_longest_hold(probe):
+    """What mlock does before it lets the write lock go: not the population, and then all of it; nothing is measured unasked."""
+    usual = probe("hold", "lock_stat.hold=on")
+    under_lock = probe("hold", "lock_stat.hold=on", "populate=under_write_lock")
+    assert usual["sites"] == under_lock["sites"] == 1
+    assert 0 < usual["held_ns"] < usual["mlock_ns"] / 1000
+    assert under_lock["mlock_ns"] * 0.9 < under_lock["held_ns"] <= under_lock["mlock_ns"]
+    assert probe("hold")["sites"] == 0
 
 
 # ---- munlock, lockonfault, mlock.error ----

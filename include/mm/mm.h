@@ -111,6 +111,9 @@ struct mm {
 	unsigned long arg_start, arg_end, env_start, env_end;	  /* [I] */
 	unsigned long saved_auxv[2 * 24];			  /* [I] for /proc/PID/auxv */
 	struct file *exe_file; /* [W] /proc/PID/exe; one reference */
+	/* Knob lock_stat.hold: the hold for writing that is measured, if any. */
+	unsigned long held_by; /* [W] behind the call that took the lock */
+	u64 held_since;	       /* [W] ns; 0: not measured */
 };
 
 /* ---- life of an address space: mm/mm.c ---- */
@@ -133,7 +136,7 @@ static inline unsigned long mm_rss(const struct mm *mm)
 			       atomic_read(&mm->rss[RSS_SHMEM]));
 }
 
-/* ---- the lock: who waits for it is counted (mm/lock_stat.c) ---- */
+/* ---- the lock: who waits for it, and on request who holds it, is counted (mm/lock_stat.c) ---- */
 
 static __always_inline int mmap_lock_mode(struct mm *mm, bool write, enum park_mode mode,
 					  unsigned int how)
@@ -143,12 +146,16 @@ static __always_inline int mmap_lock_mode(struct mm *mm, bool write, enum park_m
 
 	lockdep_acquire(&sem->class, sem, LOCKDEP_SLEEPING | how);
 	(void)how;
-	if (likely(write ? rwsem_write_fast(sem) : rwsem_read_fast(sem)))
-		return 0;
-	err = mmap_lock_wait(sem, write, mode);
-	if (err)
-		lockdep_release(sem, LOCKDEP_SLEEPING);
-	return err;
+	if (unlikely(!(write ? rwsem_write_fast(sem) : rwsem_read_fast(sem)))) {
+		err = mmap_lock_wait(sem, write, mode);
+		if (err) {
+			lockdep_release(sem, LOCKDEP_SLEEPING);
+			return err;
+		}
+	}
+	if (write && unlikely(knob_lock_stat_hold))
+		mmap_hold_begin(mm);
+	return 0;
 }
 static __always_inline void mmap_read_lock(struct mm *mm)
 {
@@ -175,9 +182,19 @@ static __always_inline int __must_check mmap_write_lock_killable(struct mm *mm)
 {
 	return mmap_lock_mode(mm, true, PARK_KILLABLE, 0);
 }
-static inline void mmap_write_unlock(struct mm *mm)
+static __always_inline void mmap_write_unlock(struct mm *mm)
 {
-	up_write(&mm->mmap_lock);
+	if (unlikely(knob_lock_stat_hold))
+		mmap_write_unlock_measured(mm);
+	else
+		up_write(&mm->mmap_lock);
+}
+/* From writing to reading; no writer gets in between. */
+static __always_inline void mmap_write_downgrade(struct mm *mm)
+{
+	if (unlikely(knob_lock_stat_hold))
+		mmap_hold_end(mm);
+	downgrade_write(&mm->mmap_lock);
 }
 static inline void mmap_assert_locked(const struct mm *mm)
 {

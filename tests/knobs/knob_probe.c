@@ -94,6 +94,35 @@ static void probe_replace(void)
 	show("locked", locks(victim, 1)[0] == 'L');
 }
 
+/* ---- lock_stat.hold ---- */
+
+/* The longest time that a function held mmap_lock for writing, and how many sites of it did. */
+static void show_holds(const char *function)
+{
+	char *text = slurp("/proc/lock_stat"), want[64];
+	long longest = 0, held, sites = 0;
+
+	MUST(text);
+	snprintf(want, sizeof(want), "| %s+", function);
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+		if (strstr(line, want) && sscanf(line, "held %*d %*d %ld", &held) == 1) {
+			sites++;
+			longest = held > longest ? held : longest;
+		}
+	show("sites", sites);
+	show("held_ns", longest);
+}
+
+static void probe_hold(void)
+{
+	char *p = map_anon(STALL_BYTES, RW);
+	int64_t start = now_ns(CLOCK_MONOTONIC);
+
+	MUST(!mlock(p, STALL_BYTES));
+	show("mlock_ns", now_ns(CLOCK_MONOTONIC) - start);
+	show_holds("mm_mlock");
+}
+
 /* ---- eager ---- */
 
 static void probe_fill(void)
@@ -234,9 +263,9 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } probes[] = {
-	{ "stall", probe_stall }, { "replace", probe_replace }, { "fill", probe_fill },
-	{ "merge", probe_merge }, { "munlock", probe_munlock }, { "onfault", probe_onfault },
-	{ "error", probe_error },
+	{ "hold", probe_hold },	      { "stall", probe_stall }, { "replace", probe_replace },
+	{ "fill", probe_fill },	      { "merge", probe_merge }, { "munlock", probe_munlock },
+	{ "onfault", probe_onfault }, { "error", probe_error },
 };
 
 int main(int argc, char **argv)
