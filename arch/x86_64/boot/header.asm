@@ -16,13 +16,6 @@
 %define ENTRY_TABLE 0x3		; present, writable
 %define ENTRY_LARGE 0x83	; and a 2 MiB page
 
-%define CR0_PG (1 << 31)
-%define CR0_WP (1 << 16)
-%define CR0_PE (1 << 0)
-%define CR4_PAE (1 << 5)
-%define MSR_EFER 0xc0000080
-%define EFER_LME (1 << 8)
-
 extern boot_main
 
 section .multiboot2 progbits alloc noexec nowrite align=8

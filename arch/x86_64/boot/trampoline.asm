@@ -6,14 +6,6 @@
 ; address, and jumps to C. struct trampoline_args in cpu/smp.c fills the blanks at the end.
 %include "include/arch/asm.inc"
 
-%define CR0_PG (1 << 31)
-%define CR0_WP (1 << 16)
-%define CR0_PE (1 << 0)
-%define CR4_PAE (1 << 5)
-%define MSR_EFER 0xc0000080
-%define EFER_LME (1 << 8)
-%define EFER_NXE (1 << 11)
-
 section .rodata.trampoline progbits alloc noexec nowrite align=16
 global trampoline_start
 trampoline_start:
