@@ -2,7 +2,8 @@
 /*
  * Starting the other CPUs (SDM vol. 3A, 9.4.4, and the MultiProcessor Specification 1.4, B.4): INIT,
  * then start-up IPIs that name the page of boot/trampoline.asm. One after the other, because they
- * share that page. A CPU that does not come is left out, and said so.
+ * share that page. When a CPU does not come, it and those after it are
+ * left out, and that is said.
  */
 #include <arch/apic.h>
 #include <arch/boot_info.h>
@@ -173,7 +174,6 @@ static bool start_cpu(unsigned int cpu, unsigned int apic_id, phys_t page)
 	lapic_send(apic_id, IPI_STARTUP | (u32)(page >> PAGE_SHIFT));
 	if (wait_online(cpu, ANSWER_WAIT))
 		return true;
-	/* It may still come, so what it was given stays its own. */
 	pr_err("smp: CPU %u (APIC %u) does not answer", cpu, apic_id);
 	return false;
 }
@@ -189,6 +189,7 @@ void smp_init(const struct boot_info *bi)
 	struct identity_map map = { 0 };
 	phys_t page = find_low_page(bi);
 	unsigned int cpu = 1;
+	bool all = true;
 
 	if (bi->madt.nr_cpus <= 1)
 		return;
@@ -196,12 +197,13 @@ void smp_init(const struct boot_info *bi)
 		pr_err("smp: no memory below 1 MiB to start other CPUs from");
 		return;
 	}
-	for (unsigned int i = 0; i < bi->madt.nr_cpus && cpu < MAX_CPUS; i++)
+	for (unsigned int i = 0; i < bi->madt.nr_cpus && cpu < MAX_CPUS && all; i++)
 		if (usable(bi->madt.apic_ids[i])) {
-			if (!start_cpu(cpu, bi->madt.apic_ids[i], page))
-				break;
-			cpu++;
+			all = start_cpu(cpu, bi->madt.apic_ids[i], page);
+			cpu += all;
 		}
-	unmap_identity(&map);
+	/* One that was silent may still come: it finds the page, its mapping and its stack as they were. */
+	if (all)
+		unmap_identity(&map);
 	pr_info("smp: %u CPUs", cpu);
 }
