@@ -32,7 +32,7 @@ FULL = {
     "4-cpus-debug": ({"mem": "1G", "smp": 4, "debug": True}, False),
 }
 # With several CPUs: what is about threads, signals, processes and address spaces that more than one uses.
-ABOUT_CPUS = ("cow_", "exec_errors", "fault_", "fork_", "futex", "membarrier", "mmap_", "mprotect_effect", "mremap_move",
+ABOUT_CPUS = ("cow_", "exec_", "fault_", "fork_", "futex", "membarrier", "mlock_", "mmap_", "mprotect_effect", "mremap_move",
               "munmap_", "pipe", "poll_", "proc_", "pthread_", "shared_", "signal_", "smp_", "thread", "wait_")  # fmt: skip
 QUICK = {"linux": None, "1G": ({"mem": "1G"}, False)}
 
