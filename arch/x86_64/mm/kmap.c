@@ -122,30 +122,55 @@ static void stack_map(unsigned long base, struct stack_memory *m)
 	}
 }
 
-/* Takes a stack's pages, and its table when it is the last there. */
+static u64 *slot_word(unsigned long base)
+{
+	return &stacks.used[(base - KSTACK_BASE) / SLOT_SIZE / SLOTS_PER_TABLE];
+}
+
+/* Takes a stack's pages out of the window; its slot stays taken. */
 static void stack_unmap(unsigned long base, struct stack_memory *m)
 {
-	unsigned long slot = (base - KSTACK_BASE) / SLOT_SIZE;
-	u64 *word = &stacks.used[slot / SLOTS_PER_TABLE];
-	u64 bit = 1ULL << slot % SLOTS_PER_TABLE;
 	pte_t *pte;
 
 	spin_lock(&stacks.lock);
 	pte = kernel_pte(base);
 	for (unsigned int i = 0; i < STACK_PAGES; i++)
 		m->pages[i] = pfn_to_page(pte_pfn(pte_get_and_clear(pte + i)));
+	spin_unlock(&stacks.lock);
+	tlb_flush_kernel_range(base, base + KSTACK_SIZE);
+}
+
+/* Gives back bits of the word: slots that no CPU remembers. Lock held. */
+static void slots_release(u64 *word, u64 bits)
+{
+	*word &= ~bits;
+	stacks.first_word = min(stacks.first_word, (unsigned long)(word - stacks.used));
+}
+
+/*
+ * Gives an unmapped stack's slot back, and takes the table when nothing is left there. Only whoever
+ * clears the last bit can tell: of two that end together, neither is the last while it unmaps.
+ */
+static void slot_free(unsigned long base, struct stack_memory *m)
+{
+	u64 bit = 1ULL << (base - KSTACK_BASE) / SLOT_SIZE % SLOTS_PER_TABLE;
+	u64 *word = slot_word(base);
+
 	m->table = NULL;
+	spin_lock(&stacks.lock);
 	if (*word == bit) {
 		*word = ~0ULL;
 		m->table = pfn_to_page(pte_pfn(pte_get_and_clear(kernel_pmd(base))));
+	} else {
+		slots_release(word, bit);
 	}
 	spin_unlock(&stacks.lock);
+	if (!m->table)
+		return;
 
-	tlb_flush_kernel_range(base, base + KSTACK_SIZE);
-
+	tlb_flush_kernel_range(base, base + PAGE_SIZE);
 	spin_lock(&stacks.lock);
-	*word = m->table ? 0 : *word & ~bit;
-	stacks.first_word = min(stacks.first_word, slot / SLOTS_PER_TABLE);
+	slots_release(word, ~0ULL);
 	spin_unlock(&stacks.lock);
 }
 
@@ -154,6 +179,7 @@ static void stack_destroy(unsigned long base)
 	struct stack_memory m;
 
 	stack_unmap(base, &m);
+	slot_free(base, &m);
 	stack_memory_free(&m);
 }
 
