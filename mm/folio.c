@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The end of a folio's life, and its sleeping lock.
+ * The end of a folio's life, its sleeping lock, and the wait for its being written.
  */
 #include "internal.h"
 
@@ -89,7 +89,10 @@ static bool has_waiter(unsigned int slot, const struct folio *folio)
 	return false;
 }
 
-void folio_lock_slow(struct folio *folio)
+/* What a sleeper waits for: false, go on waiting. Tried under the slot's lock, PG_waiters set. */
+typedef bool (*wait_condition)(struct folio *folio);
+
+static void wait_on(struct folio *folio, wait_condition condition)
 {
 	unsigned int slot = wait_slot(folio);
 	struct folio_waiter w = { .folio = folio, .task = park_self() };
@@ -97,7 +100,7 @@ void folio_lock_slow(struct folio *folio)
 	for (;;) {
 		spin_lock(&wait_table[slot].lock);
 		folio_set(folio, PG_waiters);
-		if (folio_lock_fast(folio)) {
+		if (condition(folio)) {
 			if (!has_waiter(slot, folio))
 				folio_clear(folio, PG_waiters);
 			spin_unlock(&wait_table[slot].lock);
@@ -109,6 +112,11 @@ void folio_lock_slow(struct folio *folio)
 		while (!__atomic_load_n(&w.woken, __ATOMIC_ACQUIRE))
 			park(PARK_UNINTERRUPTIBLE);
 	}
+}
+
+void folio_lock_slow(struct folio *folio)
+{
+	wait_on(folio, folio_lock_fast);
 }
 
 /* Wakes everyone who waits for this folio; they compete for the bit. */
@@ -130,4 +138,38 @@ void folio_unlock_slow(struct folio *folio)
 		unpark(task);
 	}
 	spin_unlock(&wait_table[slot].lock);
+}
+
+/* ---- being written ---- */
+
+void folio_start_writeback(struct folio *folio)
+{
+	ASSERT(folio_test(folio, PG_locked) && !folio_test(folio, PG_writeback));
+	folio_get(folio);
+	folio_set(folio, PG_writeback);
+	stat_add(NR_WRITEBACK, (long)folio_nr_pages(folio));
+}
+
+void folio_end_writeback(struct folio *folio)
+{
+	unsigned long old;
+
+	stat_add(NR_WRITEBACK, -(long)folio_nr_pages(folio));
+	old = __atomic_fetch_and(&folio->flags, ~(1UL << PG_writeback), __ATOMIC_RELEASE);
+	ASSERT(old & (1UL << PG_writeback));
+	if (unlikely(old & (1UL << PG_waiters)))
+		folio_unlock_slow(folio);
+	folio_put(folio);
+}
+
+static bool is_written(struct folio *folio)
+{
+	return !(__atomic_load_n(&folio->flags, __ATOMIC_ACQUIRE) & 1UL << PG_writeback);
+}
+
+void folio_wait_writeback(struct folio *folio)
+{
+	lockdep_may_sleep();
+	if (unlikely(!is_written(folio)))
+		wait_on(folio, is_written);
 }

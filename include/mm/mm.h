@@ -78,7 +78,8 @@ struct vma {
 /* CPUs share them when there are more; threads mostly fault in a vma of their own each. */
 #define VMA_HINTS 4
 
-enum rss_kind { RSS_ANON, RSS_FILE, RSS_SHMEM, NR_RSS };
+/* RSS_SWAP counts swap slots that entries name: not resident, but kept with the others. */
+enum rss_kind { RSS_ANON, RSS_FILE, RSS_SHMEM, RSS_SWAP, NR_RSS };
 
 struct mm {
 	struct rwsem mmap_lock;

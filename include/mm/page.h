@@ -34,9 +34,21 @@ enum page_flag {
 	PG_tail,	/* [I] not the first frame of its folio */
 	PG_waiters,	/* [A] someone sleeps on PG_locked or PG_writeback */
 	PG_data,	/* [A] tmpfs: was mapped, so its zeroes are data like written ones */
+	PG_swapcache,	/* [F] has a swap slot: swap */
+	PG_reclaim,	/* [A] to be reclaimed as soon as it is written */
+	PG_workingset,	/* [A] was active once */
+	PG_readahead,	/* [A] read ahead of need: whoever comes to it has the next window read */
+	PG_error,	/* [A] its latest write to the backing store failed */
 };
 
 struct mapping;
+struct anon_vma;
+
+/*
+ * A swap slot: which area in the upper bits, which slot in the lower ones (mm/swap.h). 0: none, for slot 0
+ * holds the header. As a page-table entry: arch/pgtable.h.
+ */
+typedef u64 swp_entry_t;
 
 /* The descriptor of any frame. What follows flags depends on the frame's use. */
 struct page {
@@ -63,16 +75,20 @@ struct folio {
 		struct {
 			unsigned long flags;  /* PG_* */
 			struct list_head lru; /* [L] while PG_lru; else its owner's */
-			struct mapping
-				*mapping; /* [M][F] page cache; NULL for anonymous and truncated */
+			union {
+				struct mapping
+					*mapping; /* [M][F] page cache; NULL when truncated */
+				struct anon_vma *
+					anon_vma; /* [F] PG_anon: who may map it; set when first mapped */
+			};
 			unsigned long
-				index; /* [I] pages: offset in the mapping, or address of first use */
+				index; /* [I] pages: offset in the mapping, or as vma_index() says */
 			atomic_t refcount;    /* [A] 0: free */
 			atomic_t mapcount;    /* [P] page-table entries that map it */
 			atomic_t mlock_count; /* [P] those of them with PTE_MLOCKED */
 			u8 order;	      /* [I] 2^order pages */
 			u8 lru_cpu; /* [L] while PG_lru: 0, or 1 + the CPU whose new folios it is among */
-			void *private; /* owner's; swap slot later */
+			swp_entry_t swap; /* [F] PG_swapcache: its slot */
 		};
 		struct page page;
 	};
@@ -183,6 +199,42 @@ static inline void folio_unlock(struct folio *f)
 	ASSERT(old & (1UL << PG_locked));
 	if (unlikely(old & (1UL << PG_waiters)))
 		folio_unlock_slow(f);
+}
+
+/*
+ * Written to its backing store: PG_writeback is set from start to end, and a reference held for it. start:
+ * folio lock held, not dirty any more. end: from the end function of the bio. wait: reference held; sleeps.
+ */
+void folio_start_writeback(struct folio *f);
+void folio_end_writeback(struct folio *f);
+void folio_wait_writeback(struct folio *f);
+
+/* A reference to one that may be about to die: false when it is. Something else keeps the memory a folio. */
+static inline bool folio_try_get(struct folio *f)
+{
+	int old = atomic_read(&f->refcount);
+
+	while (old > 0)
+		if (__atomic_compare_exchange_n(&f->refcount.v, &old, old + 1, false,
+						__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			return true;
+	return false;
+}
+
+/*
+ * Takes all of exactly n references at once, so that nobody else can find the folio any more. False when there are
+ * others. Under the lock of whatever finds it: the mapping's or the swap area's.
+ */
+static inline bool folio_ref_freeze(struct folio *f, int n)
+{
+	return __atomic_compare_exchange_n(&f->refcount.v, &n, 0, false, __ATOMIC_ACQ_REL,
+					   __ATOMIC_RELAXED);
+}
+
+static inline void folio_ref_unfreeze(struct folio *f, int n)
+{
+	ASSERT(atomic_read(&f->refcount) == 0);
+	__atomic_store_n(&f->refcount.v, n, __ATOMIC_RELEASE);
 }
 
 /* The page of zeroes that read faults map: reserved, never counted, never on a list. */

@@ -6,6 +6,7 @@
 #define SIM_H
 
 #include "../../../mm/internal.h"
+#include <kern/block.h>
 
 /* ---- sim_phys.c ---- */
 
@@ -64,6 +65,14 @@ extern struct sim_caller {
 	unsigned long faults;
 	void (*while_reading)(void); /* called when a disk file's page is read */
 } sim_caller;
+
+/* ---- sim_block.c ---- */
+
+/* size bytes of zeroes. */
+struct block_device *sim_block_create(u64 size);
+void sim_block_destroy(struct block_device *dev);
+/* From now on reads, writes fail with -EIO, or succeed again. */
+void sim_block_fail(struct block_device *dev, bool reads, bool writes);
 
 /* ---- park_futex.c ---- */
 

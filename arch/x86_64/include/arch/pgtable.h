@@ -4,7 +4,8 @@
  * host compiles the same file. Entry format: Intel SDM vol. 3A, 4.5, table 4-20.
  *
  * A PTE is in one of three states: none (0); present (a page, perhaps without access for PROT_NONE:
- * hardware P clear, PTE_PROTNONE set); or, later, a swap entry.
+ * hardware P clear, PTE_PROTNONE set); or a swap entry (neither of the two bits, but PTE_SWAP): where the
+ * page is, or a marker that says why there is none.
  */
 #ifndef ARCH_PGTABLE_H
 #define ARCH_PGTABLE_H
@@ -29,6 +30,7 @@ typedef u64 pte_t;
 #define PTE_PROTNONE (1UL << 8) /* page without access, when P is clear */
 #define PTE_SPECIAL (1UL << 9)	/* software: no struct page behind it counts (the zero page) */
 #define PTE_MLOCKED (1UL << 10) /* software: counted in its folio's mlock_count */
+#define PTE_SWAP (1UL << 1)	/* in an entry that is not present: a swap entry */
 #define PTE_NX (1UL << 63)
 #define PTE_ADDR_MASK 0x000ffffffffff000UL
 
@@ -77,6 +79,48 @@ static inline bool pte_mlocked(pte_t e)
 static inline unsigned long pte_pfn(pte_t e)
 {
 	return (e & PTE_ADDR_MASK) >> PAGE_SHIFT;
+}
+
+/* ---- swap entries: area in bits 3 to 7, slot in bits 12 to 51 ---- */
+
+#define SWP_AREA_SHIFT 58
+#define SWP_OFFSET_MASK ((1UL << 40) - 1)
+#define SWP_MARKER 31UL /* not an area: the offset says which marker */
+
+static inline bool pte_is_swap(pte_t e)
+{
+	return (e & (PTE_P | PTE_PROTNONE | PTE_SWAP)) == PTE_SWAP;
+}
+
+static inline u64 swp_entry(unsigned long area, unsigned long offset)
+{
+	return (u64)area << SWP_AREA_SHIFT | offset;
+}
+
+static inline unsigned long swp_area(u64 swp)
+{
+	return swp >> SWP_AREA_SHIFT;
+}
+
+static inline unsigned long swp_offset(u64 swp)
+{
+	return swp & SWP_OFFSET_MASK;
+}
+
+static inline pte_t swp_to_pte(u64 swp)
+{
+	return swp_area(swp) << 3 | swp_offset(swp) << PAGE_SHIFT | PTE_SWAP;
+}
+
+static inline u64 pte_to_swp(pte_t e)
+{
+	return swp_entry(e >> 3 & 31, (e & PTE_ADDR_MASK) >> PAGE_SHIFT);
+}
+
+/* A slot of an area, that is: no marker. */
+static inline bool pte_has_slot(pte_t e)
+{
+	return pte_is_swap(e) && (e >> 3 & 31) != SWP_MARKER;
 }
 
 static inline pte_t pte_make(unsigned long pfn, pte_t prot)
