@@ -50,7 +50,7 @@ static struct folio *new_cache_folio(struct mapping *m, unsigned long index)
 	if (!folio)
 		return NULL;
 	init_cache_folio(m, folio, index);
-	if (!m->ops || !m->ops->read_folio)
+	if (!m->ops)
 		RACY_WRITE(folio->flags, folio->flags | 1UL << PG_uptodate);
 	return folio;
 }
@@ -102,16 +102,28 @@ static int cache_insert(struct mapping *m, struct folio *folio)
 /* Fills a folio that is not up to date. Takes and drops its lock. */
 static int folio_read(struct mapping *m, struct folio *folio)
 {
-	int err = 0;
+	int err = folio_lock_killable(folio);
 
-	folio_lock(folio);
-	if (!folio_test(folio, PG_uptodate)) {
-		err = m->ops->read_folio(m, folio);
-		if (!err)
-			folio_set(folio, PG_uptodate);
+	if (err)
+		return err;
+	if (!folio_test(folio, PG_uptodate) && folio->mapping == m) {
+		folio_lock_to_io(folio);
+		m->ops->read(m, &folio, 1);
+		err = folio_lock_killable(folio);
+		if (err)
+			return err;
 	}
+	if (!folio_test(folio, PG_uptodate))
+		err = -EIO;
 	folio_unlock(folio);
 	return err;
+}
+
+void filemap_end_read(struct folio *folio, int err)
+{
+	if (!err)
+		folio_set(folio, PG_uptodate);
+	folio_unlock_io(folio);
 }
 
 struct folio *filemap_grab_folio(struct mapping *m, unsigned long index)

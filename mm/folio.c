@@ -92,7 +92,8 @@ static bool has_waiter(unsigned int slot, const struct folio *folio)
 /* What a sleeper waits for: false, go on waiting. Tried under the slot's lock, PG_waiters set. */
 typedef bool (*wait_condition)(struct folio *folio);
 
-static void wait_on(struct folio *folio, wait_condition condition)
+/* 0, or -EINTR when a signal of the mode came first. */
+static int wait_on(struct folio *folio, wait_condition condition, enum park_mode mode)
 {
 	unsigned int slot = wait_slot(folio);
 	struct folio_waiter w = { .folio = folio, .task = park_self() };
@@ -104,19 +105,35 @@ static void wait_on(struct folio *folio, wait_condition condition)
 			if (!has_waiter(slot, folio))
 				folio_clear(folio, PG_waiters);
 			spin_unlock(&wait_table[slot].lock);
-			return;
+			return 0;
 		}
 		w.woken = false;
 		list_add_tail(&w.node, &wait_table[slot].waiters);
 		spin_unlock(&wait_table[slot].lock);
-		while (!__atomic_load_n(&w.woken, __ATOMIC_ACQUIRE))
-			park(PARK_UNINTERRUPTIBLE);
+		while (!__atomic_load_n(&w.woken, __ATOMIC_ACQUIRE) && !park_interrupted(mode))
+			park(mode);
+		if (__atomic_load_n(&w.woken, __ATOMIC_ACQUIRE))
+			continue;
+		spin_lock(&wait_table[slot].lock);
+		if (!w.woken)
+			list_del(&w.node);
+		spin_unlock(&wait_table[slot].lock);
+		return -EINTR;
 	}
 }
 
 void folio_lock_slow(struct folio *folio)
 {
-	wait_on(folio, folio_lock_fast);
+	(void)wait_on(folio, folio_lock_fast, PARK_UNINTERRUPTIBLE);
+}
+
+int folio_lock_killable_slow(struct folio *folio)
+{
+	int err = wait_on(folio, folio_lock_fast, PARK_KILLABLE);
+
+	if (err)
+		lockdep_release(folio, LOCKDEP_SLEEPING);
+	return err;
 }
 
 /* Wakes everyone who waits for this folio; they compete for the bit. */
@@ -171,5 +188,5 @@ void folio_wait_writeback(struct folio *folio)
 {
 	lockdep_may_sleep();
 	if (unlikely(!is_written(folio)))
-		wait_on(folio, is_written);
+		(void)wait_on(folio, is_written, PARK_UNINTERRUPTIBLE);
 }

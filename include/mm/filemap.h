@@ -16,12 +16,18 @@
 struct mapping;
 struct vma;
 
+/*
+ * The backing store of a file, in runs of at most BIO_MAX_PAGES folios with consecutive indexes. I/O is started, may
+ * end before the call returns, and is never waited for; no spinlock is held. NULL ops: there is no store (tmpfs), and
+ * a new folio is zeroes.
+ */
 struct mapping_ops {
-	/*
-	 * Fills a locked, new folio that is not up to date. 0 or -EIO. NULL: the file has no backing
-	 * store (tmpfs) and a new folio is zeroes.
-	 */
-	int (*read_folio)(struct mapping *m, struct folio *f);
+	/* Fills locked folios that are not up to date. Each ends with filemap_end_read(). */
+	void (*read)(struct mapping *m, struct folio **folios, unsigned int n);
+	/* Writes folios under writeback. Each ends with filemap_end_write(). NULL: read-only. */
+	void (*write)(struct mapping *m, struct folio **folios, unsigned int n);
+	/* What was written is safe when this returns 0: the device's cache is flushed. -EIO. Sleeps. May be NULL. */
+	int (*flush)(struct mapping *m);
 };
 
 /*
@@ -35,8 +41,9 @@ struct page_quota {
 
 /* mapping->flags */
 enum {
-	MAPPING_SHMEM = 1,    /* tmpfs, memfd and shared anonymous memory */
-	MAPPING_SEALABLE = 2, /* seals may come: a memfd that allows them */
+	MAPPING_SHMEM = 1,     /* tmpfs, memfd and shared anonymous memory */
+	MAPPING_SEALABLE = 2,  /* seals may come: a memfd that allows them */
+	MAPPING_WRITEBACK = 4, /* has a store that dirty folios are written to: mm/writeback.h */
 };
 
 struct mapping {
@@ -54,11 +61,24 @@ struct mapping {
 	void *host;		  /* [I] the owner: an inode, or NULL */
 	struct page_quota
 		*quota; /* [I] set after mapping_init(), before the first folio; NULL: no bound */
+	/* MAPPING_WRITEBACK only: */
+	struct list_head
+		wb_node; /* [B] in the list of all such mappings; B is mm/writeback.c's lock */
+	unsigned int
+		wb_users; /* [B] those who walk the list are at work here: it must not go away */
+	unsigned long nr_dirty;	    /* [M] folios tagged dirty */
+	unsigned long nr_writeback; /* [M] folios tagged as being written */
+	u64 dirtied_ns;		    /* [M] clock_ns() when it had been clean, or was last written */
+	u32 write_error;	    /* [A] mm/writeback.h: mapping_check_error() */
 };
 
 void mapping_init(struct mapping *m, unsigned int flags, const struct mapping_ops *ops, void *host);
 /* Drops all folios; no vma maps it any more. */
 void mapping_destroy(struct mapping *m);
+
+/* What a store says at the end, once for each folio; 0 or -errno. From any thread, not from interrupts. */
+void filemap_end_read(struct folio *folio, int err);
+void filemap_end_write(struct folio *folio, int err);
 
 /* The folio that covers this page offset, with a reference, or NULL. Takes the mapping's lock. */
 struct folio *filemap_get_folio(struct mapping *m, unsigned long index);
@@ -83,8 +103,16 @@ static inline bool folio_is_hole(const struct folio *f)
 
 	return (READ_ONCE(f->flags) & (data | shmem)) == shmem;
 }
-/* Marks a folio written to. */
+/*
+ * Marks a folio written to, after it was. One of a file with a store is written back sooner or later: the caller has
+ * its folio lock, or the page-table lock of an entry that maps it writable.
+ */
 void folio_mark_dirty(struct folio *f);
+/*
+ * The last step of reclaim, for files with a store: takes a locked, clean, unmapped folio with exactly the cache's
+ * reference and the caller's out of the cache. On true its refcount is 0 and it is the caller's to free.
+ */
+bool filemap_remove_frozen(struct folio *folio);
 
 /*
  * The file becomes newsize bytes long: sets size, unmaps and drops what lies beyond (private copies

@@ -166,6 +166,7 @@ static inline void folio_put(struct folio *f)
 
 /* The folio lock: sleeping, a bit in flags. Nests inside mmap_lock, outside page-table locks. */
 void folio_lock_slow(struct folio *f);
+int folio_lock_killable_slow(struct folio *f);
 void folio_unlock_slow(struct folio *f);
 
 extern u32 folio_lock_class; /* lockdep's; debug builds */
@@ -190,15 +191,36 @@ static __always_inline void folio_lock(struct folio *f)
 		folio_lock_slow(f);
 }
 
-static inline void folio_unlock(struct folio *f)
+/* -EINTR when a fatal signal came first. */
+static __always_inline int __must_check folio_lock_killable(struct folio *f)
+{
+	lockdep_acquire(&folio_lock_class, f, LOCKDEP_SLEEPING);
+	return likely(folio_lock_fast(f)) ? 0 : folio_lock_killable_slow(f);
+}
+
+/*
+ * A folio stays locked while it is read, but no task holds the lock: from here on it is the I/O's, whose end drops it
+ * with folio_unlock_io().
+ */
+static inline void folio_lock_to_io(struct folio *f __maybe_unused)
+{
+	lockdep_release(f, LOCKDEP_SLEEPING);
+}
+
+static inline void folio_unlock_io(struct folio *f)
 {
 	unsigned long old;
 
-	lockdep_release(f, LOCKDEP_SLEEPING);
 	old = __atomic_fetch_and(&f->flags, ~(1UL << PG_locked), __ATOMIC_RELEASE);
 	ASSERT(old & (1UL << PG_locked));
 	if (unlikely(old & (1UL << PG_waiters)))
 		folio_unlock_slow(f);
+}
+
+static inline void folio_unlock(struct folio *f)
+{
+	lockdep_release(f, LOCKDEP_SLEEPING);
+	folio_unlock_io(f);
 }
 
 /*

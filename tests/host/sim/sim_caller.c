@@ -53,22 +53,26 @@ struct file {
 	struct mapping mapping;
 };
 
-static int read_from_disk(struct mapping *m, struct folio *folio)
+static void read_one(struct mapping *m, struct folio *folio)
 {
 	struct file *f = container_of(m, struct file, mapping);
 
 	if (sim_caller.while_reading)
 		sim_caller.while_reading();
-	if (f->fail)
-		return -EIO;
 	/* A page's bytes are its number from 1, and zero beyond the end of the file. */
-	for (unsigned long i = 0; i < PAGE_SIZE; i++)
+	for (unsigned long i = 0; i < PAGE_SIZE && !f->fail; i++)
 		((u8 *)folio_address(folio))[i] =
 			folio->index * PAGE_SIZE + i < m->size ? (u8)(folio->index + 1) : 0;
-	return 0;
+	filemap_end_read(folio, f->fail ? -EIO : 0);
 }
 
-static const struct mapping_ops disk_ops = { .read_folio = read_from_disk };
+static void read_from_disk(struct mapping *m, struct folio **folios, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		read_one(m, folios[i]);
+}
+
+static const struct mapping_ops disk_ops = { .read = read_from_disk };
 
 static struct file *new_file(u64 size, bool writable, const struct mapping_ops *ops)
 {
