@@ -55,6 +55,13 @@ static inline void list_del_init(struct list_head *n)
 	INIT_LIST_HEAD(n);
 }
 
+/* From wherever it is to the head of another list. */
+static inline void list_move(struct list_head *n, struct list_head *head)
+{
+	list_del(n);
+	list_add(n, head);
+}
+
 static inline void list_move_tail(struct list_head *n, struct list_head *head)
 {
 	list_del(n);

@@ -37,6 +37,12 @@ struct swap_plug {
 void swap_writeout(struct folio *folio, struct swap_plug *plug);
 void swap_plug_flush(struct swap_plug *plug);
 
+/*
+ * Moves a locked tmpfs folio that nobody maps from its mapping to a slot, which the mapping names from then on, and
+ * starts writing it. Unlocks it. False: no slot is free, or somebody uses the folio.
+ */
+bool shmem_writeout(struct folio *folio, struct swap_plug *plug);
+
 /* Slots of all areas, and free ones. */
 unsigned long swap_total_pages(void);
 unsigned long swap_free_pages(void);

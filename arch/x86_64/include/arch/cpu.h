@@ -9,7 +9,7 @@
 #include <kern/types.h>
 
 #define MAX_CPUS 64
-#define CPU_NR_STATS 64 /* room for mm/stats.def */
+#define CPU_NR_STATS 160 /* room for mm/stats.def */
 
 /* What GS points to in the kernel. Offsets are pinned by static_assert in cpu/percpu.c for NASM. */
 struct cpu {

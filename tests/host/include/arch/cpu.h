@@ -10,7 +10,7 @@
 #include "sim_host.h"
 
 #define MAX_CPUS 64
-#define CPU_NR_STATS 64
+#define CPU_NR_STATS 160
 
 struct cpu {
 	unsigned int id;
