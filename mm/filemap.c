@@ -19,7 +19,7 @@ void mapping_init(struct mapping *m, unsigned int flags, const struct mapping_op
 	m->nr_writable = 0;
 	m->seal_write = false;
 	rwsem_init(&m->i_mmap_lock);
-	INIT_LIST_HEAD(&m->i_mmap);
+	m->i_mmap = (struct rb_root)RB_ROOT;
 	m->host = host;
 	m->quota = NULL;
 }

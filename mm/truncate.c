@@ -21,17 +21,16 @@
 static void unmap_mapping_range(struct mapping *m, unsigned long first, unsigned long last,
 				bool keep_private)
 {
-	struct vma *vma;
+	struct interval_node *node;
 
 	down_read(&m->i_mmap_lock);
-	list_for_each_entry(vma, &m->i_mmap, i_mmap_node) {
-		unsigned long vma_last = vma->pgoff + vma_pages(vma) - 1;
-		unsigned long from = max(first, vma->pgoff), to = min(last, vma_last);
+	for_each_interval(node, &m->i_mmap, first, last) {
+		struct vma *vma = container_of(node, struct vma, i_mmap_node);
+		unsigned long from = max(first, node->start), to = min(last, node->last);
 
-		if (from <= to)
-			zap_range(vma, vma->start + ((from - vma->pgoff) << PAGE_SHIFT),
-				  vma->start + ((to - vma->pgoff + 1) << PAGE_SHIFT),
-				  ZAP_NO_YIELD | (keep_private ? ZAP_KEEP_PRIVATE : 0));
+		zap_range(vma, vma->start + ((from - node->start) << PAGE_SHIFT),
+			  vma->start + ((to - node->start + 1) << PAGE_SHIFT),
+			  ZAP_NO_YIELD | (keep_private ? ZAP_KEEP_PRIVATE : 0));
 	}
 	up_read(&m->i_mmap_lock);
 }
@@ -137,7 +136,7 @@ void filemap_punch_hole(struct mapping *m, u64 start, u64 end)
 
 void mapping_destroy(struct mapping *m)
 {
-	ASSERT(list_empty(&m->i_mmap));
+	ASSERT(!m->i_mmap.node);
 	remove_range(m, 0, ~0UL >> PAGE_SHIFT);
 	xa_destroy(&m->folios);
 	vm_commit_uncharge(m->committed);

@@ -87,7 +87,9 @@ static void mapping_add_vma(struct vma *vma)
 {
 	if (!vma->mapping)
 		return;
-	list_add_tail(&vma->i_mmap_node, &vma->mapping->i_mmap);
+	vma->i_mmap_node.start = vma->pgoff;
+	vma->i_mmap_node.last = vma->pgoff + vma_pages(vma) - 1;
+	interval_insert(&vma->mapping->i_mmap, &vma->i_mmap_node);
 	if ((vma->flags & VM_SHARED) && (vma->flags & VM_MAYWRITE))
 		vma->mapping->nr_writable++;
 }
@@ -96,7 +98,7 @@ static void mapping_del_vma(struct vma *vma)
 {
 	if (!vma->mapping)
 		return;
-	list_del(&vma->i_mmap_node);
+	interval_erase(&vma->mapping->i_mmap, &vma->i_mmap_node);
 	if ((vma->flags & VM_SHARED) && (vma->flags & VM_MAYWRITE))
 		vma->mapping->nr_writable--;
 }
@@ -121,6 +123,9 @@ static void set_range(struct mm *mm, struct vma *vma, unsigned long start, unsig
 	vma->pgoff += (long)(start - vma->start) >> PAGE_SHIFT;
 	vma->start = start;
 	vma->end = end;
+	if (vma->mapping)
+		interval_resize(&vma->mapping->i_mmap, &vma->i_mmap_node, vma->pgoff,
+				vma->pgoff + vma_pages(vma) - 1);
 	vma_resized(mm, vma);
 }
 

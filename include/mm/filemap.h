@@ -8,6 +8,7 @@
 #define MM_FILEMAP_H
 
 #include <kern/list.h>
+#include <kern/rbtree.h>
 #include <kern/xarray.h>
 #include <mm/page.h>
 #include <sync/rwsem.h>
@@ -57,7 +58,7 @@ struct mapping {
 		nr_writable; /* [R] shared vmas that are or may become writable, mmaps under way too */
 	bool seal_write; /* [R] F_SEAL_WRITE or F_SEAL_FUTURE_WRITE: no new writable shared vma */
 	struct rwsem i_mmap_lock; /* held for writing to add or remove a vma, for reading to walk */
-	struct list_head i_mmap;  /* [R] vma->i_mmap_node */
+	struct rb_root i_mmap;	  /* [R] vma->i_mmap_node, intervals of page offsets */
 	void *host;		  /* [I] the owner: an inode, or NULL */
 	struct page_quota
 		*quota; /* [I] set after mapping_init(), before the first folio; NULL: no bound */

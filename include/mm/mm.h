@@ -11,6 +11,7 @@
 #include <arch/pgtable.h>
 #include <arch/tlb.h>
 #include <kern/atomic.h>
+#include <kern/interval_tree.h>
 #include <kern/knobs.h>
 #include <kern/list.h>
 #include <kern/rbtree.h>
@@ -70,8 +71,8 @@ struct vma {
 		pgoff;	   /* [W] pages: of start in the file, or start's address when anonymous */
 	struct mm *mm;	   /* [I] */
 	struct file *file; /* [I] one reference; NULL when anonymous */
-	struct mapping *mapping;      /* [I] the file's page cache; NULL when anonymous */
-	struct list_head i_mmap_node; /* [R] in mapping->i_mmap */
+	struct mapping *mapping;	  /* [I] the file's page cache; NULL when anonymous */
+	struct interval_node i_mmap_node; /* [R] in mapping->i_mmap: the page offsets it maps */
 	bool has_anon; /* [A] an anonymous page was ever mapped here: fork copies, pgoff stays */
 };
 
