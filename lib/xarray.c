@@ -18,7 +18,8 @@
 
 struct xa_node {
 	void *slots[XA_SLOTS];
-	unsigned int used; /* slots that are not NULL */
+	u64 tags[NR_XA_TAGS]; /* bit n: slot n is, or leads to, an entry with the tag */
+	unsigned int used;    /* slots that are not NULL */
 };
 
 static struct kmem_cache *xa_node_cache;
@@ -97,6 +98,8 @@ static void add_node(struct xarray *xa, unsigned long index, struct xa_node *new
 	if (!in_reach(xa->height, index)) {
 		new->slots[0] = node;
 		new->used = 1;
+		for (unsigned int tag = 0; tag < NR_XA_TAGS; tag++)
+			new->tags[tag] = !!node->tags[tag];
 		xa->root = new;
 		xa->height++;
 		return;
@@ -182,6 +185,40 @@ int xa_store(struct xarray *xa, unsigned long index, void *entry)
 	return 0;
 }
 
+/* ---- tags ---- */
+
+void xa_set_tag(struct xarray *xa, unsigned long index, enum xa_tag tag)
+{
+	struct xa_node *node = xa->root;
+
+	ASSERT(xa_load(xa, index));
+	for (unsigned int level = xa->height; level--; node = node->slots[slot_of(index, level)])
+		node->tags[tag] |= 1UL << slot_of(index, level);
+}
+
+bool xa_has_tag(const struct xarray *xa, unsigned long index, enum xa_tag tag)
+{
+	const struct xa_node *leaf = find_leaf(xa, index);
+
+	return leaf && leaf->tags[tag] >> slot_of(index, 0) & 1;
+}
+
+void xa_clear_tag(struct xarray *xa, unsigned long index, enum xa_tag tag)
+{
+	struct xa_node *path[XA_MAX_HEIGHT];
+	struct xa_node *node = xa->root;
+
+	if (!xa_has_tag(xa, index, tag))
+		return;
+	for (unsigned int level = xa->height; level--; node = node->slots[slot_of(index, level)])
+		path[level] = node;
+	for (unsigned int level = 0; level < xa->height; level++) {
+		path[level]->tags[tag] &= ~(1UL << slot_of(index, level));
+		if (path[level]->tags[tag])
+			break;
+	}
+}
+
 void *xa_erase(struct xarray *xa, unsigned long index)
 {
 	struct xa_node *leaf = find_leaf(xa, index);
@@ -194,6 +231,9 @@ void *xa_erase(struct xarray *xa, unsigned long index)
 	entry = *slot;
 	if (!entry)
 		return NULL;
+	for (unsigned int tag = 0; tag < NR_XA_TAGS; tag++)
+		if (unlikely(leaf->tags[tag]))
+			xa_clear_tag(xa, index, tag);
 	*slot = NULL;
 	xa->count--;
 	if (--leaf->used == 0)
@@ -202,16 +242,17 @@ void *xa_erase(struct xarray *xa, unsigned long index)
 }
 
 /*
- * One step down the tree: the first used slot of node at or after *i's, or NULL. *i follows: to
+ * One step down the tree: the first wanted slot of node at or after *i's, or NULL. *i follows: to
  * the start of what that slot covers, or past the node. Sets *i to 0 when it ran over the last
- * index there is.
+ * index there is. tag NR_XA_TAGS: any used slot is wanted.
  */
-static void *find_slot(const struct xa_node *node, unsigned int level, unsigned long *i)
+static inline void *find_slot(const struct xa_node *node, unsigned int level, unsigned long *i,
+			      enum xa_tag tag)
 {
 	unsigned int shift = level * XA_BITS;
 
 	for (unsigned int slot = slot_of(*i, level); slot < XA_SLOTS; slot++) {
-		if (node->slots[slot])
+		if (tag == NR_XA_TAGS ? !!node->slots[slot] : node->tags[tag] >> slot & 1)
 			return node->slots[slot];
 		*i = ((*i >> shift) + 1) << shift;
 		if (unlikely(*i == 0))
@@ -241,7 +282,8 @@ unsigned int xa_gather(const struct xarray *xa, unsigned long first, unsigned lo
 	return n;
 }
 
-void *xa_find(const struct xarray *xa, unsigned long *index, unsigned long last)
+static __always_inline void *find(const struct xarray *xa, unsigned long *index, unsigned long last,
+				  enum xa_tag tag)
 {
 	unsigned long i = *index;
 
@@ -249,7 +291,7 @@ void *xa_find(const struct xarray *xa, unsigned long *index, unsigned long last)
 		void *entry = xa->root;
 
 		for (unsigned int level = xa->height; entry && level--;)
-			entry = find_slot(entry, level, &i);
+			entry = find_slot(entry, level, &i, tag);
 		if (entry) {
 			if (i > last)
 				break;
@@ -260,6 +302,17 @@ void *xa_find(const struct xarray *xa, unsigned long *index, unsigned long last)
 			break;
 	}
 	return NULL;
+}
+
+void *xa_find(const struct xarray *xa, unsigned long *index, unsigned long last)
+{
+	return find(xa, index, last, NR_XA_TAGS);
+}
+
+void *xa_find_tagged(const struct xarray *xa, unsigned long *index, unsigned long last,
+		     enum xa_tag tag)
+{
+	return find(xa, index, last, tag);
 }
 
 static void free_subtree(struct xa_node *node, unsigned int level)

@@ -3,6 +3,9 @@
  * A sparse array of pointers indexed by unsigned long: a radix tree of 64-slot nodes that grows
  * towards the root. The caller's spinlock guards it (the mapping's lock in mm). Nodes come from a slab
  * cache and are allocated by xa_reserve() alone; erasing never fails.
+ *
+ * An entry may carry tags. Every node knows which of its slots lead to tagged entries, so that finding them does
+ * not look at the others.
  */
 #ifndef KERN_XARRAY_H
 #define KERN_XARRAY_H
@@ -17,6 +20,8 @@ struct xarray {
 	unsigned int height; /* levels; 0 when empty */
 	unsigned long count; /* entries stored */
 };
+
+enum xa_tag { XA_TAG_0, XA_TAG_1, NR_XA_TAGS };
 
 void xa_init(struct xarray *xa);
 /* Sets up the node cache; once, after kmem_cache_init(). */
@@ -41,6 +46,13 @@ void *xa_find(const struct xarray *xa, unsigned long *index, unsigned long last)
 /* All entries of [first, last] in order, into out, which has room for last - first + 1. Returns how many. */
 unsigned int xa_gather(const struct xarray *xa, unsigned long first, unsigned long last,
 		       void **out);
+/* Tags of the entry at index, which exists; both know when there is nothing to do. Replacing keeps tags, erasing does not. */
+void xa_set_tag(struct xarray *xa, unsigned long index, enum xa_tag tag);
+void xa_clear_tag(struct xarray *xa, unsigned long index, enum xa_tag tag);
+bool xa_has_tag(const struct xarray *xa, unsigned long index, enum xa_tag tag);
+/* xa_find() of those with the tag. */
+void *xa_find_tagged(const struct xarray *xa, unsigned long *index, unsigned long last,
+		     enum xa_tag tag);
 /* Frees all nodes (entries are the caller's). */
 void xa_destroy(struct xarray *xa);
 

@@ -188,12 +188,104 @@ static void test_failures(void **state)
 	}
 }
 
+/* What is tagged in a flat array; bit t: tag t. */
+static u8 tagged[5000];
+
+static void check_found(unsigned long base, unsigned long from, enum xa_tag tag)
+{
+	unsigned long i = base + from, expect = from;
+	void *entry = xa_find_tagged(&xa, &i, base + ARRAY_SIZE(tagged) - 1, tag);
+
+	while (expect < ARRAY_SIZE(tagged) && !(tagged[expect] >> tag & 1))
+		expect++;
+	if (expect == ARRAY_SIZE(tagged)) {
+		assert_null(entry);
+	} else {
+		assert_int_equal(i, base + expect);
+		assert_ptr_equal(entry, xa_load(&xa, i));
+	}
+}
+
+static void tags_step(unsigned long base, bool few)
+{
+	unsigned long at = t_below(few ? 100 : ARRAY_SIZE(tagged));
+	enum xa_tag tag = t_below(NR_XA_TAGS);
+
+	switch (t_below(6)) {
+	case 0:
+	case 1:
+		assert_int_equal(store(base + at, &things[at % ARRAY_SIZE(things)]), 0);
+		break;
+	case 2:
+		xa_erase(&xa, base + at);
+		tagged[at] = 0;
+		break;
+	case 3:
+		if (!xa_load(&xa, base + at))
+			break;
+		xa_set_tag(&xa, base + at, tag);
+		tagged[at] |= 1 << tag;
+		break;
+	case 4:
+		xa_clear_tag(&xa, base + at, tag);
+		tagged[at] &= ~(1 << tag);
+		break;
+	default:
+		assert_int_equal(xa_has_tag(&xa, base + at, tag), tagged[at] >> tag & 1);
+		check_found(base, at, tag);
+		break;
+	}
+}
+
+static void test_tags(void **state)
+{
+	const unsigned long bases[] = { 0, 1UL << 20, ~0UL - ARRAY_SIZE(tagged) + 1 };
+
+	(void)state;
+	for (unsigned int b = 0; b < ARRAY_SIZE(bases); b++) {
+		memset(tagged, 0, sizeof(tagged));
+		xa_init(&xa);
+		for (unsigned int step = 0; step < 40000; step++)
+			tags_step(bases[b], step / 5000 % 2);
+		for (unsigned long i = 0; i < ARRAY_SIZE(tagged); i++) {
+			xa_erase(&xa, bases[b] + i);
+			tagged[i] = 0;
+			if (i % 64 == 0)
+				check_found(bases[b], 0, XA_TAG_1);
+		}
+		assert_null(xa.root);
+	}
+}
+
+/* A tag is seen from a root that comes later, and goes with its entry. */
+static void test_tag_and_height(void **state)
+{
+	unsigned long i = 0;
+
+	(void)state;
+	xa_init(&xa);
+	assert_int_equal(store(5, &things[5]), 0);
+	xa_set_tag(&xa, 5, XA_TAG_0);
+	assert_int_equal(store(1UL << 40, &things[6]), 0);
+	assert_ptr_equal(xa_find_tagged(&xa, &i, ~0UL, XA_TAG_0), &things[5]);
+	assert_int_equal(i++, 5);
+	assert_null(xa_find_tagged(&xa, &i, ~0UL, XA_TAG_0));
+	xa_erase(&xa, 1UL << 40);
+	assert_int_equal(xa.height, 1);
+	assert_true(xa_has_tag(&xa, 5, XA_TAG_0));
+	xa_erase(&xa, 5);
+	assert_int_equal(store(5, &things[5]), 0);
+	assert_false(xa_has_tag(&xa, 5, XA_TAG_0));
+	xa_destroy(&xa);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_empty),	T(test_store_without_reserve),
 		T(test_edges),	T(test_random),
 		T(test_gather), T(test_failures),
+		T(test_tags),	T(test_tag_and_height),
 	};
 
 	sim_boot(T_FRAMES);
