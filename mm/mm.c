@@ -4,6 +4,8 @@
  */
 #include "internal.h"
 
+#include <mm/swap.h>
+
 static struct kmem_cache *mm_cache;
 
 /* Linux's mmap layout: a gap for the stack below the top, at least 128 MiB, at most five sixths. */
@@ -23,6 +25,7 @@ void mm_init(void)
 	mm_cache = kmem_cache_create("mm_struct", sizeof(struct mm), __alignof__(struct mm));
 	vma_cache_init();
 	lru_init();
+	swap_init();
 	folio_wait_init();
 }
 

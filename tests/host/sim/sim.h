@@ -71,6 +71,8 @@ extern struct sim_caller {
 /* size bytes of zeroes. */
 struct block_device *sim_block_create(u64 size);
 void sim_block_destroy(struct block_device *dev);
+/* What is on it. */
+void *sim_block_data(struct block_device *dev);
 /* From now on reads, writes fail with -EIO, or succeed again. */
 void sim_block_fail(struct block_device *dev, bool reads, bool writes);
 

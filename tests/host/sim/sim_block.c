@@ -25,6 +25,11 @@ void sim_block_destroy(struct block_device *dev)
 	host_free(dev);
 }
 
+void *sim_block_data(struct block_device *dev)
+{
+	return dev->data;
+}
+
 void sim_block_fail(struct block_device *dev, bool reads, bool writes)
 {
 	dev->fails_reads = reads;

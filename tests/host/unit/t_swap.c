@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Swap: areas and their slots, the swap cache, and its I/O.
+ */
+#include "t.h"
+
+#include <mm/swap.h>
+
+#define HEADER_VERSION 1024
+#define HEADER_LAST_PAGE 1028
+#define HEADER_NR_BAD 1032
+#define HEADER_BAD 1536
+#define HEADER_MAGIC (PG - 10)
+
+static void put32(struct block_device *dev, u64 pos, u32 value)
+{
+	memcpy(sim_block_data(dev) + pos, &value, sizeof(value));
+}
+
+/* A device of that many pages, as mkswap leaves it. */
+static struct block_device *make_swap(u32 pages)
+{
+	struct block_device *dev = sim_block_create(pages * PG);
+
+	put32(dev, HEADER_VERSION, 1);
+	put32(dev, HEADER_LAST_PAGE, pages - 1);
+	memcpy(sim_block_data(dev) + HEADER_MAGIC, "SWAPSPACE2", 10);
+	return dev;
+}
+
+static struct file *swap_name;
+
+/* An area that is on. */
+static struct block_device *swap_on(u32 pages, int prio)
+{
+	struct block_device *dev = make_swap(pages);
+
+	if (!swap_name)
+		swap_name = sim_file(0, true);
+	assert_int_equal(swap_area_on(swap_name, dev, prio), 0);
+	return dev;
+}
+
+static void swap_off(struct block_device *dev)
+{
+	swap_validate();
+	assert_int_equal(swap_area_off(dev), 0);
+	sim_block_destroy(dev);
+}
+
+static int t_swap_setup(void **state)
+{
+	swap_name = NULL;
+	knob_vm_page_cluster = 3;
+	return t_setup(state);
+}
+
+static int t_swap_teardown(void **state)
+{
+	if (swap_name)
+		file_put(swap_name);
+	assert_int_equal(swap_total_pages(), 0);
+	return t_teardown(state);
+}
+
+#define S(f) cmocka_unit_test_setup_teardown(f, t_swap_setup, t_swap_teardown)
+
+/* A locked page as reclaim isolates one: up to date, of one byte throughout. */
+static struct folio *new_page(u8 value)
+{
+	struct folio *folio = folio_alloc(GFP_KERNEL, 0);
+
+	folio->flags = 1UL << PG_swapbacked | 1UL << PG_anon | 1UL << PG_uptodate;
+	memset(folio_address(folio), value, PG);
+	return folio;
+}
+
+static bool give_slot(struct folio *folio)
+{
+	bool added;
+
+	folio_lock(folio);
+	added = swap_cache_add(folio);
+	folio_unlock(folio);
+	return added;
+}
+
+static void take_slot(struct folio *folio)
+{
+	folio_lock(folio);
+	assert_true(swap_cache_try_free(folio));
+	folio_unlock(folio);
+}
+
+/* Evicts it: its slot, with one entry that names it. */
+static swp_entry_t evict(struct folio *folio)
+{
+	struct swap_plug plug = { NULL };
+	swp_entry_t swp;
+
+	folio_lock(folio);
+	assert_true(swap_cache_add(folio));
+	swp = folio->swap;
+	swap_slot_dup(swp);
+	swap_writeout(folio, &plug);
+	swap_plug_flush(&plug);
+	folio_lock(folio);
+	assert_false(folio_test(folio, PG_writeback) || folio_test(folio, PG_dirty));
+	assert_true(swap_cache_remove_frozen(folio));
+	folio_unlock(folio);
+	folio_free(folio);
+	return swp;
+}
+
+static void test_header(void **state)
+{
+	static const struct {
+		u64 pos;
+		u32 value;
+	} wrong[] = {
+		{ HEADER_MAGIC + 4, 0 },   { HEADER_VERSION, 0 },
+		{ HEADER_VERSION, 2 },	   { HEADER_VERSION, 0x01000000 },
+		{ HEADER_LAST_PAGE, 0 },   { HEADER_LAST_PAGE, 16 },
+		{ HEADER_LAST_PAGE, ~0u }, { HEADER_NR_BAD, 638 },
+		{ HEADER_NR_BAD, ~0u },	   { HEADER_NR_BAD, 1 } /* page 0 */,
+		{ HEADER_NR_BAD, 15 },
+	};
+	struct file *f = sim_file(0, true);
+	struct block_device *dev;
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(wrong); i++) {
+		dev = make_swap(16);
+		put32(dev, wrong[i].pos, wrong[i].value);
+		assert_int_equal(swap_area_on(f, dev, -1), -EINVAL);
+		sim_block_destroy(dev);
+	}
+	dev = make_swap(16);
+	put32(dev, HEADER_NR_BAD, 1);
+	put32(dev, HEADER_BAD, 16);
+	assert_int_equal(swap_area_on(f, dev, -1), -EINVAL);
+	sim_block_fail(dev, true, false);
+	assert_int_equal(swap_area_on(f, dev, -1), -EIO);
+	sim_block_fail(dev, false, false);
+	put32(dev, HEADER_BAD, 15);
+	assert_int_equal(swap_area_on(f, dev, -1), 0);
+	assert_int_equal(swap_area_on(f, dev, -1), -EBUSY);
+	assert_int_equal(swap_total_pages(), 14);
+	assert_int_equal(swap_free_pages(), 14);
+	swap_off(dev);
+	for (unsigned int nth = 1; nth < 6; nth++) {
+		dev = make_swap(2000);
+		fail_at(FAIL_ALLOC_PAGES, nth);
+		assert_int_equal(swap_area_on(f, dev, -1), -ENOMEM);
+		sim_block_destroy(dev);
+	}
+	file_put(f);
+}
+
+/* Consecutive pages get consecutive slots, none twice, bad ones never; what is freed is found again. */
+static void test_slots(void **state)
+{
+	struct block_device *dev = make_swap(1200);
+	struct folio *folios[1194];
+	struct file *f = sim_file(0, true);
+
+	(void)state;
+	put32(dev, HEADER_NR_BAD, 5);
+	for (u32 i = 0; i < 5; i++)
+		put32(dev, HEADER_BAD + 4 * i, 100 * i + 50);
+	assert_int_equal(swap_area_on(f, dev, -1), 0);
+	for (unsigned int i = 0; i < ARRAY_SIZE(folios); i++) {
+		folios[i] = new_page(0);
+		assert_true(give_slot(folios[i]));
+		if (i)
+			assert_in_range(folios[i]->swap, folios[i - 1]->swap + 1,
+					folios[i - 1]->swap + 2);
+		assert_true(i >= 500 || folios[i]->swap % 100 != 50);
+	}
+	assert_int_equal(swap_free_pages(), 0);
+	swap_validate();
+	{
+		struct folio *more = new_page(0);
+
+		assert_false(give_slot(more));
+		folio_put(more);
+	}
+	for (unsigned int round = 0; round < 2000; round++) {
+		unsigned int i = (unsigned int)t_below(ARRAY_SIZE(folios)),
+			     j = (unsigned int)t_below(ARRAY_SIZE(folios));
+
+		take_slot(folios[i]);
+		if (j != i)
+			take_slot(folios[j]);
+		assert_true(give_slot(folios[i]));
+		if (j != i)
+			assert_true(give_slot(folios[j]));
+		if (round % 100 == 0)
+			swap_validate();
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(folios); i++) {
+		take_slot(folios[i]);
+		folio_put(folios[i]);
+	}
+	assert_int_equal(swap_free_pages(), ARRAY_SIZE(folios));
+	swap_off(dev);
+	file_put(f);
+}
+
+/* The highest priority first; equals take turns, a chunk each; unspecified ones in the order they came. */
+static void test_priorities(void **state)
+{
+	struct block_device *devs[4] = { swap_on(600, -1), swap_on(2000, 5), swap_on(2000, 5),
+					 swap_on(600, -1) };
+	static const unsigned int expected[] = { 1, 2, 1, 2, 1, 2, 1, 2, 0, 0, 3, 3 };
+	static const int prios[] = { -2, 5, 5, -3 };
+	struct folio *folios[599 * 2 + 1999 * 2];
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(folios); i++) {
+		folios[i] = new_page(0);
+		assert_true(give_slot(folios[i]));
+	}
+	for (unsigned int i = 0, n = 0; i < ARRAY_SIZE(folios); n++) {
+		unsigned int last = expected[n] % 3 ? 1999 : 599;
+
+		assert_int_equal(swp_area(folios[i]->swap), expected[n]);
+		i += min(512U - (unsigned int)swp_offset(folios[i]->swap) % 512,
+			 last + 1 - (unsigned int)swp_offset(folios[i]->swap));
+	}
+	for (unsigned int i = 0; i < 4; i++) {
+		struct swap_area_info info;
+
+		assert_true(swap_area_info(i, &info));
+		assert_int_equal(info.prio, prios[i]);
+		assert_int_equal(info.used, info.pages);
+		file_put(info.file);
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(folios); i++) {
+		take_slot(folios[i]);
+		folio_put(folios[i]);
+	}
+	for (unsigned int i = 0; i < 4; i++)
+		swap_off(devs[i]);
+}
+
+/* Out and in again: contents, the cache finds it, readahead brings the neighbours. */
+static void test_read_back(void **state)
+{
+	struct block_device *dev = swap_on(64, -1);
+	unsigned long in = stat_read(PSWPIN), out = stat_read(PSWPOUT),
+		      hits = stat_read(SWAP_RA_HIT);
+	swp_entry_t swps[16];
+	struct folio *folio;
+	bool io;
+
+	(void)state;
+	for (unsigned int i = 0; i < 16; i++) {
+		swps[i] = evict(new_page((u8)(i + 1)));
+		assert_int_equal(swp_offset(swps[i]), i + 1);
+	}
+	assert_int_equal(stat_read(PSWPOUT) - out, 16);
+	assert_null(swap_cache_get(swps[3]));
+	for (unsigned int i = 0; i < 16; i++) {
+		folio = swap_cache_read(swps[i], &io);
+		assert_false(IS_ERR(folio));
+		folio_lock(folio);
+		assert_true(folio_test(folio, PG_uptodate) && folio->swap == swps[i]);
+		assert_int_equal(*(u8 *)folio_address(folio), i + 1);
+		assert_int_equal(((u8 *)folio_address(folio))[PG - 1], i + 1);
+		folio_unlock(folio);
+		folio_put(folio);
+	}
+	assert_int_equal(stat_read(PSWPIN) - in, 16);
+	assert_true(stat_read(SWAP_RA_HIT) - hits > 8);
+	assert_int_equal(stat_read(NR_SWAPCACHED), 16);
+	for (unsigned int i = 0; i < 16; i++) {
+		swap_slot_dup(swps[i]);
+		swap_slot_put(swps[i]);
+		assert_int_equal(swap_slot_count(swps[i]), 1);
+		swap_slot_put(swps[i]);
+		assert_null(swap_cache_get(swps[i]));
+	}
+	/* A stale entry is nothing. */
+	assert_int_equal(PTR_ERR(swap_cache_read(swps[0], &io)), -ENOENT);
+	assert_int_equal(PTR_ERR(swap_cache_read(swp_entry(7, 1), &io)), -ENOENT);
+	assert_int_equal(PTR_ERR(swap_cache_read(swp_entry(0, 64), &io)), -ENOENT);
+	assert_int_equal(PTR_ERR(swap_cache_read(swp_entry(SWP_MARKER, 1), &io)), -ENOENT);
+	assert_int_equal(stat_read(NR_SWAPCACHED), 0);
+	assert_int_equal(swap_free_pages(), 63);
+	swap_off(dev);
+}
+
+/* The last entry goes while the folio is locked: who unlocks it frees the slot. */
+static void test_last_entry_while_locked(void **state)
+{
+	struct block_device *dev = swap_on(16, -1);
+	struct folio *folio = new_page(1);
+	swp_entry_t swp;
+
+	(void)state;
+	folio_lock(folio);
+	assert_true(swap_cache_add(folio));
+	swp = folio->swap;
+	swap_slot_dup(swp);
+	assert_false(swap_cache_try_free(folio));
+	swap_slot_put(swp);
+	assert_true(folio_test(folio, PG_swapcache));
+	swap_folio_unlock(folio);
+	assert_false(folio_test(folio, PG_swapcache));
+	folio_put(folio);
+	swap_off(dev);
+}
+
+/* The last step of reclaim wants the folio for itself, and clean. */
+static void test_frozen(void **state)
+{
+	struct block_device *dev = swap_on(16, -1);
+	struct swap_plug plug = { NULL };
+	struct folio *folio = new_page(1);
+
+	(void)state;
+	folio_lock(folio);
+	assert_true(swap_cache_add(folio));
+	assert_false(swap_cache_remove_frozen(folio));
+	swap_writeout(folio, &plug);
+	swap_plug_flush(&plug);
+	folio_lock(folio);
+	/* The write ended, and no entry named the slot: it is free already. */
+	assert_false(folio_test(folio, PG_swapcache));
+	folio_unlock(folio);
+	folio_put(folio);
+	swap_off(dev);
+}
+
+/* What cannot be written stays dirty, in memory; what cannot be read is not up to date, and is tried again. */
+static void test_errors(void **state)
+{
+	struct block_device *dev = swap_on(16, -1);
+	struct swap_plug plug = { NULL };
+	struct folio *folio = new_page(7);
+	unsigned long errors = stat_read(SWAP_WRITE_ERROR);
+	swp_entry_t swp;
+	bool io;
+
+	(void)state;
+	folio_lock(folio);
+	assert_true(swap_cache_add(folio));
+	swp = folio->swap;
+	swap_slot_dup(swp);
+	sim_block_fail(dev, true, true);
+	swap_writeout(folio, &plug);
+	swap_plug_flush(&plug);
+	assert_int_equal(stat_read(SWAP_WRITE_ERROR) - errors, 1);
+	folio_lock(folio);
+	assert_true(folio_test(folio, PG_dirty) && folio_test(folio, PG_error));
+	assert_false(swap_cache_remove_frozen(folio));
+	sim_block_fail(dev, true, false);
+	swap_writeout(folio, &plug);
+	swap_plug_flush(&plug);
+	folio_lock(folio);
+	assert_false(folio_test(folio, PG_dirty) || folio_test(folio, PG_error));
+	assert_true(swap_cache_remove_frozen(folio));
+	folio_unlock(folio);
+	folio_free(folio);
+
+	folio = swap_cache_read(swp, &io);
+	assert_true(io);
+	folio_lock(folio);
+	assert_false(folio_test(folio, PG_uptodate));
+	swap_cache_forget(folio);
+	folio_unlock(folio);
+	folio_put(folio);
+	assert_int_equal(swap_slot_count(swp), 1);
+	sim_block_fail(dev, false, false);
+	folio = swap_cache_read(swp, &io);
+	assert_true(io && folio_test(folio, PG_uptodate));
+	assert_int_equal(*(u8 *)folio_address(folio), 7);
+	folio_put(folio);
+	fail_at(FAIL_ALLOC_PAGES, 1);
+	swap_slot_put(swp);
+	fail_at(FAIL_ALLOC_PAGES, 0);
+	swap_off(dev);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		S(test_header),
+		S(test_slots),
+		S(test_priorities),
+		S(test_read_back),
+		S(test_last_entry_while_locked),
+		S(test_frozen),
+		S(test_errors),
+	};
+
+	sim_boot(T_FRAMES);
+	return cmocka_run_group_tests_name("swap", tests, NULL, NULL);
+}
