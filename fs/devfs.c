@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * /dev: a tmpfs of its own, in which each registered character device has a node; and the devices that are
+ * /dev: a tmpfs of its own, in which each registered device has a node; and the character devices that are
  * nothing but memory: null, zero, full, random, urandom, kmsg.
  */
 #include <arch/uaccess.h>
@@ -29,15 +29,20 @@ static struct chrdev chrdevs[MAX_CHRDEVS];
 static unsigned int nr_chrdevs;
 static bool dev_mounted;
 
-static void make_node(const struct chrdev *c)
+static void make_node(const char *name, u32 mode, u64 rdev)
 {
 	char path[32];
 	int err;
 
-	(void)scnprintf(path, sizeof(path), "/dev/%s", c->name);
-	err = vfs_mknod(path, S_IFCHR | c->mode, c->rdev);
+	(void)scnprintf(path, sizeof(path), "/dev/%s", name);
+	err = vfs_mknod(path, mode, rdev);
 	if (err)
 		pr_err("devfs: %s: error %d", path, err);
+}
+
+void devfs_add_block(const char *name, u64 rdev)
+{
+	make_node(name, S_IFBLK | 0600, rdev);
 }
 
 void chrdev_register(u64 rdev, const char *name, u32 mode, const struct file_ops *ops)
@@ -48,7 +53,7 @@ void chrdev_register(u64 rdev, const char *name, u32 mode, const struct file_ops
 	*c = (struct chrdev){ rdev, name, mode, ops };
 	nr_chrdevs++;
 	if (dev_mounted)
-		make_node(c);
+		make_node(name, S_IFCHR | mode, rdev);
 }
 
 const struct file_ops *chrdev_fops(u64 rdev)
@@ -260,7 +265,7 @@ void devfs_init(void)
 	}
 	dev_mounted = true;
 	for (unsigned int i = 0; i < nr_chrdevs; i++)
-		make_node(&chrdevs[i]);
+		make_node(chrdevs[i].name, S_IFCHR | chrdevs[i].mode, chrdevs[i].rdev);
 	make_link("/dev/fd", "/proc/self/fd");
 	make_link("/dev/stdin", "/proc/self/fd/0");
 	make_link("/dev/stdout", "/proc/self/fd/1");

@@ -2,6 +2,7 @@
  *
  * Open files: making them, counting them, letting them go.
  */
+#include <fs/blkdev.h>
 #include <fs/internal.h>
 #include <kern/string.h>
 #include <mm/caller.h>
@@ -65,6 +66,7 @@ static struct file *file_alloc(struct dentry *d, unsigned int flags)
 	if ((flags & O_ACCMODE) != 3)
 		f->mode = ((flags & O_ACCMODE) + 1) & (FMODE_READ | FMODE_WRITE);
 	f->ops = f->inode->fops;
+	f->mapping = f->inode->has_mapping ? &f->inode->mapping : NULL;
 	return f;
 }
 
@@ -102,6 +104,8 @@ struct file *file_open_dentry(struct dentry *d, unsigned int flags)
 		return f;
 	if (!f->ops && S_ISCHR(f->inode->mode))
 		f->ops = chrdev_fops(f->inode->rdev);
+	else if (!f->ops && S_ISBLK(f->inode->mode))
+		f->ops = &blkdev_fops;
 	err = f->ops ? 0 : -ENXIO;
 	if (!err && f->ops->open)
 		err = f->ops->open(f->inode, f);
@@ -143,10 +147,10 @@ int file_mmap_info(struct file *f, struct file_mmap *out)
 		if (err)
 			return err;
 	}
-	if (!anonymous && !f->inode->has_mapping)
+	if (!anonymous && !f->mapping)
 		return -ENODEV;
 	if (!anonymous)
-		out->mapping = &f->inode->mapping;
+		out->mapping = f->mapping;
 	return 0;
 }
 

@@ -29,9 +29,9 @@ static int may_open(const struct dentry *d, unsigned int flags, bool created)
 		return -ELOOP;
 	if (S_ISDIR(i->mode) && (mask & MAY_WRITE))
 		return -EISDIR;
-	if (S_ISSOCK(i->mode) || S_ISBLK(i->mode))
+	if (S_ISSOCK(i->mode))
 		return -ENXIO;
-	if (S_ISCHR(i->mode) && d->mount && (d->mount->flags & MS_NODEV))
+	if ((S_ISCHR(i->mode) || S_ISBLK(i->mode)) && d->mount && (d->mount->flags & MS_NODEV))
 		return -EACCES;
 	err = created ? 0 : inode_permission(i, mask);
 	if (err)

@@ -169,7 +169,9 @@ struct file {
 	struct dentry *dentry;	    /* [I] one reference; its inode is file->inode */
 	struct inode *inode;	    /* [I] */
 	const struct file_ops *ops; /* [I] */
-	u64 pos;		    /* [p] */
+	struct mapping
+		*mapping; /* [I] its page cache, if any: the inode's, or its block device's */
+	u64 pos;	  /* [p] */
 	struct mutex pos_lock;
 	void *private; /* the opener's */
 };
@@ -296,6 +298,9 @@ void mount_for_each(void (*fn)(void *arg, const char *source, const char *path, 
 void chrdev_register(u64 rdev, const char *name, u32 mode, const struct file_ops *ops);
 /* What opening such a device does. NULL: no such device. */
 const struct file_ops *chrdev_fops(u64 rdev);
+
+/* A node in /dev for a new block device: at boot. */
+void devfs_add_block(const char *name, u64 rdev);
 
 /* Linux's internal form as the first 32 bits of stat's: 12 bits of major, 20 of minor. */
 #define MKDEV(major, minor)                                                                        \

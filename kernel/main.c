@@ -4,6 +4,7 @@
  */
 #include <arch/setup.h>
 #include <drivers/tty.h>
+#include <drivers/virtio_blk.h>
 #include <fs/vfs.h>
 #include <kern/console.h>
 #include <kern/err.h>
@@ -159,6 +160,9 @@ void kernel_main(const struct boot_info *bi)
 	devfs_init();
 	procfs_init();
 	tty_init();
+
+	/* Disks, if there are any. */
+	virtio_blk_init();
 
 	smp_init(bi);
 

@@ -40,6 +40,8 @@ class Config:
     kvm: bool = False
     gdb: bool = False
     loglevel: int = 4
+    machine: str = "pc"
+    disks: list = field(default_factory=list)  # disks.Disk
     knobs: list = field(default_factory=list)  # "NAME=VALUE"
 
     def append(self):
@@ -55,7 +57,7 @@ class Config:
 
     def command(self):
         """QEMU's argv but for the serial lines."""
-        argv = [QEMU, "-nodefaults", "-no-user-config"]
+        argv = [QEMU, "-nodefaults", "-no-user-config", "-machine", self.machine]
         if self.icount:
             argv += ICOUNT_FLAGS
         elif self.kvm:
@@ -64,6 +66,8 @@ class Config:
             argv += ["-accel", "tcg", "-cpu", "max,-la57"]  # four levels, as on the machines people have
         argv += ["-m", self.mem, "-smp", str(self.smp), "-nic", "none", "-vga", "none", "-display", "none", "-no-reboot"]
         argv += ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
+        for n, disk in enumerate(self.disks):
+            argv += disk.arguments(f"disk{n}")
         if self.gdb:
             argv += ["-s", "-S"]
         return argv + ["-kernel", self.kernel, "-initrd", self.initrd, "-append", self.append()]
@@ -94,7 +98,7 @@ class Machine:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            pass_fds=[console_peer.fileno(), control_peer.fileno()],
+            pass_fds=[console_peer.fileno(), control_peer.fileno(), *(fd for d in config.disks for fd in d.fds())],
             start_new_session=True,
             preexec_fn=_die_with_parent,
         )

@@ -6,6 +6,7 @@
 #ifndef KERN_BLOCK_H
 #define KERN_BLOCK_H
 
+#include <kern/atomic.h>
 #include <kern/list.h>
 #include <kern/types.h>
 
@@ -33,6 +34,10 @@ struct bio {
 	 */
 	void (*end)(struct bio *bio);
 	void *private; /* end's */
+
+	/* ---- the block layer's ---- */
+	u64 started_ns;
+	atomic_t parts; /* of a bio beyond the device's limits; those still under way */
 };
 
 /*

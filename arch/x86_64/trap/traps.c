@@ -174,6 +174,8 @@ static void interrupt(unsigned long vector, struct trap_frame *tf)
 		smp_call_interrupt();
 	} else if (vector < VECTOR_PIC + 16) {
 		irq_interrupt((unsigned int)(vector - VECTOR_PIC));
+	} else if (vector >= VECTOR_MSI && vector < VECTOR_MSI + NR_MSI) {
+		msi_interrupt((unsigned int)(vector - VECTOR_MSI));
 	} else if (vector == VECTOR_SPURIOUS) {
 		irq_count(IRQ_SPURIOUS);
 	} else {

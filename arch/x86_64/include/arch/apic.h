@@ -39,6 +39,8 @@ void lapic_timer_start_masked(u32 ticks);
 void irq_init(const struct madt *m); /* every line masked, vectors from VECTOR_PIC */
 /* Runs the handler of an ISA line; interrupts off. */
 void irq_interrupt(unsigned int line);
+/* Runs the handler of a message-signalled interrupt; interrupts off. */
+void msi_interrupt(unsigned int msi);
 /* Lines come through the 8259 pair, and not through I/O APICs. */
 bool irq_by_pic(void);
 

@@ -7,10 +7,12 @@
 
 #include <arch/cpu.h>
 #include <arch/madt.h>
+#include <arch/setup.h>
 
 enum irq_kind {
-	IRQ_ISA, /* and the 15 that follow */
-	IRQ_TIMER = IRQ_ISA + NR_ISA_LINES,
+	IRQ_ISA,			  /* and the 15 that follow */
+	IRQ_MSI = IRQ_ISA + NR_ISA_LINES, /* and the others */
+	IRQ_TIMER = IRQ_MSI + NR_MSI,
 	IRQ_RESCHEDULE,
 	IRQ_CALL,
 	IRQ_SPURIOUS,
@@ -42,6 +44,8 @@ struct irq_line {
 	u32 pin; /* of its chip */
 };
 
+/* What msi_register() was told; NULL for a message nobody has. */
+const char *msi_describe(unsigned int msi);
 /* False for a line nobody has. */
 bool irq_line_describe(unsigned int line, struct irq_line *l);
 

@@ -31,6 +31,17 @@ void secondary_main(void) __attribute__((noreturn));
  */
 int irq_register(unsigned int isa_irq, const char *name, void (*fn)(void *arg), void *arg);
 
+/*
+ * A message-signalled interrupt: the device writes data to the physical address to have fn called, with
+ * interrupts off on the boot CPU. name, which must stay valid, is for /proc/interrupts. 0 or -ENOSPC.
+ */
+#define NR_MSI 32
+struct msi_message {
+	u64 address;
+	u32 data;
+};
+int msi_register(const char *name, void (*fn)(void *arg), void *arg, struct msi_message *msg);
+
 /* kernel/main.c: entered once from arch boot code, interrupts off, on the boot stack. */
 void kernel_main(const struct boot_info *bi) __attribute__((noreturn));
 

@@ -30,6 +30,7 @@ enum trap {
 };
 
 #define VECTOR_PIC 0x20 /* 16 ISA lines */
+#define VECTOR_MSI 0x30 /* NR_MSI messages */
 #define VECTOR_TIMER 0xf0
 #define VECTOR_CALL 0xf1       /* smp_call_interrupt() */
 #define VECTOR_RESCHEDULE 0xf2 /* nothing but a look at the work on the way out */
