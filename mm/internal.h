@@ -288,6 +288,86 @@ void lru_add_new_run(struct folio **folios, unsigned int n);
 /* Takes those of n folios that are on a list off it. Their refcounts are 0. */
 void lru_del_dead(struct folio **folios, unsigned int n);
 
+/*
+ * MADV_COLD, MADV_PAGEOUT, MADV_FREE for [start, end) inside vma. mmap_lock held for reading. 0, -EINVAL for memory
+ * that the advice is not for.
+ */
+int advise_reclaim(struct vma *vma, unsigned long start, unsigned long end, int advice);
+
+/* ---- lru.c, for reclaim ---- */
+
+enum lru_list {
+	LRU_INACTIVE_ANON,
+	LRU_ACTIVE_ANON,
+	LRU_INACTIVE_FILE,
+	LRU_ACTIVE_FILE,
+	LRU_UNEVICTABLE,
+	NR_LRU_LISTS = LRU_UNEVICTABLE,
+};
+
+#define LRU_BATCH 32u /* folios handled under one hold of lru_lock: Linux's SWAP_CLUSTER_MAX */
+
+/*
+ * Looks at up to max folios from the end of a list and moves those that live to `to` (by folio->lru, oldest last),
+ * each with a reference. How many it looked at.
+ */
+unsigned int lru_isolate(enum lru_list list, unsigned int max, struct list_head *to);
+/* The same for one folio, which the caller has a hold on. False: on no list, or unevictable. */
+bool lru_isolate_folio(struct folio *folio);
+/* Isolated folios go to the heads of the lists that their flags name now; drops their references. */
+void lru_putback(struct list_head *folios);
+/* Referenced folios: to the active list, to the end of the inactive one (if inactive: rotate). Isolated ones stay so. */
+void lru_activate(struct folio *folio);
+void lru_deactivate(struct folio *folio);
+void lru_rotate(struct folio *folio);
+/* MADV_FREE: an anonymous folio whose contents are not needed unless it is written again. */
+void lru_mark_lazyfree(struct folio *folio);
+
+/* ---- workingset.c: pages that were reclaimed not long ago ---- */
+
+/* Time, as refault distances count it: pages evicted and activated. */
+void workingset_age(unsigned long pages);
+/* What a reclaimed page was: key names it until it comes back. */
+u64 workingset_file_key(const struct mapping *m, unsigned long index);
+u64 workingset_swap_key(swp_entry_t swp);
+void workingset_eviction(u64 key, bool was_workingset);
+/* A new folio holds the page again. When it comes back soon after it was reclaimed, it starts active. */
+void workingset_refault(u64 key, struct folio *folio);
+
+/* ---- reclaim.c, alloc_slow.c ---- */
+
+/* What the zone's lists and this CPU's have, as long as keep pages stay in the zone. Any context. */
+struct page *buddy_alloc(unsigned int order, unsigned long keep);
+/* The same after collecting what other CPUs and caches keep for later, unless the caller may not sleep. */
+struct page *buddy_collect(gfp_t gfp, unsigned int order);
+/* The allocation when free pages are below the low watermark. NULL: there is nothing to be done. */
+struct page *alloc_when_short(gfp_t gfp, unsigned int order);
+/* Wakes kswapd, unless its work has been in vain for a while. Any context. */
+void kswapd_wake(void);
+/* Somebody else reclaimed something: kswapd may try again. */
+void kswapd_encourage(void);
+/* Reclaim of files, or of anonymous pages, cost so many page transfers lately. */
+void reclaim_note_cost(bool file, unsigned long pages);
+unsigned long int_sqrt(unsigned long x);
+
+/* Nothing keeps it in memory: reclaim may have it. */
+static inline bool folio_evictable(const struct folio *folio)
+{
+	return atomic_read(&folio->mlock_count) == 0;
+}
+
+/* A page of tmpfs or of shared anonymous memory. */
+static inline bool folio_is_shmem(const struct folio *folio)
+{
+	return (READ_ONCE(folio->flags) & (1UL << PG_anon | 1UL << PG_swapbacked |
+					   1UL << PG_swapcache)) == 1UL << PG_swapbacked;
+}
+
+/* A round of reclaim in the caller's context, for an allocation of this order. Pages reclaimed. */
+unsigned long try_to_free_pages(unsigned int order);
+/* Reclaims isolated folios (MADV_PAGEOUT); the others go back. Pages reclaimed. */
+unsigned long reclaim_folios(struct list_head *folios);
+
 /* ---- validate.c ---- */
 
 /*

@@ -8,6 +8,9 @@
  * count again under its own lock; so when two do that at once, the one who comes last sees what holds.
  * Nobody ever scans unevictable folios, so that list is only a number.
  *
+ * Being on a list holds no reference. Reclaim isolates a folio: takes it off its list, with a reference, which a
+ * dying one does not give. Whoever locks it meanwhile only marks it, and it comes back to the right list.
+ *
  * New anonymous folios are gathered by the CPU that faulted them in and join the list of all 31 at a time, so that
  * faults on several CPUs do not meet. Gathered or not, a folio is on a list: it can be taken off in the same way
  * at any time, by any CPU. lru_cpu says which list it is. Linux gathers in arrays (its folio_batch), which hold
@@ -18,15 +21,6 @@
  * list of all under both.
  */
 #include "internal.h"
-
-enum lru_list {
-	LRU_INACTIVE_ANON,
-	LRU_ACTIVE_ANON,
-	LRU_INACTIVE_FILE,
-	LRU_ACTIVE_FILE,
-	LRU_UNEVICTABLE,
-	NR_LRU_LISTS = LRU_UNEVICTABLE,
-};
 
 static struct {
 	spinlock_t lock;
@@ -116,18 +110,24 @@ void lru_add(struct folio *folio)
 	stat_add(lru_stat(list), (long)folio_nr_pages(folio));
 }
 
-/* This CPU's new folios join the list of all. */
-static __noinline void move_new_folios(struct new_folios *new)
+/* A CPU's new folios join the list of all. lru_lock held. */
+static void collect_new_folios(struct new_folios *new)
 {
 	struct folio *folio;
 
-	new->room = NEW_MAX;
-	spin_lock(&lru.lock);
 	spin_lock(&new->lock);
 	list_for_each_entry(folio, &new->folios, lru)
 		RACY_WRITE(folio->lru_cpu, 0);
 	list_splice_tail_init(&new->folios, lru.lists[LRU_INACTIVE_ANON].next);
 	spin_unlock(&new->lock);
+}
+
+/* This CPU's new folios join the list of all. */
+static __noinline void move_new_folios(struct new_folios *new)
+{
+	new->room = NEW_MAX;
+	spin_lock(&lru.lock);
+	collect_new_folios(new);
 	spin_unlock(&lru.lock);
 }
 
@@ -154,7 +154,9 @@ void lru_add_new(struct folio *folio)
 void lru_add_new_run(struct folio **folios, unsigned int n)
 {
 	bool locked = atomic_read(&folios[0]->mlock_count);
-	unsigned long bits = locked ? MLOCK_BITS | 1UL << PG_lru : 1UL << PG_lru;
+	/* Populate touches what it brings: referenced, as if by read(2). */
+	unsigned long on_list = 1UL << PG_lru | 1UL << PG_referenced;
+	unsigned long bits = locked ? MLOCK_BITS | on_list : on_list;
 	unsigned int cpu = cpu_id();
 	struct new_folios *new = &new_folios[cpu];
 
@@ -329,4 +331,193 @@ void lru_munlock(struct folio **folios, unsigned int n)
 			rescue(folios[i], &m);
 	spin_unlock(&lru.lock);
 	count_moved(&m, -1);
+}
+
+/* ---- for reclaim ---- */
+
+/* A folio on a list that all CPUs share leaves it. lru_lock held. */
+static void take_off(struct folio *folio)
+{
+	list_del(&folio->lru);
+	clear_flags(folio, 1UL << PG_lru);
+}
+
+unsigned int lru_isolate(enum lru_list list, unsigned int max, struct list_head *to)
+{
+	struct list_head *from = &lru.lists[list];
+	unsigned int looked = 0;
+	long pages = 0;
+
+	spin_lock(&lru.lock);
+	if (list == LRU_INACTIVE_ANON)
+		for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
+			if (!list_empty(&new_folios[cpu].folios))
+				collect_new_folios(&new_folios[cpu]);
+	for (; looked < max && !list_empty(from); looked++) {
+		struct folio *folio = list_entry(from->prev, struct folio, lru);
+
+		if (unlikely(!folio_try_get(folio))) {
+			list_move(&folio->lru, from);
+			continue;
+		}
+		take_off(folio);
+		list_add(&folio->lru, to);
+		pages += (long)folio_nr_pages(folio);
+	}
+	spin_unlock(&lru.lock);
+	stat_add(lru_stat(list), -pages);
+	return looked;
+}
+
+bool lru_isolate_folio(struct folio *folio)
+{
+	enum lru_list list;
+
+	spin_lock(&lru.lock);
+	if (!folio_test(folio, PG_lru) || folio_test(folio, PG_unevictable) ||
+	    !folio_try_get(folio)) {
+		spin_unlock(&lru.lock);
+		return false;
+	}
+	if (unlikely(RACY_READ(folio->lru_cpu)))
+		leave_new_folios(folio);
+	list = folio_evictable_list(RACY_READ(folio->flags));
+	take_off(folio);
+	spin_unlock(&lru.lock);
+	stat_add(lru_stat(list), -(long)folio_nr_pages(folio));
+	return true;
+}
+
+/* Its list, and how many pages it adds there. lru_lock held. */
+static enum lru_list put_back(struct folio *folio)
+{
+	unsigned long flags = RACY_READ(folio->flags);
+	enum lru_list list;
+
+	folio->lru_cpu = 0;
+	if (unlikely(flags & 1UL << PG_mlocked)) {
+		clear_flags(folio, 1UL << PG_active);
+		set_flags(folio, 1UL << PG_unevictable | 1UL << PG_lru);
+		return LRU_UNEVICTABLE;
+	}
+	list = folio_evictable_list(flags);
+	set_flags(folio, 1UL << PG_lru);
+	list_add(&folio->lru, &lru.lists[list]);
+	return list;
+}
+
+void lru_putback(struct list_head *folios)
+{
+	long pages[NR_LRU_LISTS + 1] = { 0 };
+	struct folio *batch[LRU_BATCH];
+
+	while (!list_empty(folios)) {
+		unsigned int n = 0;
+
+		spin_lock(&lru.lock);
+		while (n < LRU_BATCH && !list_empty(folios)) {
+			struct folio *folio = list_first_entry(folios, struct folio, lru);
+
+			list_del(&folio->lru);
+			pages[put_back(folio)] += (long)folio_nr_pages(folio);
+			batch[n++] = folio;
+		}
+		spin_unlock(&lru.lock);
+		/* The list holds no reference, and for some this one was the last. */
+		folios_put(batch, n);
+	}
+	for (unsigned int i = 0; i < NR_LRU_LISTS; i++)
+		stat_add(lru_stat(i), pages[i]);
+	stat_add(NR_UNEVICTABLE, pages[LRU_UNEVICTABLE]);
+	stat_add(UNEVICTABLE_PGS_CULLED, pages[LRU_UNEVICTABLE]);
+}
+
+/* To the active list or the inactive one, at its head or its tail. A folio that reclaim has isolated keeps its place. */
+static bool move_folio(struct folio *folio, bool active, bool to_tail)
+{
+	unsigned long flags, bit = 1UL << PG_active;
+	long n = (long)folio_nr_pages(folio);
+	enum lru_list from, list;
+
+	spin_lock(&lru.lock);
+	flags = RACY_READ(folio->flags);
+	if (!(flags & 1UL << PG_lru) || (flags & 1UL << PG_unevictable)) {
+		spin_unlock(&lru.lock);
+		return false;
+	}
+	if (unlikely(RACY_READ(folio->lru_cpu)))
+		leave_new_folios(folio);
+	from = folio_evictable_list(flags);
+	list = folio_evictable_list(active ? flags | bit : flags & ~bit);
+	if (active)
+		set_flags(folio, bit);
+	else
+		clear_flags(folio, bit);
+	list_del(&folio->lru);
+	if (to_tail)
+		list_add_tail(&folio->lru, &lru.lists[list]);
+	else
+		list_add(&folio->lru, &lru.lists[list]);
+	spin_unlock(&lru.lock);
+	if (from != list) {
+		stat_add(lru_stat(from), -n);
+		stat_add(lru_stat(list), n);
+	}
+	return true;
+}
+
+void lru_activate(struct folio *folio)
+{
+	if (move_folio(folio, true, false))
+		stat_add(PGACTIVATE, (long)folio_nr_pages(folio));
+}
+
+void lru_deactivate(struct folio *folio)
+{
+	if (move_folio(folio, false, true))
+		stat_add(PGDEACTIVATE, (long)folio_nr_pages(folio));
+}
+
+void lru_rotate(struct folio *folio)
+{
+	if (!folio_test(folio, PG_active) && move_folio(folio, false, true))
+		stat_add(PGROTATED, (long)folio_nr_pages(folio));
+}
+
+void lru_mark_lazyfree(struct folio *folio)
+{
+	enum lru_list from;
+	unsigned long flags;
+	long n = (long)folio_nr_pages(folio);
+
+	spin_lock(&lru.lock);
+	flags = RACY_READ(folio->flags);
+	if (!(flags & 1UL << PG_lru) || (flags & 1UL << PG_unevictable) ||
+	    !(flags & 1UL << PG_swapbacked)) {
+		spin_unlock(&lru.lock);
+		return;
+	}
+	if (unlikely(RACY_READ(folio->lru_cpu)))
+		leave_new_folios(folio);
+	from = folio_evictable_list(flags);
+	clear_flags(folio, 1UL << PG_active | 1UL << PG_referenced | 1UL << PG_swapbacked);
+	list_del(&folio->lru);
+	list_add(&folio->lru, &lru.lists[LRU_INACTIVE_FILE]);
+	spin_unlock(&lru.lock);
+	stat_add(lru_stat(from), -n);
+	stat_add(NR_INACTIVE_FILE, n);
+	stat_add(PGLAZYFREE, n);
+}
+
+void folio_mark_accessed(struct folio *folio)
+{
+	unsigned long flags = READ_ONCE(folio->flags);
+
+	if (!(flags & 1UL << PG_referenced)) {
+		folio_set(folio, PG_referenced);
+	} else if (!(flags & (1UL << PG_active | 1UL << PG_unevictable))) {
+		folio_clear(folio, PG_referenced);
+		lru_activate(folio);
+		workingset_age(folio_nr_pages(folio));
+	}
 }

@@ -42,6 +42,7 @@ static inline int populate_page(struct mm *mm, struct fault_ctx *f)
 	while (unlikely(r == FAULT_RETRY));
 	if (unlikely(r != FAULT_DONE))
 		return fault_errno(r);
+	stat_inc(PGFAULT);
 	caller_count_faults(1, false);
 	return 0;
 }
@@ -66,6 +67,7 @@ static unsigned int populate_run(struct mm *mm, const struct fault_ctx *f, unsig
 	n = count_none(f->pte, min(max, ANON_POPULATE_MAX));
 	if (n)
 		n = anon_populate(mm, f->vma, f->addr, f->pte, n);
+	stat_add(PGFAULT, n);
 	caller_count_faults(n, false);
 	return n;
 }

@@ -20,6 +20,14 @@ u64 caller_random(void);
 /* Counts n minor or major faults for the task's rusage. */
 void caller_count_faults(unsigned long n, bool major);
 
+/* The caller's own mark that it is reclaiming: then it may use the last pages, and does not reclaim again. */
+bool *caller_reclaiming(void);
+/*
+ * Memory has run out: somebody is killed, or a victim's memory is taken, or one is still dying. False when there is
+ * nobody left whose death would help.
+ */
+bool caller_out_of_memory(void);
+
 struct file;
 /* References to the file behind a mapping: mm/ only keeps them and hands them out. */
 void file_get(struct file *f);

@@ -164,6 +164,12 @@ static inline void folio_put(struct folio *f)
 		folio_free(f);
 }
 
+/*
+ * Somebody used the folio: the first time it is referenced, the second time it becomes active. For accesses that no
+ * page-table entry records: read(2), write(2), populate.
+ */
+void folio_mark_accessed(struct folio *f);
+
 /* The folio lock: sleeping, a bit in flags. Nests inside mmap_lock, outside page-table locks. */
 void folio_lock_slow(struct folio *f);
 int folio_lock_killable_slow(struct folio *f);

@@ -12,9 +12,10 @@
 
 typedef unsigned int gfp_t;
 #define GFP_KERNEL                                                                                 \
-	0u /* no spinlock held; may ask other CPUs, may sleep and reclaim once reclaim exists */
-#define GFP_ATOMIC 1u /* never sleeps */
-#define __GFP_ZERO 2u /* contents zeroed */
+	0u /* no spinlock held; may ask other CPUs, sleep, reclaim, have somebody killed */
+#define GFP_ATOMIC 1u	 /* never sleeps */
+#define __GFP_ZERO 2u	 /* contents zeroed */
+#define __GFP_NORETRY 4u /* nobody is killed for it */
 
 /*
  * Boot: hands frames [start_pfn, end_pfn) to the allocator. The struct pages of every aligned
@@ -46,6 +47,16 @@ unsigned long max_pfn(void);
  * (on_each_cpu()).
  */
 void drain_pcps(void);
+/* Free pages at which reclaim begins and ends: mm/alloc_slow.c. */
+enum watermark { WMARK_MIN, WMARK_LOW, WMARK_HIGH, NR_WMARKS };
+unsigned long watermark_pages(enum watermark mark);
+/* From knobs min_free_kbytes and watermark_scale_factor: once reclaim can start, and when they change. */
+void watermarks_update(void);
+/* The table of what was reclaimed: once, when all memory is known. */
+void workingset_init(void);
+/* The body of the kernel thread that reclaims in the background. Does not return. */
+void kswapd_main(void *unused);
+
 /* Free blocks of an order (per-CPU lists not included), for /proc/buddyinfo. */
 unsigned long buddy_nr_free(unsigned int order);
 /* Debug: every block aligned, disjoint, on the right list, never mergeable with its buddy. Panics with the reason. */

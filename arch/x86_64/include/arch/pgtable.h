@@ -157,7 +157,7 @@ static inline bool pte_cmpxchg(pte_t *p, pte_t *old, pte_t new)
 	return __atomic_compare_exchange_n(p, old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
-/* Sets or clears bits that the CPU never sets by itself (W, P, software bits), losing no A or D. */
+/* Sets or clears bits, losing no other that the CPU sets meanwhile (A, D). */
 static inline void pte_set_bits(pte_t *p, pte_t bits)
 {
 	__atomic_or_fetch(p, bits, __ATOMIC_ACQ_REL);
