@@ -96,6 +96,15 @@ void vm_commit_add(unsigned long pages)
 	atomic_add(&committed, (long)pages);
 }
 
+int mapping_commit(struct mapping *m, unsigned long pages)
+{
+	int err = vm_commit_charge(pages);
+
+	if (!err)
+		m->committed = pages;
+	return err;
+}
+
 void vm_commit_uncharge(unsigned long pages)
 {
 	atomic_sub(&committed, (long)pages);

@@ -15,6 +15,7 @@ void mapping_init(struct mapping *m, unsigned int flags, const struct mapping_op
 	m->flags = flags;
 	m->size = 0;
 	m->ops = ops;
+	m->watch = NULL;
 	m->committed = 0;
 	m->nr_writable = 0;
 	m->seal_write = false;

@@ -75,6 +75,12 @@ static inline bool vma_is_anonymous(const struct vma *vma)
 	return !vma->mapping;
 }
 
+/* Someone counts the vmas of its file: none of them goes by merging. */
+static inline bool vma_is_watched(const struct vma *vma)
+{
+	return vma->mapping && vma->mapping->watch;
+}
+
 static inline bool vma_is_shared(const struct vma *vma)
 {
 	return vma->flags & VM_SHARED;
@@ -275,6 +281,11 @@ static inline void folio_munlock(struct folio *folio)
 		lru_munlock(&folio, 1);
 }
 
+/*
+ * Those of n referenced folios that are unevictable for no reason any more go to the list where they belong. How
+ * many pages did.
+ */
+unsigned int lru_rescue(struct folio **folios, unsigned int n);
 /* Drops one reference to each of n folios; those that die leave the LRU and are freed together. */
 void folios_put(struct folio **folios, unsigned int n);
 void folio_wait_init(void);
@@ -316,6 +327,11 @@ unsigned int lru_isolate(enum lru_list list, unsigned int max, struct list_head 
 bool lru_isolate_folio(struct folio *folio);
 /* Isolated folios go to the heads of the lists that their flags name now; drops their references. */
 void lru_putback(struct list_head *folios);
+/*
+ * The same for a locked one whose file keeps it in memory: it is unevictable then, and its reference stays the caller's.
+ * False: its file does not. The lock keeps the file.
+ */
+bool lru_putback_file_unevictable(struct folio *folio);
 /* Referenced folios: to the active list, to the end of the inactive one (if inactive: rotate). Isolated ones stay so. */
 void lru_activate(struct folio *folio);
 void lru_deactivate(struct folio *folio);

@@ -3,7 +3,8 @@
  * The LRU lists: active and inactive, anonymous and file, and unevictable. A folio is on exactly one
  * (PG_lru set) or on none. Anonymous and tmpfs folios are "anon" here: swap backs both.
  *
- * A folio is unevictable while a VM_LOCKED vma maps it, which its mlock_count says exactly. Whoever
+ * A folio is unevictable while a VM_LOCKED vma maps it, which its mlock_count says exactly, or while its file is
+ * (mapping_unevictable(): that one is noticed late, mm/unevictable.c). Whoever
  * changes the count between 0 and 1 tells the LRU afterwards (lru_mlock, lru_munlock), which looks at the
  * count again under its own lock; so when two do that at once, the one who comes last sees what holds.
  * Nobody ever scans unevictable folios, so that list is only a number.
@@ -75,6 +76,20 @@ static inline void clear_flags(struct folio *folio, unsigned long bits)
 	__atomic_and_fetch(&folio->flags, ~bits, __ATOMIC_RELAXED);
 }
 
+/*
+ * The folio's file keeps it in memory. Its owner, a vma or a reference keeps the file, or nobody else can reach the
+ * folio any more.
+ */
+static inline bool file_unevictable(const struct folio *folio)
+{
+	const struct mapping *m;
+
+	if (likely(RACY_READ(folio->flags) & (1UL << PG_anon)))
+		return false;
+	m = RACY_READ(folio->mapping);
+	return m && mapping_unevictable(m);
+}
+
 /* ---- on and off the lists ---- */
 
 static void count_added_mlocked(long n)
@@ -101,6 +116,13 @@ void lru_add(struct folio *folio)
 	if (unlikely(atomic_read(&folio->mlock_count))) {
 		add_mlocked(folio);
 		spin_unlock(&lru.lock);
+		return;
+	}
+	if (unlikely(file_unevictable(folio))) {
+		set_flags(folio, 1UL << PG_unevictable | 1UL << PG_lru);
+		spin_unlock(&lru.lock);
+		stat_add(NR_UNEVICTABLE, (long)folio_nr_pages(folio));
+		stat_add(UNEVICTABLE_PGS_CULLED, (long)folio_nr_pages(folio));
 		return;
 	}
 	folio->lru_cpu = 0;
@@ -217,7 +239,13 @@ void lru_del_dead(struct folio **folios, unsigned int n)
 
 		if (unlikely(!(flags & 1UL << PG_lru)))
 			continue;
-		ASSERT(!(flags & 1UL << PG_unevictable) && atomic_read(&folio->refcount) == 0);
+		ASSERT(atomic_read(&folio->refcount) == 0);
+		if (unlikely(flags &
+			     1UL << PG_unevictable)) { /* its file's doing: it is on no list */
+			clear_flags(folio, 1UL << PG_lru | 1UL << PG_unevictable);
+			stat_add(NR_UNEVICTABLE, -(long)folio_nr_pages(folio));
+			continue;
+		}
 		while (RACY_READ(folio->lru_cpu) != held) {
 			if (lock)
 				spin_unlock(lock);
@@ -277,7 +305,7 @@ static inline void cull(struct folio *folio, struct moved *m)
 	unsigned long flags = RACY_READ(folio->flags);
 	long n = (long)folio_nr_pages(folio);
 
-	if (unlikely(!(flags & (1UL << PG_lru)))) {
+	if (unlikely((flags & (1UL << PG_lru | 1UL << PG_unevictable)) != 1UL << PG_lru)) {
 		set_flags(folio, 1UL << PG_mlocked);
 		m->pages[NOT_ON_A_LIST] += n;
 		return;
@@ -298,11 +326,15 @@ static inline void rescue(struct folio *folio, struct moved *m)
 	long n = (long)folio_nr_pages(folio);
 	enum lru_list list = NOT_ON_A_LIST;
 
-	clear_flags(folio, MLOCK_BITS);
-	if (likely(flags & (1UL << PG_lru))) {
+	if (unlikely(file_unevictable(folio))) {
+		clear_flags(folio, 1UL << PG_mlocked);
+	} else if (likely(flags & (1UL << PG_lru))) {
+		clear_flags(folio, MLOCK_BITS);
 		list = folio_evictable_list(flags);
 		folio->lru_cpu = 0;
 		list_add(&folio->lru, &lru.lists[list]);
+	} else {
+		clear_flags(folio, MLOCK_BITS);
 	}
 	m->pages[list] += n;
 }
@@ -331,6 +363,30 @@ void lru_munlock(struct folio **folios, unsigned int n)
 			rescue(folios[i], &m);
 	spin_unlock(&lru.lock);
 	count_moved(&m, -1);
+}
+
+unsigned int lru_rescue(struct folio **folios, unsigned int n)
+{
+	unsigned int rescued = 0;
+
+	spin_lock(&lru.lock);
+	for (unsigned int i = 0; i < n; i++) {
+		const unsigned long listed = 1UL << PG_lru | 1UL << PG_unevictable;
+		unsigned long flags = RACY_READ(folios[i]->flags);
+		enum lru_list list = folio_evictable_list(flags);
+
+		if ((flags & (listed | 1UL << PG_mlocked)) != listed || file_unevictable(folios[i]))
+			continue;
+		clear_flags(folios[i], 1UL << PG_unevictable);
+		folios[i]->lru_cpu = 0;
+		list_add(&folios[i]->lru, &lru.lists[list]);
+		stat_add(lru_stat(list), (long)folio_nr_pages(folios[i]));
+		rescued += (unsigned int)folio_nr_pages(folios[i]);
+	}
+	spin_unlock(&lru.lock);
+	stat_add(NR_UNEVICTABLE, -(long)rescued);
+	stat_add(UNEVICTABLE_PGS_RESCUED, rescued);
+	return rescued;
 }
 
 /* ---- for reclaim ---- */
@@ -388,14 +444,14 @@ bool lru_isolate_folio(struct folio *folio)
 	return true;
 }
 
-/* Its list, and how many pages it adds there. lru_lock held. */
-static enum lru_list put_back(struct folio *folio)
+/* The list that it is on now. its_file: whether that keeps it in memory. lru_lock held. */
+static enum lru_list put_back(struct folio *folio, bool its_file)
 {
 	unsigned long flags = RACY_READ(folio->flags);
 	enum lru_list list;
 
 	folio->lru_cpu = 0;
-	if (unlikely(flags & 1UL << PG_mlocked)) {
+	if (unlikely(its_file || (flags & 1UL << PG_mlocked))) {
 		clear_flags(folio, 1UL << PG_active);
 		set_flags(folio, 1UL << PG_unevictable | 1UL << PG_lru);
 		return LRU_UNEVICTABLE;
@@ -419,7 +475,7 @@ void lru_putback(struct list_head *folios)
 			struct folio *folio = list_first_entry(folios, struct folio, lru);
 
 			list_del(&folio->lru);
-			pages[put_back(folio)] += (long)folio_nr_pages(folio);
+			pages[put_back(folio, false)] += (long)folio_nr_pages(folio);
 			batch[n++] = folio;
 		}
 		spin_unlock(&lru.lock);
@@ -430,6 +486,23 @@ void lru_putback(struct list_head *folios)
 		stat_add(lru_stat(i), pages[i]);
 	stat_add(NR_UNEVICTABLE, pages[LRU_UNEVICTABLE]);
 	stat_add(UNEVICTABLE_PGS_CULLED, pages[LRU_UNEVICTABLE]);
+}
+
+bool lru_putback_file_unevictable(struct folio *folio)
+{
+	bool unevictable;
+
+	ASSERT(folio_test(folio, PG_locked));
+	spin_lock(&lru.lock);
+	unevictable = file_unevictable(folio);
+	if (unevictable)
+		(void)put_back(folio, true);
+	spin_unlock(&lru.lock);
+	if (unevictable) {
+		stat_add(NR_UNEVICTABLE, (long)folio_nr_pages(folio));
+		stat_add(UNEVICTABLE_PGS_CULLED, (long)folio_nr_pages(folio));
+	}
+	return unevictable;
 }
 
 /* To the active list or the inactive one, at its head or its tail. A folio that reclaim has isolated keeps its place. */

@@ -11,6 +11,9 @@
  *   VVVVvvvvNNNN   N fits             VVVVNNNNNNNN   V shrinks, N grows
  *   VVVVvvvvVVVV   neither            VVVVvvvvVVVV   split twice
  *
+ * A file whose vmas someone counts (struct vma_watch) sees none of them go this way: where one would, they stay
+ * two, as in Linux.
+ *
  * Anonymous vmas take their page offset from their first address, so that areas mapped side by side
  * merge; once a page is there (has_anon) the offset stays through mremap, and decides.
  *
@@ -58,15 +61,21 @@ struct vma *vma_alloc(struct mm *mm, const struct vma_desc *d)
 	vma->file = d->file;
 	vma->mapping = d->mapping;
 	vma->has_anon = false;
-	if (vma->file)
+	if (vma->file) {
 		file_get(vma->file);
+		if (unlikely(vma_is_watched(vma)))
+			vma->mapping->watch->opened(vma->file);
+	}
 	return vma;
 }
 
 void vma_free(struct vma *vma)
 {
-	if (vma->file)
+	if (vma->file) {
+		if (unlikely(vma_is_watched(vma)))
+			vma->mapping->watch->closed(vma->file);
 		file_put(vma->file);
+	}
 	kmem_cache_free(vma_cache, vma);
 }
 
@@ -179,6 +188,8 @@ struct vma *vma_merge_new(struct mm *mm, const struct vma_desc *d, const struct 
 
 	if (!append && !prepend)
 		return NULL;
+	if (append && prepend && vma_is_watched(next))
+		prepend = false;
 
 	stat_inc(VMA_MERGE);
 	mapping_lock(d->mapping);
@@ -238,7 +249,9 @@ static struct vma *modify_by_merging(struct mm *mm, struct vma *vma, const struc
 		prev = NULL;
 	if (!can_prepend(next, d))
 		next = NULL;
-	if (!prev && !next)
+	if (unlikely(vma_is_watched(vma)) && prev && next)
+		next = NULL;
+	if ((!prev && !next) || (whole && vma_is_watched(vma)))
 		return NULL;
 
 	stat_inc(VMA_MERGE);

@@ -14,6 +14,7 @@
 #include <sync/rwsem.h>
 #include <sync/spinlock.h>
 
+struct file;
 struct mapping;
 struct vma;
 
@@ -32,6 +33,16 @@ struct mapping_ops {
 };
 
 /*
+ * Who wants to know how many vmas map a file: told of each that does from now on, and of each that no longer does, with
+ * the open file it goes through. None of them goes by merging. mmap_lock is held, or nobody else is in the address
+ * space; may sleep.
+ */
+struct vma_watch {
+	void (*opened)(struct file *f);
+	void (*closed)(struct file *f);
+};
+
+/*
  * A bound on the pages that the mappings of one filesystem hold together. Adding a folio to a mapping
  * charges its quota and fails with -ENOSPC (a fault: SIGBUS) beyond it; removing one gives back.
  */
@@ -42,17 +53,19 @@ struct page_quota {
 
 /* mapping->flags */
 enum {
-	MAPPING_SHMEM = 1,     /* tmpfs, memfd and shared anonymous memory */
-	MAPPING_SEALABLE = 2,  /* seals may come: a memfd that allows them */
-	MAPPING_WRITEBACK = 4, /* has a store that dirty folios are written to: mm/writeback.h */
+	MAPPING_SHMEM = 1,	 /* tmpfs, memfd and shared anonymous memory */
+	MAPPING_SEALABLE = 2,	 /* seals may come: a memfd that allows them */
+	MAPPING_WRITEBACK = 4,	 /* has a store that dirty folios are written to: mm/writeback.h */
+	MAPPING_UNEVICTABLE = 8, /* [A] its pages stay in memory: SHM_LOCK, memfd_secret() */
 };
 
 struct mapping {
 	struct xarray folios; /* [M] */
 	spinlock_t lock;
-	unsigned int flags; /* [I] MAPPING_* */
+	unsigned int flags; /* [I] MAPPING_*, but for UNEVICTABLE */
 	u64 size; /* i_size in bytes; written under the inode's lock, read with READ_ONCE */
 	const struct mapping_ops *ops; /* [I] may be NULL */
+	const struct vma_watch *watch; /* [I] set before the first vma; may be NULL */
 	unsigned long committed;       /* [I] pages promised for a shared anonymous object */
 	unsigned long
 		nr_writable; /* [R] shared vmas that are or may become writable, mmaps under way too */
@@ -122,6 +135,25 @@ bool filemap_remove_frozen(struct folio *folio);
 void filemap_truncate(struct mapping *m, u64 newsize);
 /* Makes [start, end) bytes a hole: whole pages are unmapped and dropped, edges zeroed. Inode's lock held. */
 void filemap_punch_hole(struct mapping *m, u64 start, u64 end);
+/*
+ * Its pages are to stay in memory from now on, or no longer. Those that are on an evictable list stay there until
+ * reclaim meets them. Where they may go again, mapping_rescue() brings back those that had been taken off.
+ */
+static inline void mapping_set_unevictable(struct mapping *m, bool unevictable)
+{
+	if (unevictable)
+		__atomic_or_fetch(&m->flags, MAPPING_UNEVICTABLE, __ATOMIC_RELAXED);
+	else
+		__atomic_and_fetch(&m->flags, ~(unsigned int)MAPPING_UNEVICTABLE, __ATOMIC_RELAXED);
+}
+static inline bool mapping_unevictable(const struct mapping *m)
+{
+	return RACY_READ(m->flags) & MAPPING_UNEVICTABLE;
+}
+/* Looks at all its pages, and puts those that are unevictable for no reason any more on their lists. May sleep. */
+void mapping_rescue(struct mapping *m);
+/* Promises memory for all pages of the object, as long as it lives. Once, before others see it. 0 or -ENOMEM. */
+int mapping_commit(struct mapping *m, unsigned long pages);
 /* Pages cached, for stat's st_blocks and the like. */
 unsigned long mapping_nr_pages(struct mapping *m);
 

@@ -256,6 +256,8 @@ int mm_madvise(struct mm *mm, unsigned long addr, unsigned long len, int advice)
 /* Fills vec[n] for the n pages from addr with 0 or 1. 0, -ENOMEM for a hole. addr aligned. */
 int mm_mincore(struct mm *mm, unsigned long addr, unsigned long n, unsigned char *vec);
 int mm_msync(struct mm *mm, unsigned long addr, unsigned long len, int flags);
+/* Unmaps what one shmat() mapped at addr, as far as it is still there. 0, -EINVAL, -EINTR. */
+int mm_shmdt(struct mm *mm, unsigned long addr);
 int mm_remap_file_pages(struct mm *mm, unsigned long addr, unsigned long size, unsigned long prot,
 			unsigned long pgoff, unsigned long flags);
 /* The initial stack vma, [top - size, top), writable, GROWSDOWN; exec only. 0 or -errno. */

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Files whose pages stay in memory: segments under SHM_LOCK, memfd_secret().
+ *
+ * The mark is the file's (MAPPING_UNEVICTABLE), not its pages'. Setting it costs the same for a file of any size: what
+ * is on an evictable list stays there until reclaim meets it, and only pages that come later are unevictable at
+ * once. Taking it away looks at all pages, because nobody else ever looks at what is unevictable.
+ */
+#include "internal.h"
+
+#define RESCUE_BATCH 32
+
+/* Up to RESCUE_BATCH pages from *index on, with references; *index is behind them then. */
+static unsigned int gather(struct mapping *m, unsigned long *index, struct folio **folios)
+{
+	struct folio *folio;
+	unsigned int n = 0;
+
+	spin_lock(&m->lock);
+	while (n < RESCUE_BATCH && (folio = xa_find(&m->folios, index, ~0UL >> PAGE_SHIFT))) {
+		folio_get(folio);
+		folios[n++] = folio;
+		++*index;
+	}
+	spin_unlock(&m->lock);
+	return n;
+}
+
+void mapping_rescue(struct mapping *m)
+{
+	struct folio *folios[RESCUE_BATCH];
+	unsigned long index = 0;
+	unsigned int n;
+
+	while ((n = gather(m, &index, folios))) {
+		unsigned long pages = 0;
+
+		for (unsigned int i = 0; i < n; i++)
+			pages += folio_nr_pages(folios[i]);
+		stat_add(UNEVICTABLE_PGS_SCANNED, (long)pages);
+		(void)lru_rescue(folios, n);
+		folios_put(folios, n);
+		cond_resched();
+	}
+}
