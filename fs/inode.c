@@ -4,6 +4,7 @@
  */
 #include <fs/internal.h>
 #include <kern/string.h>
+#include <kernel/cred.h>
 #include <kernel/timer.h>
 #include <mm/slab.h>
 
@@ -78,18 +79,6 @@ bool cred_has_cap(int cap)
 	return !current->fs || (current->cred.cap_effective >> cap) & 1;
 }
 
-static bool in_group(u32 gid)
-{
-	const struct cred *c = &current->cred;
-
-	if (c->fsgid == gid)
-		return true;
-	for (u32 n = 0; n < c->ngroups; n++)
-		if (c->groups[n] == gid)
-			return true;
-	return false;
-}
-
 int inode_permission(const struct inode *i, int mask)
 {
 	u32 mode = i->mode;
@@ -98,7 +87,7 @@ int inode_permission(const struct inode *i, int mask)
 		return i->ops->permission(i, mask);
 	if (current->cred.fsuid == i->uid)
 		mode >>= 6;
-	else if (in_group(i->gid))
+	else if (current_in_group(i->gid))
 		mode >>= 3;
 	if (!(mask & ~mode & 7))
 		return 0;

@@ -18,6 +18,18 @@ bool capable(int cap)
 	return (current->cred.cap_effective >> cap) & 1;
 }
 
+bool current_in_group(u32 gid)
+{
+	const struct cred *c = &current->cred;
+
+	if (c->fsgid == gid)
+		return true;
+	for (u32 n = 0; n < c->ngroups; n++)
+		if (c->groups[n] == gid)
+			return true;
+	return false;
+}
+
 /* ---- the rules ---- */
 
 /* User ids changed: capabilities follow root's coming and going. */

@@ -15,4 +15,7 @@ struct inode;
  */
 void cred_after_exec(struct cred *new, const struct inode *inode, bool nosuid, bool *secure);
 
+/* The caller is a member of this group, by its fsgid or a supplementary one. */
+bool current_in_group(u32 gid);
+
 #endif

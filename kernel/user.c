@@ -82,3 +82,21 @@ bool user_over_nproc(void)
 	return (u64)atomic_read(&current->user->tasks) > limit && current->user != &root_user &&
 	       !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN);
 }
+
+bool user_charge_locked(struct user *u, unsigned long pages)
+{
+	u64 limit = READ_ONCE(current->process->rlimits[RLIMIT_MEMLOCK].rlim_cur) >> PAGE_SHIFT;
+
+	if ((u64)atomic_add_return(&u->locked_shm, (long)pages) > limit && !capable(CAP_IPC_LOCK)) {
+		atomic_sub(&u->locked_shm, (long)pages);
+		return false;
+	}
+	user_get(u);
+	return true;
+}
+
+void user_uncharge_locked(struct user *u, unsigned long pages)
+{
+	atomic_sub(&u->locked_shm, (long)pages);
+	user_put(u);
+}

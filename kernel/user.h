@@ -9,10 +9,11 @@
 #include <kern/list.h>
 
 struct user {
-	struct list_head node; /* [users_lock] hash chain */
-	u32 uid;	       /* [I] */
-	refcount_t refs;       /* [A] */
-	atomic_t tasks;	       /* [A] for RLIMIT_NPROC */
+	struct list_head node;	  /* [users_lock] hash chain */
+	u32 uid;		  /* [I] */
+	refcount_t refs;	  /* [A] */
+	atomic_t tasks;		  /* [A] for RLIMIT_NPROC */
+	atomic_long_t locked_shm; /* [A] pages of segments under SHM_LOCK, for RLIMIT_MEMLOCK */
 };
 
 void user_init(void);
@@ -24,5 +25,11 @@ void user_put(struct user *u);
  * The caller's user has more tasks than the caller's RLIMIT_NPROC allows, and the limit binds it.
  */
 bool user_over_nproc(void);
+/*
+ * Charges pages of locked shared memory, with a reference to u until they are given back. False: more than the
+ * caller's RLIMIT_MEMLOCK allows, and the limit binds it.
+ */
+bool user_charge_locked(struct user *u, unsigned long pages);
+void user_uncharge_locked(struct user *u, unsigned long pages);
 
 #endif

@@ -156,7 +156,7 @@ int slabinfo_show(struct seq *s);
 int buddyinfo_show(struct seq *s);
 int swaps_show(struct seq *s);
 extern const struct file_ops kpageflags_fops, kpagecount_fops;
-extern const struct proc_entry sysctl_entries[];
+extern const struct proc_entry sysctl_entries[], sysvipc_entries[];
 /* Starts the sampling. */
 void loadavg_init(void);
 /* The lists of CPUs in /sys. */
