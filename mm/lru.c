@@ -299,8 +299,18 @@ static void count_moved(const struct moved *m, long sign)
 	}
 }
 
+/* Nearly all of them are single anonymous pages that joined the list of all: counted together, no branch a page. */
+#define PLAIN (1UL << PG_lru | 1UL << PG_swapbacked)
+#define PLAIN_LIST LRU_INACTIVE_ANON
+
+static inline bool is_plain(const struct folio *folio, unsigned long flags, unsigned long mlocked)
+{
+	return (flags & (PLAIN | 1UL << PG_active | MLOCK_BITS)) == (PLAIN | mlocked) &&
+	       folio->order == 0;
+}
+
 /* lru_lock held. */
-static inline void cull(struct folio *folio, struct moved *m)
+static __noinline void cull(struct folio *folio, struct moved *m)
 {
 	unsigned long flags = RACY_READ(folio->flags);
 	long n = (long)folio_nr_pages(folio);
@@ -320,7 +330,7 @@ static inline void cull(struct folio *folio, struct moved *m)
 }
 
 /* lru_lock held. */
-static inline void rescue(struct folio *folio, struct moved *m)
+static __noinline void rescue(struct folio *folio, struct moved *m)
 {
 	unsigned long flags = RACY_READ(folio->flags);
 	long n = (long)folio_nr_pages(folio);
@@ -342,26 +352,51 @@ static inline void rescue(struct folio *folio, struct moved *m)
 void lru_mlock(struct folio **folios, unsigned int n)
 {
 	struct moved m = { 0 };
+	long plain = 0;
 
 	spin_lock(&lru.lock);
-	for (unsigned int i = 0; i < n; i++)
-		if (likely(atomic_read(&folios[i]->mlock_count) > 0) &&
-		    likely(!folio_test(folios[i], PG_mlocked)))
-			cull(folios[i], &m);
+	for (unsigned int i = 0; i < n; i++) {
+		struct folio *folio = folios[i];
+		unsigned long flags = RACY_READ(folio->flags);
+
+		if (unlikely(atomic_read(&folio->mlock_count) <= 0))
+			continue;
+		if (likely(is_plain(folio, flags, 0)) && likely(!folio->lru_cpu)) {
+			list_del(&folio->lru);
+			set_flags(folio, MLOCK_BITS);
+			plain++;
+		} else if (!(flags & 1UL << PG_mlocked)) {
+			cull(folio, &m);
+		}
+	}
 	spin_unlock(&lru.lock);
+	m.pages[PLAIN_LIST] += plain;
 	count_moved(&m, 1);
 }
 
 void lru_munlock(struct folio **folios, unsigned int n)
 {
 	struct moved m = { 0 };
+	long plain = 0;
 
 	spin_lock(&lru.lock);
-	for (unsigned int i = 0; i < n; i++)
-		if (likely(atomic_read(&folios[i]->mlock_count) == 0) &&
-		    likely(folio_test(folios[i], PG_mlocked)))
-			rescue(folios[i], &m);
+	for (unsigned int i = 0; i < n; i++) {
+		struct folio *folio = folios[i];
+		unsigned long flags = RACY_READ(folio->flags);
+
+		if (unlikely(atomic_read(&folio->mlock_count) != 0))
+			continue;
+		if (likely(is_plain(folio, flags, MLOCK_BITS))) {
+			folio->lru_cpu = 0;
+			list_add(&folio->lru, &lru.lists[PLAIN_LIST]);
+			clear_flags(folio, MLOCK_BITS);
+			plain++;
+		} else if (flags & 1UL << PG_mlocked) {
+			rescue(folio, &m);
+		}
+	}
 	spin_unlock(&lru.lock);
+	m.pages[PLAIN_LIST] += plain;
 	count_moved(&m, -1);
 }
 
