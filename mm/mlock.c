@@ -135,20 +135,28 @@ static bool limit_allows(struct mm *mm, unsigned long start, unsigned long len)
 /* ---- step 2: the entries that exist ---- */
 
 /* Folios whose mlock_count changed between 0 and 1 go to the LRU together. */
-#define CHANGED_BATCH 32
+#define CHANGED_BATCH 64
 
-struct changed {
-	unsigned int nr;
-	struct folio *folios[CHANGED_BATCH];
-};
+/* An area locked on fault is mostly empty tables with an entry here and there. */
+#define GROUP 4
 
-static inline void changed_flush(struct changed *c, bool lock)
+static __always_inline bool group_is_none(const pte_t *pte)
 {
-	if (lock)
-		lru_mlock(c->folios, c->nr);
-	else
-		lru_munlock(c->folios, c->nr);
-	c->nr = 0;
+	return !(RACY_READ(pte[0]) | RACY_READ(pte[1]) | RACY_READ(pte[2]) | RACY_READ(pte[3]));
+}
+
+/*
+ * The entry to look at after pte, which is not present: groups with nothing in use are left out. The last one may
+ * reach beyond end, never beyond the table. The table's lock is held, so that no entry comes to be.
+ */
+static __always_inline pte_t *after_absent(pte_t *pte, const pte_t *end)
+{
+	if (!IS_ALIGNED((unsigned long)pte, GROUP * sizeof(*pte)) || !group_is_none(pte))
+		return pte + 1;
+	do
+		pte += GROUP;
+	while (pte < end && group_is_none(pte));
+	return pte;
 }
 
 /* The entry gets PTE_MLOCKED or loses it. True when its folio is to be told to the LRU. */
@@ -162,28 +170,42 @@ static __always_inline bool mark_entry(pte_t *pte, struct folio *folio, bool loc
 	return atomic_dec_and_test(&folio->mlock_count);
 }
 
+static __always_inline void tell_lru(struct folio **folios, unsigned int nr, bool lock)
+{
+	if (lock)
+		lru_mlock(folios, nr);
+	else
+		lru_munlock(folios, nr);
+}
+
 /* Entries [pte, end) of one table. Its lock held. */
 static __always_inline void mark_entries(pte_t *pte, const pte_t *end, bool lock)
 {
 	const pte_t unlike = lock ? 0 : PTE_MLOCKED;
-	struct changed c;
+	struct folio *changed[CHANGED_BATCH];
+	unsigned int nr = 0;
 
-	c.nr = 0;
-	for (; pte < end; pte++) {
+	while (pte < end) {
 		pte_t e = pte_read(pte);
-		struct folio *folio;
 
-		if (!pte_present(e) || (e & (PTE_SPECIAL | PTE_MLOCKED)) != unlike)
+		if (!pte_present(e)) {
+			pte = after_absent(pte, end);
 			continue;
-		folio = pfn_folio(pte_pfn(e));
-		if (unlikely(!mark_entry(pte, folio, lock)))
-			continue;
-		c.folios[c.nr++] = folio;
-		if (c.nr == CHANGED_BATCH)
-			changed_flush(&c, lock);
+		}
+		if ((e & (PTE_SPECIAL | PTE_MLOCKED)) == unlike) {
+			struct folio *folio = pfn_folio(pte_pfn(e));
+
+			if (likely(mark_entry(pte, folio, lock)))
+				changed[nr++] = folio;
+			if (unlikely(nr == CHANGED_BATCH)) {
+				tell_lru(changed, nr, lock);
+				nr = 0;
+			}
+		}
+		pte++;
 	}
-	if (c.nr)
-		changed_flush(&c, lock);
+	if (nr)
+		tell_lru(changed, nr, lock);
 }
 
 static void mark_table(pte_t *pte, unsigned long n, bool lock)
