@@ -154,6 +154,11 @@ int file_mmap_info(struct file *f, struct file_mmap *out)
 	return 0;
 }
 
+struct file_ra *file_readahead_state(struct file *f)
+{
+	return &f->ra;
+}
+
 int file_punch_hole(struct file *f, u64 start, u64 len)
 {
 	return vfs_fallocate(f, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (s64)start, (s64)len);

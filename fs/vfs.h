@@ -19,6 +19,7 @@
 #include <kern/types.h>
 #include <kernel/wait.h>
 #include <mm/filemap.h>
+#include <mm/writeback.h>
 #include <sync/mutex.h>
 #include <uapi/fcntl.h>
 #include <uapi/stat.h>
@@ -173,7 +174,9 @@ struct file {
 		*mapping; /* [I] its page cache, if any: the inode's, or its block device's */
 	u64 pos;	  /* [p] */
 	struct mutex pos_lock;
-	void *private; /* the opener's */
+	struct file_ra ra; /* a file with a backing store: where it is read */
+	u32 write_error;   /* [A] of its mapping, as far as this file was told */
+	void *private;	   /* the opener's */
 };
 
 extern spinlock_t dcache_lock;

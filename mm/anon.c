@@ -161,11 +161,49 @@ static enum fault_result wp_shared(struct fault_ctx *f)
 	return r;
 }
 
+/* The folio behind the entry, with a reference, if the entry is still what phase 2 saw. */
+static struct folio *get_mapped_folio(struct fault_ctx *f)
+{
+	spinlock_t *ptl = pte_lockptr(f->pte);
+	struct folio *folio = NULL;
+
+	spin_lock(ptl);
+	if (pte_read(f->pte) == f->old) {
+		folio = pfn_folio(pte_pfn(f->old));
+		folio_get(folio);
+	}
+	spin_unlock(ptl);
+	return folio;
+}
+
+/* The file has a backing store: dirty first, under the folio lock that writeback holds to make it clean. */
+static enum fault_result wp_stored(struct fault_ctx *f)
+{
+	struct folio *folio = get_mapped_folio(f);
+	enum fault_result r = FAULT_RETRY;
+
+	if (!folio)
+		return FAULT_RETRY;
+	if (!folio_trylock(folio)) {
+		f->wait = folio;
+		return FAULT_WAIT;
+	}
+	if (folio->mapping == f->vma->mapping) {
+		folio_mark_dirty(folio);
+		f->dirtied = true;
+		r = wp_shared(f);
+	}
+	folio_unlock(folio);
+	folio_put(folio);
+	return r;
+}
+
 enum fault_result anon_write_protected(struct mm *mm, struct fault_ctx *f)
 {
 	mmap_assert_locked(mm);
 	if (vma_is_shared(f->vma))
-		return wp_shared(f);
+		return likely(!(f->vma->mapping->flags & MAPPING_WRITEBACK)) ? wp_shared(f)
+									     : wp_stored(f);
 	switch (wp_decide(f, (f->vma->flags & VM_WRITE ? PTE_W : 0) | PTE_D | PTE_A)) {
 	case WP_RACED:
 		stat_inc(FAULT_LOST_RACE);

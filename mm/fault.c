@@ -26,6 +26,7 @@
  * is on the LRU as soon as the lock is free.
  */
 #include "internal.h"
+#include <mm/writeback.h>
 
 /* Internal to this file: the address is below a GROWSDOWN vma, come back with the write lock. */
 #define FAULT_GROW_STACK ((enum fault_result)(FAULT_KILLED + 1))
@@ -200,6 +201,25 @@ static enum fault_result fault_grow_stack(struct mm *mm, unsigned long addr)
 	return r;
 }
 
+void fault_had_io(const struct fault_ctx *f)
+{
+	if (f->major)
+		stat_inc(PGMAJFAULT);
+	if (f->dirtied)
+		balance_dirty(1);
+}
+
+/* Others may change the layout meanwhile. */
+static __noinline enum fault_result fault_wait_unlocked(struct mm *mm, const struct fault_ctx *f)
+{
+	enum fault_result r;
+
+	mmap_read_unlock(mm);
+	r = fault_wait(f->wait);
+	mmap_read_lock(mm);
+	return r;
+}
+
 enum fault_result mm_handle_fault(struct mm *mm, const struct fault_info *info)
 {
 	struct fault_ctx f;
@@ -212,6 +232,8 @@ enum fault_result mm_handle_fault(struct mm *mm, const struct fault_info *info)
 	f.write = info->access == FAULT_WRITE;
 	f.exec = info->access == FAULT_EXEC;
 	f.force = false;
+	f.major = false;
+	f.dirtied = false;
 	do {
 		f.pte = NULL;
 		r = fault_lookup(mm, info, &f);
@@ -219,9 +241,13 @@ enum fault_result mm_handle_fault(struct mm *mm, const struct fault_info *info)
 			r = fault_once(mm, &f);
 		else if (r == FAULT_GROW_STACK)
 			r = fault_grow_stack(mm, f.addr) == FAULT_DONE ? FAULT_RETRY : FAULT_MAPERR;
+		if (unlikely(r == FAULT_WAIT))
+			r = fault_wait_unlocked(mm, &f);
 	} while (unlikely(r == FAULT_RETRY));
 	mmap_read_unlock(mm);
+	if (unlikely(f.major || f.dirtied))
+		fault_had_io(&f);
 	if (likely(r == FAULT_DONE))
-		caller_count_faults(1, false);
+		caller_count_faults(1, f.major);
 	return r;
 }

@@ -7,6 +7,7 @@
  * the lock until the entry is installed.
  */
 #include "internal.h"
+#include "writeback.h"
 
 void mapping_init(struct mapping *m, unsigned int flags, const struct mapping_ops *ops, void *host)
 {
@@ -22,7 +23,10 @@ void mapping_init(struct mapping *m, unsigned int flags, const struct mapping_op
 	rwsem_init(&m->i_mmap_lock);
 	m->i_mmap = (struct rb_root)RB_ROOT;
 	m->host = host;
+	m->store = NULL;
 	m->quota = NULL;
+	if (flags & MAPPING_WRITEBACK)
+		mapping_register_writeback(m);
 }
 
 struct folio *filemap_get_folio(struct mapping *m, unsigned long index)
@@ -37,25 +41,6 @@ struct folio *filemap_get_folio(struct mapping *m, unsigned long index)
 	return folio;
 }
 
-static void init_cache_folio(struct mapping *m, struct folio *folio, unsigned long index)
-{
-	RACY_WRITE(folio->flags, m->flags & MAPPING_SHMEM ? 1UL << PG_swapbacked : 0);
-	folio->mapping = m;
-	folio->index = index;
-}
-
-static struct folio *new_cache_folio(struct mapping *m, unsigned long index)
-{
-	struct folio *folio = folio_alloc(GFP_KERNEL | __GFP_ZERO, 0);
-
-	if (!folio)
-		return NULL;
-	init_cache_folio(m, folio, index);
-	if (!m->ops)
-		RACY_WRITE(folio->flags, folio->flags | 1UL << PG_uptodate);
-	return folio;
-}
-
 static bool quota_charge(struct page_quota *q)
 {
 	if (!q)
@@ -66,7 +51,6 @@ static bool quota_charge(struct page_quota *q)
 	return false;
 }
 
-/* Puts a new folio into the cache; its caller's reference stays the caller's. -EEXIST: someone was faster. */
 static int cache_insert(struct mapping *m, struct folio *folio)
 {
 	int err;
@@ -100,30 +84,24 @@ static int cache_insert(struct mapping *m, struct folio *folio)
 	return 0;
 }
 
-/* Fills a folio that is not up to date. Takes and drops its lock. */
-static int folio_read(struct mapping *m, struct folio *folio)
+int filemap_insert(struct mapping *m, struct folio *folio, unsigned long index)
 {
-	int err = folio_lock_killable(folio);
+	int err;
 
-	if (err)
-		return err;
-	if (!folio_test(folio, PG_uptodate) && folio->mapping == m) {
-		folio_lock_to_io(folio);
-		m->ops->read(m, &folio, 1);
-		err = folio_lock_killable(folio);
-		if (err)
-			return err;
-	}
-	if (!folio_test(folio, PG_uptodate))
-		err = -EIO;
-	folio_unlock(folio);
+	if (m->flags & MAPPING_SHMEM)
+		RACY_WRITE(folio->flags, folio->flags | 1UL << PG_swapbacked);
+	folio->mapping = m;
+	folio->index = index;
+	err = cache_insert(m, folio);
+	if (unlikely(err))
+		folio->mapping = NULL;
 	return err;
 }
 
 void filemap_end_read(struct folio *folio, int err)
 {
 	if (!err)
-		folio_set(folio, PG_uptodate);
+		__atomic_or_fetch(&folio->flags, 1UL << PG_uptodate, __ATOMIC_RELEASE);
 	folio_unlock_io(folio);
 }
 
@@ -132,49 +110,81 @@ struct folio *filemap_grab_folio(struct mapping *m, unsigned long index)
 	struct folio *folio;
 	int err;
 
+	if (m->ops)
+		return filemap_read_folio(m, NULL, index, 1);
 	while (!(folio = filemap_get_folio(m, index))) {
-		folio = new_cache_folio(m, index);
+		folio = folio_alloc(GFP_KERNEL | __GFP_ZERO, 0);
 		if (!folio)
 			return ERR_PTR(-ENOMEM);
-		err = cache_insert(m, folio);
+		RACY_WRITE(folio->flags, 1UL << PG_uptodate);
+		err = filemap_insert(m, folio, index);
 		if (!err)
 			break;
-		folio->mapping = NULL;
 		folio_put(folio);
 		if (err != -EEXIST)
 			return ERR_PTR(err);
-	}
-	if (unlikely(!folio_test(folio, PG_uptodate))) {
-		err = folio_read(m, folio);
-		if (err) {
-			folio_put(folio);
-			return ERR_PTR(err);
-		}
 	}
 	return folio;
 }
 
 int filemap_add_folio(struct mapping *m, struct folio *folio, unsigned long index)
 {
+	ASSERT(!m->ops);
+	RACY_WRITE(folio->flags, folio->flags | 1UL << PG_uptodate | 1UL << PG_dirty);
+	return filemap_insert(m, folio, index);
+}
+
+/* The folio that is there already. False: it left the cache meanwhile. */
+static bool overwrite_cached(struct mapping *m, struct folio *folio, const struct folio *with)
+{
+	bool there;
+
+	folio_lock(folio);
+	there = folio->mapping == m;
+	if (there) {
+		copy_page(folio_address(folio), folio_address(with));
+		__atomic_or_fetch(&folio->flags, 1UL << PG_uptodate, __ATOMIC_RELEASE);
+		folio_mark_dirty(folio);
+	}
+	folio_unlock(folio);
+	return there;
+}
+
+int filemap_overwrite(struct mapping *m, struct folio *folio, unsigned long index)
+{
+	struct folio *cached;
+	bool done;
 	int err;
 
-	init_cache_folio(m, folio, index);
-	RACY_WRITE(folio->flags, folio->flags | 1UL << PG_uptodate | 1UL << PG_dirty);
-	err = cache_insert(m, folio);
-	if (err)
-		folio->mapping = NULL;
-	return err;
+	for (;;) {
+		cached = filemap_get_folio(m, index);
+		if (cached) {
+			done = overwrite_cached(m, cached, folio);
+			folio_put(cached);
+			if (done)
+				return 0;
+			continue;
+		}
+		RACY_WRITE(folio->flags, 1UL << PG_uptodate);
+		err = filemap_insert(m, folio, index);
+		if (err == -EEXIST)
+			continue;
+		if (!err)
+			folio_mark_dirty_lock(folio);
+		return err;
+	}
 }
 
 void folio_mark_dirty(struct folio *folio)
 {
-	if (!folio_test(folio, PG_dirty))
-		folio_set(folio, PG_dirty);
-}
+	unsigned long flags = RACY_READ(folio->flags);
 
-static inline unsigned long mapping_pages(const struct mapping *m)
-{
-	return (READ_ONCE(m->size) + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	if (flags & 1UL << PG_dirty)
+		return;
+	if (likely(flags & (1UL << PG_swapbacked | 1UL << PG_anon)))
+		folio_set(folio, PG_dirty);
+	else
+		folio_mark_dirty_slow(folio);
 }
 
 unsigned long mapping_nr_pages(struct mapping *m)
@@ -182,19 +192,73 @@ unsigned long mapping_nr_pages(struct mapping *m)
 	return READ_ONCE(m->folios.count);
 }
 
+/*
+ * The folio of a fault in a file with a store, locked and up to date. FAULT_WAIT: that takes I/O, or somebody else
+ * has the lock.
+ */
+static enum fault_result lock_stored_folio(struct fault_ctx *f, unsigned long index,
+					   struct folio **out)
+{
+	struct mapping *m = f->vma->mapping;
+	struct folio *folio = filemap_get_folio(m, index);
+
+	if (!folio) {
+		f->major = true;
+		folio = fault_readahead(f->vma, index);
+		if (!folio)
+			return FAULT_OOM;
+	} else if (unlikely(folio_test(folio, PG_readahead))) {
+		fault_readahead_marker(f->vma, folio);
+	}
+	if (!folio_uptodate(folio))
+		f->major = true;
+	if (!folio_uptodate(folio) || !folio_trylock(folio)) {
+		f->wait = folio;
+		return FAULT_WAIT;
+	}
+	*out = folio;
+	return FAULT_DONE;
+}
+
+enum fault_result fault_wait(struct folio *folio)
+{
+	struct mapping *m = READ_ONCE(folio->mapping);
+	int err = m ? filemap_wait_read(m, folio) : 0;
+
+	folio_put(folio);
+	switch (err) {
+	case 0:
+	case -EAGAIN:
+		return FAULT_RETRY;
+	case -EINTR:
+		return FAULT_KILLED;
+	default:
+		return FAULT_BUS;
+	}
+}
+
 /* Gets the page of a fault locked and still in the file. */
-static enum fault_result get_locked_folio(struct mapping *m, unsigned long index,
+static enum fault_result get_locked_folio(struct fault_ctx *f, unsigned long index,
 					  struct folio **out)
 {
+	struct mapping *m = f->vma->mapping;
+
 	for (;;) {
 		struct folio *folio;
+		enum fault_result r;
 
 		if (index >= mapping_pages(m))
 			return FAULT_BUS;
-		folio = filemap_grab_folio(m, index);
-		if (IS_ERR(folio))
-			return PTR_ERR(folio) == -ENOMEM ? FAULT_OOM : FAULT_BUS;
-		folio_lock(folio);
+		if (m->ops) {
+			r = lock_stored_folio(f, index, &folio);
+			if (r != FAULT_DONE)
+				return r;
+		} else {
+			folio = filemap_grab_folio(m, index);
+			if (IS_ERR(folio))
+				return PTR_ERR(folio) == -ENOMEM ? FAULT_OOM : FAULT_BUS;
+			folio_lock(folio);
+		}
 		if (likely(folio->mapping == m && index < mapping_pages(m))) {
 			if (!folio_test(folio, PG_data))
 				folio_set(folio, PG_data);
@@ -239,7 +303,7 @@ enum fault_result filemap_get_fault_folio(struct mm *mm, struct fault_ctx *f)
 		if (!pte_none(pte_read(f->pte)))
 			return FAULT_DONE;
 	}
-	r = get_locked_folio(vma->mapping, vma_index(vma, f->addr), &cached);
+	r = get_locked_folio(f, vma_index(vma, f->addr), &cached);
 	if (r != FAULT_DONE)
 		return r;
 	if (f->write && !vma_is_shared(vma))
@@ -250,12 +314,22 @@ enum fault_result filemap_get_fault_folio(struct mm *mm, struct fault_ctx *f)
 	f->new = pte_make(folio_pfn(cached), vma->page_prot);
 	if (f->write) {
 		f->new |= PTE_W | PTE_D;
+		f->dirtied = true;
 		folio_mark_dirty(cached);
 	}
 	return FAULT_DONE;
 }
 
 #define FAULT_AROUND_MAX 16
+
+/* Not a marker: the fault on it starts the next read. */
+static inline bool may_map_around(const struct folio *folio)
+{
+	const unsigned long valid = 1UL << PG_uptodate, marker = 1UL << PG_readahead;
+	unsigned long flags = __atomic_load_n(&folio->flags, __ATOMIC_ACQUIRE);
+
+	return (flags & (valid | marker)) == valid && !folio_is_hole(folio);
+}
 
 /* The pages of [first, last] that are cached, no holes and not busy: locked, with a reference. */
 static unsigned int lock_cached(struct mapping *m, unsigned long first, unsigned long last,
@@ -269,8 +343,7 @@ static unsigned int lock_cached(struct mapping *m, unsigned long first, unsigned
 	for (unsigned int i = 0; i < cached; i++) {
 		struct folio *folio = found[i];
 
-		if (!folio_test(folio, PG_uptodate) || folio_is_hole(folio) ||
-		    !folio_trylock(folio))
+		if (!may_map_around(folio) || !folio_trylock(folio))
 			continue;
 		folio_get(folio);
 		folios[n++] = folio;

@@ -67,8 +67,11 @@ struct vma *vma_modify(struct mm *mm, struct vma *vma, unsigned long start, unsi
 /* Moves one boundary of a linked vma; the index order must stay. pgoff follows start. */
 void vma_set_range(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end);
 unsigned long vma_start_gap(const struct vma *vma);
-/* PTE bits for flags; private writable pages get no PTE_W: the write fault decides. */
-pte_t vm_page_prot(unsigned long flags);
+/*
+ * PTE bits for flags. Private writable pages get no PTE_W: the write fault decides; nor do those of files with a
+ * backing store, so that the write fault can make them dirty.
+ */
+pte_t vm_page_prot(unsigned long flags, const struct mapping *m);
 
 static inline bool vma_is_anonymous(const struct vma *vma)
 {
@@ -192,7 +195,10 @@ struct fault_ctx {
 	unsigned long addr; /* page-aligned */
 	bool write;
 	bool exec;
-	bool force;	 /* populate: override a missing VM_READ; ptrace: a missing VM_WRITE */
+	bool force; /* populate: override a missing VM_READ; ptrace: a missing VM_WRITE */
+	/* What is left to do when the fault is over; they stay set through retries. */
+	bool major;	 /* I/O was started or waited for */
+	bool dirtied;	 /* a page of a file became dirty: balance_dirty() */
 	struct vma *vma; /* set by fault_lookup() */
 	pte_t *pte;	 /* set by fault_get_folio(), unless the caller knows it (populate) */
 	pte_t old;	 /* the entry as fault_get_folio() saw it */
@@ -201,15 +207,21 @@ struct fault_ctx {
 		folio; /* what new maps, with the reference the entry will own; NULL: the zero page */
 	struct folio *old_folio; /* COW source, with a reference to drop */
 	struct folio
-		*locked; /* a page-cache page (folio or old_folio), locked against truncation */
-	bool new_anon;	 /* folio is fresh and goes to the LRU */
+		*locked;    /* a page-cache page (folio or old_folio), locked against truncation */
+	bool new_anon;	    /* folio is fresh and goes to the LRU */
+	struct folio *wait; /* FAULT_WAIT: with a reference, fault_wait()'s */
 };
 
 /*
  * Phases 2 to 4. mmap_lock held for reading; addr, vma, pte (or NULL), write, exec and force set, and the
- * access known to be allowed. FAULT_RETRY: the entry changed meanwhile, look again.
+ * access known to be allowed. FAULT_RETRY: the entry changed meanwhile, look again. FAULT_WAIT: it takes I/O; drop
+ * mmap_lock, fault_wait(f->wait), and look again from the start.
  */
 enum fault_result fault_once(struct mm *mm, struct fault_ctx *f);
+/* Waits for a page being read, drops the reference. FAULT_RETRY, FAULT_BUS (-EIO) or FAULT_KILLED. */
+enum fault_result fault_wait(struct folio *folio);
+/* When the fault is over, and no lock held: counts it if major, waits if too much is dirty. */
+void fault_had_io(const struct fault_ctx *f);
 /* Phase 2 for an empty entry and for a write to a read-only one. */
 enum fault_result anon_get_folio(struct fault_ctx *f);
 enum fault_result anon_write_protected(struct mm *mm, struct fault_ctx *f);

@@ -3,6 +3,7 @@
  * The life of an address space: new, and gone. fork is in mm_fork.c.
  */
 #include "internal.h"
+#include "writeback.h"
 
 #include <mm/swap.h>
 
@@ -27,6 +28,7 @@ void mm_init(void)
 	lru_init();
 	swap_init();
 	folio_wait_init();
+	writeback_init();
 }
 
 static unsigned long choose_mmap_base(bool aslr)

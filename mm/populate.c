@@ -13,6 +13,7 @@
  * goes only into vmas that carry VM_POPULATE, as Linux 3.9-rc did.
  */
 #include "internal.h"
+#include <mm/writeback.h>
 
 /* A vma is written to when its pages would become private copies anyway, else read; never a file dirtied. */
 static bool populate_writes(const struct vma *vma)
@@ -32,18 +33,46 @@ static int fault_errno(enum fault_result r)
 	}
 }
 
-/* The page at f->addr. 0 or -errno. */
-static inline int populate_page(struct mm *mm, struct fault_ctx *f)
+/* How far a walk over the range has come. */
+struct walk {
+	unsigned long addr;
+	unsigned long budget; /* pages that may still be faulted in under this hold of mmap_lock */
+	struct folio *wait;   /* the page at addr takes I/O: fault_wait() it, then go on there */
+	unsigned int dirtied; /* pages of files: balance_dirty() */
+	bool major;	      /* the page at addr was waited for */
+};
+
+static __noinline void count_io(struct fault_ctx *f, struct walk *w)
+{
+	if (f->major || w->major)
+		stat_inc(PGMAJFAULT);
+	caller_count_faults(1, f->major || w->major);
+	w->dirtied += f->dirtied;
+	w->major = false;
+	f->major = false;
+	f->dirtied = false;
+}
+
+/* The page at f->addr. 0 or -errno; -EAGAIN: w->wait first. */
+static inline int populate_page(struct mm *mm, struct fault_ctx *f, struct walk *w)
 {
 	enum fault_result r;
 
 	do
 		r = fault_once(mm, f);
 	while (unlikely(r == FAULT_RETRY));
+	if (unlikely(r == FAULT_WAIT)) {
+		w->wait = f->wait;
+		w->major |= f->major;
+		return -EAGAIN;
+	}
 	if (unlikely(r != FAULT_DONE))
 		return fault_errno(r);
 	stat_inc(PGFAULT);
-	caller_count_faults(1, false);
+	if (unlikely(f->major || f->dirtied || w->major))
+		count_io(f, w);
+	else
+		caller_count_faults(1, false);
 	return 0;
 }
 
@@ -95,16 +124,16 @@ static inline unsigned long count_filled(const pte_t *pte, unsigned long max, pt
 }
 
 /*
- * Populates from *addr to the end of the vma, or of the table (which mmap_lock keeps in place, so that it
- * is looked up once), or until *budget pages were faulted in; *addr is what was reached.
+ * Populates from w->addr to the end of the vma, or of the table (which mmap_lock keeps in place, so that it
+ * is looked up once), or until the budget is used up; w->addr is what was reached.
  */
-static int populate_table(struct mm *mm, struct vma *vma, unsigned long *addr, unsigned long end,
-			  bool write, unsigned long *budget)
+static int populate_table(struct mm *mm, struct vma *vma, struct walk *w, unsigned long end,
+			  bool write)
 {
-	unsigned long stop = min(end, ALIGN_DOWN(*addr, PMD_SIZE) + PMD_SIZE);
-	unsigned long left = *budget;
+	unsigned long stop = min(end, ALIGN_DOWN(w->addr, PMD_SIZE) + PMD_SIZE);
+	unsigned long left = w->budget;
 	pte_t enough = write ? PTE_P | PTE_W : PTE_P;
-	struct fault_ctx f = { .addr = *addr, .write = write, .vma = vma };
+	struct fault_ctx f = { .addr = w->addr, .write = write, .vma = vma };
 	int err = 0;
 
 	f.pte = pgtable_alloc(&mm->pgt, f.addr);
@@ -123,7 +152,7 @@ static int populate_table(struct mm *mm, struct vma *vma, unsigned long *addr, u
 				break;
 			made = populate_run(mm, &f, min(pages - n, left));
 			if (unlikely(!made)) {
-				err = populate_page(mm, &f);
+				err = populate_page(mm, &f, w);
 				if (err)
 					break;
 				made = 1;
@@ -134,9 +163,24 @@ static int populate_table(struct mm *mm, struct vma *vma, unsigned long *addr, u
 		f.addr += n * PAGE_SIZE;
 		f.pte += n;
 	}
-	*addr = f.addr;
-	*budget = left;
+	w->addr = f.addr;
+	w->budget = left;
 	return err;
+}
+
+/* populate_table() came to a page that takes I/O. The lock is dropped for that unless it is held for writing. */
+static __noinline int populate_wait(struct mm *mm, struct walk *w, bool read_held)
+{
+	struct folio *folio = w->wait;
+	enum fault_result r;
+
+	w->wait = NULL;
+	if (read_held)
+		mmap_read_unlock(mm);
+	r = fault_wait(folio);
+	if (read_held)
+		mmap_read_lock(mm);
+	return r == FAULT_RETRY ? 0 : fault_errno(r);
 }
 
 void mmap_read_yield(struct mm *mm)
@@ -167,46 +211,53 @@ static bool populate_skips(const struct vma *vma, unsigned int how)
 	return knob_populate_vm_populate && !(vma->flags & VM_POPULATE);
 }
 
-/* One table of the vma that contains *addr, or all of the vma when it is not to be filled. */
-static int populate_step(struct mm *mm, struct vma *vma, unsigned long *addr, unsigned long end,
-			 unsigned int how, unsigned long *budget)
+/* One table of the vma that contains w->addr, or all of the vma when it is not to be filled. */
+static int populate_step(struct mm *mm, struct vma *vma, struct walk *w, unsigned long end,
+			 unsigned int how)
 {
 	if (populate_skips(vma, how)) {
-		*addr = vma->end;
+		w->addr = vma->end;
 		return 0;
 	}
 	if (!(how & POPULATE_GUP) && park_interrupted(PARK_KILLABLE))
 		return -EINTR;
 	if (!(vma->flags & VM_ACCESS))
 		return -EFAULT;
-	return populate_table(mm, vma, addr, min(end, vma->end), populate_writes(vma), budget);
+	return populate_table(mm, vma, w, min(end, vma->end), populate_writes(vma));
 }
 
 /* mmap_lock held; given up between batches when only for reading. */
 static int populate_range(struct mm *mm, unsigned long start, unsigned long end, unsigned int how,
 			  bool read_held)
 {
-	unsigned long addr = start, budget = knob_populate_batch;
+	struct walk w = { .addr = start, .budget = knob_populate_batch };
 	int err = 0;
 
-	while (addr < end) {
-		struct vma *vma = vma_find(mm, addr);
-		unsigned long before = budget;
+	while (w.addr < end) {
+		struct vma *vma = vma_find(mm, w.addr);
+		unsigned long before = w.budget, vma_end;
 
 		if (!vma || vma->start >= end)
 			break;
-		addr = max(addr, vma->start);
-		err = populate_step(mm, vma, &addr, end, how, &budget);
+		vma_end = vma->end;
+		w.addr = max(w.addr, vma->start);
+		err = populate_step(mm, vma, &w, end, how);
+		if (unlikely(err == -EAGAIN)) {
+			err = populate_wait(mm, &w, read_held);
+			if (!err)
+				continue;
+		}
 		if (err == -EINTR || (err && (how & POPULATE_STRICT)))
 			break;
 		if (err)
-			addr = vma->end;
-		budget -= budget == before; /* looking at what is full or left out is work, too */
-		if (read_held && !budget)
+			w.addr = vma_end;
+		w.budget -=
+			w.budget == before; /* looking at what is full or left out is work, too */
+		if (read_held && !w.budget)
 			mmap_read_yield(mm);
 		else
 			cond_resched();
-		budget = budget ?: knob_populate_batch;
+		w.budget = w.budget ?: knob_populate_batch;
 	}
 	return err;
 }
@@ -253,14 +304,15 @@ void munlock_by_gup(struct mm *mm, unsigned long start, unsigned long end)
 
 int populate_advice(struct mm *mm, unsigned long start, unsigned long end, bool write)
 {
-	unsigned long need = write ? VM_WRITE : VM_READ, addr = start;
+	unsigned long need = write ? VM_WRITE : VM_READ;
+	struct walk w = { .addr = start };
 	int err = 0;
 
 	mmap_read_lock(mm);
-	while (addr < end && !err) {
-		struct vma *vma = vma_lookup(mm, addr);
-		unsigned long budget = knob_populate_batch;
+	while (w.addr < end && !err) {
+		struct vma *vma = vma_lookup(mm, w.addr);
 
+		w.budget = knob_populate_batch;
 		if (!vma)
 			err = -ENOMEM;
 		else if ((vma->flags & (VM_IO | VM_PFNMAP)) || !(vma->flags & need))
@@ -268,9 +320,17 @@ int populate_advice(struct mm *mm, unsigned long start, unsigned long end, bool 
 		else if (park_interrupted(PARK_KILLABLE))
 			err = -EINTR;
 		else
-			err = populate_table(mm, vma, &addr, min(end, vma->end), write, &budget);
-		if (!err)
+			err = populate_table(mm, vma, &w, min(end, vma->end), write);
+		if (unlikely(err == -EAGAIN))
+			err = populate_wait(mm, &w, true);
+		else if (!err)
 			mmap_read_yield(mm);
+		if (unlikely(w.dirtied)) {
+			mmap_read_unlock(mm);
+			balance_dirty(w.dirtied);
+			w.dirtied = 0;
+			mmap_read_lock(mm);
+		}
 	}
 	mmap_read_unlock(mm);
 	return err;
@@ -322,6 +382,11 @@ struct page *mm_get_page(struct mm *mm, unsigned long addr, bool write, bool for
 		}
 		f.pte = NULL;
 		r = fault_once(mm, &f);
+		if (unlikely(r == FAULT_WAIT)) {
+			mmap_read_unlock(mm);
+			r = fault_wait(f.wait);
+			mmap_read_lock(mm);
+		}
 		if (r == FAULT_OOM)
 			page = ERR_PTR(-ENOMEM);
 	}

@@ -10,6 +10,7 @@
  * that saw the old size. The caller holds the inode's lock, so two truncations do not meet.
  */
 #include "internal.h"
+#include "writeback.h"
 
 /* Folios handled between two looks at the scheduler. */
 #define TRUNCATE_BATCH 64
@@ -35,20 +36,43 @@ static void unmap_mapping_range(struct mapping *m, unsigned long first, unsigned
 	up_read(&m->i_mmap_lock);
 }
 
-/* Takes one locked folio, no longer mapped, out of the cache, and the cache's reference with it. */
-static void remove_folio(struct mapping *m, struct folio *folio)
+static void count_removed(struct mapping *m)
 {
-	spin_lock(&m->lock);
-	xa_erase(&m->folios, folio->index);
-	folio->mapping = NULL;
-	spin_unlock(&m->lock);
 	if (m->quota)
 		atomic_dec(&m->quota->used);
 	stat_add(NR_FILE_PAGES, -1);
 	if (m->flags & MAPPING_SHMEM)
 		stat_add(NR_SHMEM, -1);
+}
+
+/* Takes one locked folio, no longer mapped, out of the cache, and the cache's reference with it. */
+static void remove_folio(struct mapping *m, struct folio *folio)
+{
+	spin_lock(&m->lock);
+	if (m->flags & MAPPING_WRITEBACK)
+		mapping_clear_dirty(m, folio);
+	xa_erase(&m->folios, folio->index);
+	WRITE_ONCE(folio->mapping, NULL);
+	spin_unlock(&m->lock);
+	count_removed(m);
 	folio_clear(folio, PG_dirty);
 	folio_put(folio);
+}
+
+bool filemap_remove_frozen(struct folio *folio)
+{
+	struct mapping *m = folio->mapping;
+
+	spin_lock(&m->lock);
+	if (folio_test(folio, PG_dirty) || !folio_ref_freeze(folio, 2)) {
+		spin_unlock(&m->lock);
+		return false;
+	}
+	xa_erase(&m->folios, folio->index);
+	WRITE_ONCE(folio->mapping, NULL);
+	spin_unlock(&m->lock);
+	count_removed(m);
+	return true;
 }
 
 static struct folio *next_folio(struct mapping *m, unsigned long *index, unsigned long last)
@@ -72,6 +96,7 @@ static void remove_range(struct mapping *m, unsigned long first, unsigned long l
 	for (unsigned long i = first; (folio = next_folio(m, &i, last)); i++) {
 		folio_lock(folio);
 		if (folio->mapping == m) {
+			folio_wait_writeback(folio);
 			if (unlikely(atomic_read(&folio->mapcount) > 0))
 				unmap_mapping_range(m, i, i, true);
 			remove_folio(m, folio);
@@ -85,10 +110,55 @@ static void remove_range(struct mapping *m, unsigned long first, unsigned long l
 	}
 }
 
-/* Zeroes bytes [from, to) of one cached page; an absent page is a hole already. */
+static void drop_clean(struct mapping *m, struct folio *folio, unsigned long *dropped)
+{
+	bool removed;
+
+	if (!folio_trylock(folio))
+		goto out_put;
+	removed = folio->mapping == m && !atomic_read(&folio->mapcount) &&
+		  !folio_test(folio, PG_writeback) && filemap_remove_frozen(folio);
+	folio_unlock(folio);
+	if (removed) {
+		folio_free(folio);
+		++*dropped;
+		return;
+	}
+out_put:
+	folio_put(folio);
+}
+
+unsigned long filemap_drop_clean(struct mapping *m, unsigned long first, unsigned long last)
+{
+	unsigned long dropped = 0;
+	struct folio *folio;
+
+	if (!m->ops)
+		return 0;
+	for (unsigned long i = first; (folio = next_folio(m, &i, last)); i++) {
+		drop_clean(m, folio, &dropped);
+		if (i == last)
+			break;
+		cond_resched();
+	}
+	return dropped;
+}
+
+/* The folio of which a part is to be zeroed, or NULL: a hole already, or it cannot be read. */
+static struct folio *get_folio_to_zero(struct mapping *m, unsigned long index)
+{
+	struct folio *folio;
+
+	if (!m->ops)
+		return filemap_get_folio(m, index);
+	folio = filemap_grab_folio(m, index);
+	return IS_ERR(folio) ? NULL : folio;
+}
+
+/* Zeroes bytes [from, to) of one page. */
 static void zero_part(struct mapping *m, unsigned long index, unsigned long from, unsigned long to)
 {
-	struct folio *folio = filemap_get_folio(m, index);
+	struct folio *folio = get_folio_to_zero(m, index);
 
 	if (!folio)
 		return;
@@ -138,6 +208,8 @@ void mapping_destroy(struct mapping *m)
 {
 	ASSERT(!m->i_mmap.node);
 	remove_range(m, 0, ~0UL >> PAGE_SHIFT);
+	if (m->flags & MAPPING_WRITEBACK)
+		mapping_unregister_writeback(m);
 	xa_destroy(&m->folios);
 	vm_commit_uncharge(m->committed);
 }

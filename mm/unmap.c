@@ -75,6 +75,7 @@ struct zap_counts {
 	long rss[NR_RSS];
 	long anon_unmapped, file_unmapped;
 	unsigned int munlocked; /* folios whose last locked mapping went */
+	bool flush_first;	/* before the page-table lock is dropped: see zap_folio() */
 };
 
 static void apply_counts(struct mm *mm, const struct zap_counts *c)
@@ -104,6 +105,12 @@ static inline void zap_folio(struct unmap_batch *b, struct folio *folio, pte_t e
 		c->file_unmapped += last;
 		if (pte_dirty(e))
 			folio_mark_dirty(folio);
+		/*
+		 * A CPU may go on writing until the flush. Writeback must not take the page for clean and
+		 * written meanwhile: folio_mkclean() waits for the page-table lock.
+		 */
+		if (pte_write(e) && !folio_test(folio, PG_swapbacked))
+			c->flush_first = true;
 		if (pte_young(e) && !folio_test(folio, PG_referenced))
 			folio_set(folio, PG_referenced);
 	}
@@ -147,6 +154,8 @@ static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long 
 	if (left == 0)
 		va = stop;
 	__atomic_store_n(used, left, __ATOMIC_RELEASE);
+	if (unlikely(counts.flush_first))
+		tlb_flush_range(&b->mm->tlb, first, last, false);
 	spin_unlock(ptl);
 	apply_counts(b->mm, &counts);
 	if (unlikely(counts.munlocked))

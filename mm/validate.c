@@ -29,7 +29,7 @@ static void check_vma(const struct vma *vma, const struct vma *prev)
 	CHECK(!prev || prev->end <= vma->start, vma);
 	CHECK(vma->gap == (top > gap_start ? top - gap_start : 0), vma);
 	CHECK(!(vma->flags & VM_LOCKONFAULT) || (vma->flags & VM_LOCKED), vma);
-	CHECK(vma->page_prot == vm_page_prot(vma->flags), vma);
+	CHECK(vma->page_prot == vm_page_prot(vma->flags, vma->mapping), vma);
 	CHECK(!vma->mapping || vma->file, vma);
 }
 
@@ -73,6 +73,10 @@ static void check_entry(const struct vma *vma, unsigned long va, pte_t e, struct
 		CHECK(!folio->mapping || folio->mapping == vma->mapping, vma);
 		CHECK(!folio->mapping || folio->index == vma_index(vma, va), vma);
 		CHECK(!pte_write(e) || vma_is_shared(vma), vma);
+		/* Writeback would not know. */
+		CHECK(!pte_write(e) || !(vma->mapping->flags & MAPPING_WRITEBACK) ||
+			      !folio->mapping || folio_test(folio, PG_dirty),
+		      vma);
 	}
 }
 

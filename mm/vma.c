@@ -29,14 +29,15 @@ void vma_cache_init(void)
 	vma_cache = kmem_cache_create("vm_area_struct", sizeof(struct vma), 0);
 }
 
-pte_t vm_page_prot(unsigned long flags)
+pte_t vm_page_prot(unsigned long flags, const struct mapping *m)
 {
 	pte_t locked = flags & VM_LOCKED ? PTE_MLOCKED : 0;
 	pte_t prot = PTE_U | PTE_A | PTE_P | locked;
 
 	if (!(flags & VM_ACCESS))
 		return PTE_PROTNONE | locked;
-	if ((flags & VM_WRITE) && (flags & VM_SHARED))
+	if ((flags & (VM_WRITE | VM_SHARED)) == (VM_WRITE | VM_SHARED) &&
+	    !(m->flags & MAPPING_WRITEBACK))
 		prot |= PTE_W;
 	if (!(flags & VM_EXEC))
 		prot |= PTE_NX;
@@ -55,7 +56,7 @@ struct vma *vma_alloc(struct mm *mm, const struct vma_desc *d)
 	vma->start = d->start;
 	vma->end = d->end;
 	vma->flags = d->flags;
-	vma->page_prot = vm_page_prot(d->flags);
+	vma->page_prot = vm_page_prot(d->flags, d->mapping);
 	vma->pgoff = d->pgoff;
 	vma->mm = mm;
 	vma->file = d->file;
@@ -234,7 +235,7 @@ struct vma *vma_split(struct mm *mm, struct vma *vma, unsigned long addr)
 static void set_flags(struct vma *vma, unsigned long flags)
 {
 	vma->flags = flags;
-	vma->page_prot = vm_page_prot(flags);
+	vma->page_prot = vm_page_prot(flags, vma->mapping);
 }
 
 /* The changed part joins prev, next or both. NULL: neither fits. */

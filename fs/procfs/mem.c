@@ -32,7 +32,7 @@ static ssize_t copy_mem(struct mm *mm, unsigned long addr, unsigned long end, ch
 		left = write ? copy_from_user(data, buf + done, chunk)
 			     : copy_to_user(buf + done, data, chunk);
 		if (write)
-			folio_mark_dirty(page_folio(page));
+			folio_mark_dirty_lock(page_folio(page));
 		mm_put_page(page);
 		done += chunk - left;
 		if (left)

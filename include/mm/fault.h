@@ -23,6 +23,7 @@ struct fault_info {
 enum fault_result {
 	FAULT_DONE,   /* the access may be repeated and will get further */
 	FAULT_RETRY,  /* internal: look again from the start */
+	FAULT_WAIT,   /* internal: wait for I/O without mmap_lock, then look again */
 	FAULT_MAPERR, /* SIGSEGV, SEGV_MAPERR: nothing is mapped there */
 	FAULT_ACCERR, /* SIGSEGV, SEGV_ACCERR: the mapping forbids it */
 	FAULT_BUS,    /* SIGBUS, BUS_ADRERR: beyond end of file, or a read error */

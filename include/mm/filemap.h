@@ -73,6 +73,7 @@ struct mapping {
 	struct rwsem i_mmap_lock; /* held for writing to add or remove a vma, for reading to walk */
 	struct rb_root i_mmap;	  /* [R] vma->i_mmap_node, intervals of page offsets */
 	void *host;		  /* [I] the owner: an inode, or NULL */
+	void *store;		  /* [I] what ops read from */
 	struct page_quota
 		*quota; /* [I] set after mapping_init(), before the first folio; NULL: no bound */
 	/* MAPPING_WRITEBACK only: */
@@ -122,6 +123,11 @@ static inline bool folio_is_hole(const struct folio *f)
  * its folio lock, or the page-table lock of an entry that maps it writable.
  */
 void folio_mark_dirty(struct folio *f);
+/*
+ * The same for who has only a reference; takes the folio lock. write(2) copies into a folio that is neither locked nor
+ * mapped for it, and says so here afterwards.
+ */
+void folio_mark_dirty_lock(struct folio *f);
 /*
  * The last step of reclaim, for files with a store: takes a locked, clean, unmapped folio with exactly the cache's
  * reference and the caller's out of the cache. On true its refcount is 0 and it is the caller's to free.

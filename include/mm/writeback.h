@@ -54,11 +54,6 @@ void filemap_willneed(struct mapping *m, unsigned long first, unsigned long n);
 /* ---- writing: mm/writeback.c ---- */
 
 /*
- * write(2) to part of a page copies into an up-to-date folio that is neither locked nor mapped for it, and says so
- * here afterwards: what was copied is written back later than that.
- */
-void filemap_written(struct folio *folio);
-/*
  * Makes all of a folio that the caller allocated and filled (order 0, refcount 1, in no cache) the contents at index:
  * it joins the cache, or is copied over the one that is there. Dirty; nothing is read. 0, -ENOMEM.
  */
@@ -66,10 +61,11 @@ int filemap_overwrite(struct mapping *m, struct folio *folio, unsigned long inde
 
 /*
  * Starts writing what is dirty in [first, last] (page offsets), in order. wait: also what is being written already is
- * written again if it is dirty, and the call returns when all is written. 0, or -EINTR (killed while it waited). Errors
- * of the store: mapping_check_error().
+ * written again if it is dirty, and the call returns when all is written. How many dirty folios it came to. Errors of
+ * the store: mapping_check_error().
  */
-int filemap_writeback(struct mapping *m, unsigned long first, unsigned long last, bool wait);
+unsigned long filemap_writeback(struct mapping *m, unsigned long first, unsigned long last,
+				bool wait);
 /*
  * Bytes [start, end) are safe when it returns 0: written, the device flushed. *since: an error that came after it
  * is returned, once (fsync, msync). NULL: only errors of the flush.

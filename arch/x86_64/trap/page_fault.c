@@ -43,6 +43,7 @@ static __noinline void user_fault_failed(unsigned long addr, unsigned long err,
 	case FAULT_KILLED: /* the signal is pending and is looked at on the way out */
 	case FAULT_DONE:
 	case FAULT_RETRY:
+	case FAULT_WAIT:
 		break;
 	}
 }

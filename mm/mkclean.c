@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Taking the right to write from the entries of a shared file folio.
+ */
+#include "internal.h"
+#include <mm/rmap.h>
+
+/* An entry without the right may still be in some TLB, dirty: both bits go, and with either one the TLB's copy. */
+static bool clean_entry(struct mm *mm, pte_t *pte, unsigned long addr, struct folio *folio)
+{
+	pte_t e = pte_read(pte);
+
+	if (!pte_present(e) || pte_special(e) || pte_pfn(e) != folio_pfn(folio))
+		return false;
+	if (!(e & (PTE_W | PTE_D)))
+		return false;
+	while (!pte_cmpxchg(pte, &e, e & ~(PTE_W | PTE_D)))
+		;
+	tlb_flush_page(&mm->tlb, addr);
+	if (pte_dirty(e))
+		folio_mark_dirty(folio);
+	return true;
+}
+
+/* The page-table lock is taken even for an empty entry: who emptied it flushes the TLB before he lets go. */
+static int clean_vma(struct vma *vma, struct folio *folio)
+{
+	unsigned long addr;
+	bool changed;
+	pte_t *pte;
+
+	if (!vma_is_shared(vma) || folio->index < vma->pgoff ||
+	    folio->index - vma->pgoff >= vma_pages(vma))
+		return 0;
+	addr = vma->start + ((folio->index - vma->pgoff) << PAGE_SHIFT);
+	pte = pgtable_find(&vma->mm->pgt, addr);
+	if (!pte)
+		return 0;
+	spin_lock(pte_lockptr(pte));
+	changed = clean_entry(vma->mm, pte, addr, folio);
+	spin_unlock(pte_lockptr(pte));
+	return changed;
+}
+
+int folio_mkclean(struct folio *folio)
+{
+	struct mapping *m = folio->mapping;
+	struct interval_node *node;
+	int changed = 0;
+
+	down_read(&m->i_mmap_lock);
+	for_each_interval(node, &m->i_mmap, folio->index, folio->index)
+		changed += clean_vma(container_of(node, struct vma, i_mmap_node), folio);
+	up_read(&m->i_mmap_lock);
+	return changed;
+}
