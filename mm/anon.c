@@ -116,7 +116,7 @@ static enum wp_action wp_decide(struct fault_ctx *f, pte_t bits)
 	} else if (!pte_special(f->old)) {
 		old = pfn_folio(pte_pfn(f->old));
 		if (folio_test(old, PG_anon) && atomic_read(&old->mapcount) == 1 &&
-		    atomic_read(&old->refcount) == 1) {
+		    (atomic_read(&old->refcount) == 1 || swap_make_alone(old))) {
 			pte_set(f->pte, f->old | bits);
 			action = WP_REUSED;
 		} else {

@@ -18,6 +18,7 @@
  *   read-only   write    shared            the same, made writable                 fault_get_folio_file
  *   read-only   write    private, alone    the same, made writable                 pgreuse
  *   read-only   write    private           new, copied (from the zero page: zeroed) fault_get_folio_cow
+ *   swap        any      any               from the swap cache or the device        pgmajfault
  *   allows it   any      any               nothing to do: someone was faster       fault_spurious
  *
  * Locking: mmap_lock for reading around a pass; only mm_handle_fault() takes and drops it. Phase 2 may
@@ -25,8 +26,10 @@
  * out of the file in between. Phases 3 and 4 run under the page-table lock: what is seen in an entry
  * is on the LRU as soon as the lock is free.
  */
-#include "internal.h"
+#include <mm/swap.h>
 #include <mm/writeback.h>
+
+#include "internal.h"
 
 /* Internal to this file: the address is below a GROWSDOWN vma, come back with the write lock. */
 #define FAULT_GROW_STACK ((enum fault_result)(FAULT_KILLED + 1))
@@ -84,6 +87,8 @@ static inline enum fault_result fault_get_folio(struct mm *mm, struct fault_ctx 
 	}
 	if (f->write && !pte_write(f->old))
 		return anon_write_protected(mm, f);
+	if (unlikely(!pte_present(f->old)))
+		return swap_get_folio(f);
 	return fault_spurious(f);
 }
 
@@ -112,8 +117,10 @@ static inline enum fault_result fault_install(struct mm *mm, struct fault_ctx *f
 		return FAULT_RETRY;
 	if (likely(pte_none(f->old)))
 		pte_used_add(f->pte, 1);
-	else
+	else if (likely(pte_present(f->old)))
 		replace_old_folio(mm, f);
+	else
+		swap_replace_entry(mm, f);
 	if (likely(folio)) {
 		if (likely(f->new_anon)) {
 			atomic_set(&folio->mapcount, 1);
@@ -147,27 +154,28 @@ static void fault_release(struct fault_ctx *f, bool installed)
 		folio_unlock(f->locked);
 	if (f->folio && !installed)
 		folio_put(f->folio);
-	if (f->old_folio)
+	if (f->old_folio) {
+		if (unlikely(folio_test(f->old_folio, PG_swapcache)))
+			swap_free_if_unused(f->old_folio);
 		folio_put(f->old_folio);
+	}
 }
 
-enum fault_result fault_once(struct mm *mm, struct fault_ctx *f)
+static __always_inline void fault_begin(struct fault_ctx *f)
 {
-	enum fault_result r;
-	spinlock_t *ptl;
-
-	mmap_assert_locked(mm);
 	f->new = 0;
 	f->folio = NULL;
 	f->old_folio = NULL;
 	f->new_anon = false;
 	f->locked = NULL;
+}
 
-	r = fault_get_folio(mm, f);
-	if (unlikely(r != FAULT_DONE) || !f->new)
-		return r;
+/* Phases 3 and 4. */
+static __always_inline enum fault_result fault_end(struct mm *mm, struct fault_ctx *f)
+{
+	spinlock_t *ptl = pte_lockptr(f->pte);
+	enum fault_result r;
 
-	ptl = pte_lockptr(f->pte);
 	spin_lock(ptl);
 	r = fault_install(mm, f);
 	if (likely(r == FAULT_DONE))
@@ -180,9 +188,37 @@ enum fault_result fault_once(struct mm *mm, struct fault_ctx *f)
 		fault_release(f, false);
 		return FAULT_RETRY;
 	}
-	if (f->locked || f->old_folio)
+	if (f->locked || f->old_folio) {
 		fault_release(f, true);
+		/* A page from swap that others have, too, is here now; next it is copied. */
+		if (unlikely(!pte_present(f->old)) && !pte_none(f->old) && f->write &&
+		    !pte_dirty(f->new))
+			return FAULT_RETRY;
+	}
 	return FAULT_DONE;
+}
+
+enum fault_result fault_once(struct mm *mm, struct fault_ctx *f)
+{
+	enum fault_result r;
+
+	mmap_assert_locked(mm);
+	fault_begin(f);
+	r = fault_get_folio(mm, f);
+	if (unlikely(r != FAULT_DONE) || !f->new)
+		return r;
+	return fault_end(mm, f);
+}
+
+enum fault_result fault_swap_entry(struct mm *mm, struct fault_ctx *f, pte_t swapped)
+{
+	enum fault_result r;
+
+	mmap_assert_locked(mm);
+	fault_begin(f);
+	f->old = swapped;
+	r = swap_get_folio(f);
+	return r == FAULT_DONE ? fault_end(mm, f) : r;
 }
 
 /* Phase 1 found the address just below a stack: grow it under the write lock. Returns with the read lock. */

@@ -148,6 +148,7 @@ struct unmap_batch {
 	struct mm *mm;
 	unsigned long start, end; /* what must be flushed; empty when start >= end */
 	bool tables_freed;
+	bool swapcache;	  /* one of folios is, or was, in the swap cache */
 	unsigned int how; /* ZAP_* */
 	unsigned int nr, capacity;
 	struct folio **folios; /* references to drop after the flush */
@@ -225,7 +226,17 @@ void fault_had_io(const struct fault_ctx *f);
 /* Phase 2 for an empty entry and for a write to a read-only one. */
 enum fault_result anon_get_folio(struct fault_ctx *f);
 enum fault_result anon_write_protected(struct mm *mm, struct fault_ctx *f);
+enum fault_result swap_get_folio(struct fault_ctx *f); /* for a swap entry */
 enum fault_result filemap_get_fault_folio(struct mm *mm, struct fault_ctx *f);
+/*
+ * Phase 3's part for a swap entry: its place is taken by f->new, which maps f->folio. Page-table lock held, folio
+ * locked.
+ */
+void swap_replace_entry(struct mm *mm, struct fault_ctx *f);
+/* fault_once() for an entry that was seen to be this swap entry; FAULT_RETRY when it is not any more. */
+enum fault_result fault_swap_entry(struct mm *mm, struct fault_ctx *f, pte_t swapped);
+/* The folio of the only entry that maps it leaves the swap cache: true when it is that entry's alone now. PTL held. */
+bool swap_make_alone(struct folio *folio);
 /* Maps what is cached around a read fault. Page-table lock not held. */
 void filemap_fault_around(struct mm *mm, struct fault_ctx *f);
 /* A fresh anonymous folio for vma, contents not set unless zero. NULL when out of memory. */

@@ -5,6 +5,8 @@
  */
 #include "internal.h"
 
+#include <mm/swap.h>
+
 static void mincore_absent(struct vma *vma, unsigned long start, unsigned long end,
 			   unsigned char *vec)
 {
@@ -22,22 +24,33 @@ static void mincore_absent(struct vma *vma, unsigned long start, unsigned long e
 	spin_unlock(&vma->mapping->lock);
 }
 
+#define ASK_FILE 2
+
+/* A private page in swap is in memory while the swap cache has it. */
+static unsigned char entry_in_core(pte_t e, unsigned char none)
+{
+	if (pte_none(e))
+		return none;
+	return pte_present(e) || (pte_has_slot(e) && swap_is_cached(pte_to_swp(e)));
+}
+
 /* The pages of one table: what has an entry is in memory; for the rest of a file the cache decides. */
 static void mincore_table(struct vma *vma, const pte_t *pte, unsigned long va, unsigned long stop,
 			  unsigned char *vec)
 {
 	unsigned long n = (stop - va) >> PAGE_SHIFT;
+	unsigned char none = vma_is_anonymous(vma) ? 0 : ASK_FILE;
 	spinlock_t *ptl = pte_lockptr(pte);
 
 	/* Without the lock a page that gives way to its copy would seem absent. */
 	spin_lock(ptl);
 	for (unsigned long i = 0; i < n; i++)
-		vec[i] = !pte_none(pte_read(&pte[i]));
+		vec[i] = entry_in_core(pte_read(&pte[i]), none);
 	spin_unlock(ptl);
-	if (vma_is_anonymous(vma))
+	if (none != ASK_FILE)
 		return;
 	for (unsigned long i = 0; i < n; i++)
-		if (!vec[i])
+		if (vec[i] == ASK_FILE)
 			mincore_absent(vma, va + (i << PAGE_SHIFT), va + ((i + 1) << PAGE_SHIFT),
 				       &vec[i]);
 }

@@ -10,6 +10,8 @@
  */
 #include "internal.h"
 
+#include <mm/swap.h>
+
 /* Copies the entries of one table; both arrays start at the same address. True when the parent lost a W. */
 static bool copy_table(struct mm *mm, pte_t *src, pte_t *dst, unsigned long n, bool cow)
 {
@@ -25,8 +27,15 @@ static bool copy_table(struct mm *mm, pte_t *src, pte_t *dst, unsigned long n, b
 		pte_t e = pte_read(&src[i]);
 		struct folio *folio;
 
-		if (!pte_present(e))
+		if (unlikely(!pte_present(e))) {
+			if (!pte_has_slot(e))
+				continue;
+			swap_slot_dup(pte_to_swp(e));
+			rss[RSS_SWAP]++;
+			copied++;
+			pte_set(&dst[i], e);
 			continue;
+		}
 		copied++;
 		if (unlikely(pte_special(e))) {
 			pte_set(&dst[i], e);

@@ -4,6 +4,8 @@
  */
 #include "internal.h"
 
+#include <mm/swap.h>
+
 /* pss is added up in 2^-12 bytes, so that shares of a page are not lost to rounding. */
 #define PSS_SHIFT 12
 
@@ -39,6 +41,12 @@ static void usage_add_page(struct vma_usage *u, struct folio *folio, pte_t e, bo
 	}
 }
 
+static void usage_add_slot(struct vma_usage *u, swp_entry_t swp)
+{
+	u->swap += PAGE_SIZE;
+	u->swap_pss += (PAGE_SIZE << PSS_SHIFT) / max(swap_slot_count(swp), 1U);
+}
+
 void vma_usage(struct mm *mm, struct vma *vma, struct vma_usage *u)
 {
 	struct vma_usage sum = { 0 };
@@ -56,6 +64,8 @@ void vma_usage(struct mm *mm, struct vma *vma, struct vma_usage *u)
 			if (pte_present(e) && !pte_special(e))
 				usage_add_page(&sum, pfn_folio(pte_pfn(e)), e,
 					       vma->flags & VM_LOCKED);
+			else if (unlikely(pte_has_slot(e)))
+				usage_add_slot(&sum, pte_to_swp(e));
 		}
 		spin_unlock(ptl);
 		if (va < vma->end)
@@ -71,6 +81,7 @@ void vma_usage(struct mm *mm, struct vma *vma, struct vma_usage *u)
 	u->referenced += sum.referenced;
 	u->anonymous += sum.anonymous;
 	u->swap += sum.swap;
+	u->swap_pss += sum.swap_pss >> PSS_SHIFT;
 	u->locked += sum.locked >> PSS_SHIFT;
 	u->pss_anon += sum.pss_anon >> PSS_SHIFT;
 	u->pss_file += sum.pss_file >> PSS_SHIFT;
@@ -80,7 +91,15 @@ void vma_usage(struct mm *mm, struct vma *vma, struct vma_usage *u)
 /* Bits of a pagemap word: Linux's Documentation/admin-guide/mm/pagemap.rst. */
 #define PM_EXCLUSIVE (1ULL << 56)
 #define PM_FILE (1ULL << 61)
+#define PM_SWAP (1ULL << 62)
 #define PM_PRESENT (1ULL << 63)
+
+static u64 pagemap_swapped(pte_t e, bool show_pfn)
+{
+	swp_entry_t swp = pte_to_swp(e);
+
+	return PM_SWAP | (show_pfn ? swp_area(swp) | swp_offset(swp) << 5 : 0);
+}
 
 static u64 pagemap_word(pte_t e, bool show_pfn)
 {
@@ -118,6 +137,9 @@ void mm_pagemap(struct mm *mm, unsigned long addr, unsigned long n, u64 *out, bo
 
 				if (pte_present(e))
 					out[(va - addr) >> PAGE_SHIFT] = pagemap_word(e, show_pfn);
+				else if (unlikely(pte_has_slot(e)))
+					out[(va - addr) >> PAGE_SHIFT] =
+						pagemap_swapped(e, show_pfn);
 			}
 			spin_unlock(ptl);
 		}
@@ -128,6 +150,7 @@ void mm_pagemap(struct mm *mm, unsigned long addr, unsigned long n, u64 *out, bo
 /* Bits of a kpageflags word: Linux's include/uapi/linux/kernel-page-flags.h. */
 enum {
 	KPF_LOCKED = 0,
+	KPF_ERROR = 1,
 	KPF_REFERENCED = 2,
 	KPF_UPTODATE = 3,
 	KPF_DIRTY = 4,
@@ -135,9 +158,11 @@ enum {
 	KPF_ACTIVE = 6,
 	KPF_SLAB = 7,
 	KPF_WRITEBACK = 8,
+	KPF_RECLAIM = 9,
 	KPF_BUDDY = 10,
 	KPF_MMAP = 11,
 	KPF_ANON = 12,
+	KPF_SWAPCACHE = 13,
 	KPF_SWAPBACKED = 14,
 	KPF_UNEVICTABLE = 18,
 	KPF_ZERO_PAGE = 24,
@@ -150,6 +175,7 @@ static const struct {
 	u8 flag, kpf;
 } kpageflag_bits[] = {
 	{ PG_locked, KPF_LOCKED },
+	{ PG_error, KPF_ERROR },
 	{ PG_referenced, KPF_REFERENCED },
 	{ PG_uptodate, KPF_UPTODATE },
 	{ PG_dirty, KPF_DIRTY },
@@ -159,6 +185,8 @@ static const struct {
 	{ PG_writeback, KPF_WRITEBACK },
 	{ PG_buddy, KPF_BUDDY },
 	{ PG_anon, KPF_ANON },
+	{ PG_swapcache, KPF_SWAPCACHE },
+	{ PG_reclaim, KPF_RECLAIM },
 	{ PG_swapbacked, KPF_SWAPBACKED },
 	{ PG_unevictable, KPF_UNEVICTABLE },
 	{ PG_pgtable, KPF_PGTABLE },

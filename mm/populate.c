@@ -12,8 +12,10 @@
  * as before 2013; eager fills every mapping, as a kernel without an MMU must; populate.vm_populate=on
  * goes only into vmas that carry VM_POPULATE, as Linux 3.9-rc did.
  */
-#include "internal.h"
+#include <mm/swap.h>
 #include <mm/writeback.h>
+
+#include "internal.h"
 
 /* A vma is written to when its pages would become private copies anyway, else read; never a file dirtied. */
 static bool populate_writes(const struct vma *vma)
@@ -58,6 +60,7 @@ static inline int populate_page(struct mm *mm, struct fault_ctx *f, struct walk 
 {
 	enum fault_result r;
 
+	f->major = false;
 	do
 		r = fault_once(mm, f);
 	while (unlikely(r == FAULT_RETRY));
@@ -344,7 +347,9 @@ static bool is_own_copy(const struct vma *vma, pte_t e)
 	if ((vma->flags & VM_WRITE) || pte_special(e) || !pte_dirty(e))
 		return false;
 	folio = pfn_folio(pte_pfn(e));
-	return folio_test(folio, PG_anon) && atomic_read(&folio->mapcount) == 1;
+	if (!folio_test(folio, PG_anon) || atomic_read(&folio->mapcount) != 1)
+		return false;
+	return !folio_test(folio, PG_swapcache) || swap_slot_count(READ_ONCE(folio->swap)) == 0;
 }
 
 struct page *mm_get_page(struct mm *mm, unsigned long addr, bool write, bool force)

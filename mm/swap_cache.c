@@ -9,8 +9,10 @@
  * The cache is the pfn in the slot: no tree, nothing to allocate. The cache has one reference. A folio joins and
  * leaves with its folio lock held, under the area's lock.
  *
- * The last entry of a slot may go while the folio is locked or being written; then it is not the one who drops
- * the entry that takes the folio out, but whoever unlocks it, or the end of the write (swap_free_if_unused).
+ * A folio may be in the cache while it is mapped and no entry names its slot: as long as it is clean it can be evicted
+ * again without a write. It has no business there once nobody has an entry of either kind. The last one may go while
+ * the folio is locked or being written; then it is not the one who drops the entry that takes the folio out, but
+ * whoever unlocks it, or the end of the write (swap_free_if_unused).
  */
 #include "swap_internal.h"
 
@@ -152,7 +154,19 @@ struct folio *swap_cache_get(swp_entry_t swp)
 	return folio;
 }
 
-/* ---- slots whose last entry is gone ---- */
+bool swap_is_cached(swp_entry_t swp)
+{
+	struct folio *folio = swap_cache_get(swp);
+	bool cached;
+
+	if (!folio)
+		return false;
+	cached = folio_test(folio, PG_uptodate);
+	folio_put(folio);
+	return cached;
+}
+
+/* ---- folios whose last entry is gone ---- */
 
 static bool is_unused(const struct folio *folio)
 {
@@ -160,7 +174,8 @@ static bool is_unused(const struct folio *folio)
 	struct swap_slot *slot;
 	bool unused;
 
-	if (!folio_test(folio, PG_swapcache) || folio_test(folio, PG_writeback))
+	if (!folio_test(folio, PG_swapcache) || folio_test(folio, PG_writeback) ||
+	    atomic_read(&folio->mapcount))
 		return false;
 	slot = lock_folio_slot(folio, &area);
 	if (!slot)

@@ -80,11 +80,6 @@ extern struct mutex swapon_mutex;
  * when nobody uses it any more.
  */
 int swap_cache_insert(struct folio *folio, swp_entry_t swp);
-/*
- * Takes a folio out of the cache that no entry needs there, unless it is locked or being written. The caller has a
- * reference.
- */
-void swap_free_if_unused(struct folio *folio);
 
 /* The page's place on its device. */
 static inline u64 swap_pos(swp_entry_t swp)

@@ -33,6 +33,8 @@ static void free_cached(struct swap_area *area)
 		if (folio) {
 			folio_lock(folio);
 			folio_wait_writeback(folio);
+			if (folio_test(folio, PG_swapcache))
+				(void)swap_cache_try_free(folio);
 			swap_folio_unlock(folio);
 			folio_put(folio);
 		}

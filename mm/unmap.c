@@ -9,6 +9,8 @@
  */
 #include "internal.h"
 
+#include <mm/swap.h>
+
 #define BATCH_ORDER 3
 #define BATCH_LARGE ((PAGE_SIZE << BATCH_ORDER) / sizeof(struct folio *))
 
@@ -18,6 +20,7 @@ void unmap_batch_init(struct unmap_batch *b, struct mm *mm)
 	b->start = ~0UL;
 	b->end = 0;
 	b->tables_freed = false;
+	b->swapcache = false;
 	b->how = 0;
 	b->nr = 0;
 	b->capacity = UNMAP_BATCH_INLINE;
@@ -37,12 +40,23 @@ static void free_tables(struct unmap_batch *b)
 	b->tables_freed = false;
 }
 
+/* Folios that nothing maps any more, and no swap entry names, have no business in the swap cache. */
+static __noinline void free_swap_cache(struct unmap_batch *b)
+{
+	for (unsigned int i = 0; i < b->nr; i++)
+		if (folio_test(b->folios[i], PG_swapcache))
+			swap_free_if_unused(b->folios[i]);
+	b->swapcache = false;
+}
+
 void unmap_batch_flush(struct unmap_batch *b)
 {
 	if (b->start < b->end)
 		tlb_flush_range(&b->mm->tlb, b->start, b->end, b->tables_freed);
 	b->start = ~0UL;
 	b->end = 0;
+	if (unlikely(b->swapcache))
+		free_swap_cache(b);
 	folios_put(b->folios, b->nr);
 	b->nr = 0;
 	free_tables(b);
@@ -100,6 +114,8 @@ static inline void zap_folio(struct unmap_batch *b, struct folio *folio, pte_t e
 	if (RACY_READ(folio->flags) & (1UL << PG_anon)) {
 		c->rss[RSS_ANON]++;
 		c->anon_unmapped += last;
+		if (unlikely(RACY_READ(folio->flags) & (1UL << PG_swapcache)))
+			b->swapcache = true;
 	} else {
 		c->rss[folio_rss_kind(folio)]++;
 		c->file_unmapped += last;
@@ -119,7 +135,21 @@ static inline void zap_folio(struct unmap_batch *b, struct folio *folio, pte_t e
 
 static bool maps_private_copy(pte_t e)
 {
+	if (!pte_present(e))
+		return true;
 	return !pte_special(e) && folio_test(pfn_folio(pte_pfn(e)), PG_anon);
+}
+
+/* Undoes an entry that is no ordinary page: without access, the zero page, or a swap entry. */
+static __noinline void zap_other(struct unmap_batch *b, pte_t e, struct zap_counts *c)
+{
+	if (pte_present(e)) {
+		if (!pte_special(e))
+			zap_folio(b, pfn_folio(pte_pfn(e)), e, c);
+	} else if (pte_has_slot(e)) {
+		c->rss[RSS_SWAP]++;
+		swap_slot_put(pte_to_swp(e));
+	}
 }
 
 /* Clears the entries of [va, stop), all in one table; returns where it stopped for want of room. */
@@ -148,8 +178,10 @@ static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long 
 		if (first == ~0UL)
 			first = va;
 		last = va + PAGE_SIZE;
-		if (likely(!pte_special(e)))
+		if (likely((e & (PTE_P | PTE_SPECIAL)) == PTE_P))
 			zap_folio(b, pfn_folio(pte_pfn(e)), e, &counts);
+		else
+			zap_other(b, e, &counts);
 	}
 	if (left == 0)
 		va = stop;

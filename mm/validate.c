@@ -5,6 +5,8 @@
  */
 #include "internal.h"
 
+#include <mm/swap.h>
+
 #define CHECK(cond, vma)                                                                           \
 	do {                                                                                       \
 		if (unlikely(!(cond)))                                                             \
@@ -51,6 +53,11 @@ static void check_entry(const struct vma *vma, unsigned long va, pte_t e, struct
 {
 	const struct folio *folio;
 
+	if (pte_has_slot(e)) {
+		CHECK(!vma_is_shared(vma) && swap_slot_count(pte_to_swp(e)) > 0, vma);
+		t->rss[RSS_SWAP]++;
+		return;
+	}
 	CHECK(pte_present(e), vma);
 	CHECK(!pte_write(e) || (vma->flags & VM_WRITE), vma);
 	CHECK(!(e & PTE_P) || (vma->flags & VM_ACCESS), vma);
@@ -68,6 +75,9 @@ static void check_entry(const struct vma *vma, unsigned long va, pte_t e, struct
 	if (folio_test(folio, PG_anon)) {
 		CHECK(!vma_is_shared(vma) && vma->has_anon, vma);
 		CHECK(!pte_write(e) || atomic_read(&folio->mapcount) == 1, vma);
+		CHECK(!pte_write(e) || !folio_test(folio, PG_swapcache) ||
+			      swap_slot_count(folio->swap) == 0,
+		      vma);
 	} else {
 		/* Truncation may be about to take the page: then it has no mapping any more. */
 		CHECK(!folio->mapping || folio->mapping == vma->mapping, vma);
@@ -163,7 +173,9 @@ void mm_validate(struct mm *mm)
 	BUG_ON(t.exec != mm->exec_vm);
 	BUG_ON(t.locked != mm->locked_vm);
 	for (unsigned int i = 0; i < NR_RSS; i++)
-		BUG_ON(t.rss[i] > rss[i]);
+		BUG_ON(i != RSS_ANON && i != RSS_SWAP && t.rss[i] > rss[i]);
+	/* Reclaim turns the one into the other: RSS_SWAP is raised first, and was read last. */
+	BUG_ON(t.rss[RSS_ANON] + t.rss[RSS_SWAP] > rss[RSS_ANON] + rss[RSS_SWAP]);
 }
 
 #ifdef CONFIG_DEBUG

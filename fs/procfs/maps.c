@@ -157,7 +157,7 @@ static void put_usage(struct seq *s, const struct vma_usage *u, bool rollup)
 		    "Shared_Hugetlb:        0 kB\n"
 		    "Private_Hugetlb:       0 kB\n");
 	seq_kb(s, "Swap:           ", u->swap >> 10);
-	seq_kb(s, "SwapPss:        ", u->swap >> 10);
+	seq_kb(s, "SwapPss:        ", u->swap_pss >> 10);
 	seq_kb(s, "Locked:         ", u->locked >> 10);
 }
 

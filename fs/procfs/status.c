@@ -125,7 +125,7 @@ static void put_memory(struct seq *s, struct mm *mm)
 	seq_kb(s, "VmExe:\t", min(text, exec));
 	seq_kb(s, "VmLib:\t", exec - min(text, exec));
 	seq_kb(s, "VmPTE:\t", (unsigned long)atomic_read(&mm->pgt.nr_tables) << 2);
-	seq_kb(s, "VmSwap:\t", 0);
+	seq_kb(s, "VmSwap:\t", (unsigned long)atomic_read(&mm->rss[RSS_SWAP]) << 2);
 	seq_kb(s, "HugetlbPages:\t", 0);
 	seq_puts(s, "CoreDumping:\t0\nTHP_enabled:\t0\n");
 }

@@ -33,10 +33,16 @@ bool swap_cache_try_free(struct folio *folio);
  */
 bool swap_cache_remove_frozen(struct folio *folio);
 /*
- * Unlocks a folio that may be in the swap cache and frees its slot if no entry names it any more: whoever dropped the
- * last one while the folio was locked left that to us. The caller has a reference.
+ * Unlocks a folio that may be in the swap cache, and takes it out if no entry of either kind needs it any more:
+ * whoever dropped the last one while the folio was locked left that to us. The caller has a reference.
  */
 void swap_folio_unlock(struct folio *folio);
+/*
+ * Takes a folio out of the swap cache that nothing maps and whose slot no entry names, unless it is locked (then
+ * swap_folio_unlock() does) or being written (then the end of that does). After a mapping went; the caller has a
+ * reference.
+ */
+void swap_free_if_unused(struct folio *folio);
 
 /* Writes of one round of reclaim, gathered so that neighbouring slots are one request. Zero-initialised. */
 struct swap_plug {
@@ -66,8 +72,8 @@ bool swap_is_scarce(void);
 /* One more entry names the slot. A count has 32 bits: it cannot overflow, for each is an entry of some process. */
 void swap_slot_dup(swp_entry_t swp);
 /*
- * One fewer. The last one that goes frees the slot, and takes the folio that has it, if any, out of the swap cache
- * unless that is locked or being written; then whoever unlocks it (swap_folio_unlock) or the end of writing does.
+ * One fewer. The last one that goes frees the slot, and the folio that has it leaves the swap cache as
+ * swap_free_if_unused() says.
  */
 void swap_slot_put(swp_entry_t swp);
 /* How many entries name it; 0 also when there is no such slot (any more). */
@@ -82,6 +88,8 @@ struct folio *swap_cache_get(swp_entry_t swp);
  * date or not. *io: reading was started. ERR_PTR: -ENOMEM, -ENOENT (no entry names the slot any more). May sleep.
  */
 struct folio *swap_cache_read(swp_entry_t swp, bool *io);
+/* The slot's contents are in memory. */
+bool swap_is_cached(swp_entry_t swp);
 /* Takes a locked folio whose reading failed out of the swap cache, so that the next access tries again. */
 void swap_cache_forget(struct folio *folio);
 

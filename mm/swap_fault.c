@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The fault handler's case of a swap entry: the page comes back.
+ *
+ * The folio is found in the swap cache, or read in with its neighbours; it stays locked until the entry maps it, so
+ * that it cannot leave the cache, or be given to others, in between. If nobody else has it or its slot, it is mapped
+ * writable at once: there is nothing to copy for.
+ *
+ * Its slot stays with it as long as the page is only read, for then it need not be written a second time. The slot is
+ * freed when the page is written to, for what it holds is of no use any more; when slots are scarce; and in a locked
+ * vma, for a locked page never goes back there.
+ */
+#include "swap_internal.h"
+
+/* Nobody but the entry that is about to be replaced, the cache and the caller has it. Folio locked. */
+static bool is_exclusive(const struct folio *folio, swp_entry_t swp)
+{
+	int refs = 2 + folio_test(folio, PG_writeback);
+
+	return atomic_read(&folio->mapcount) == 0 && atomic_read(&folio->refcount) == refs &&
+	       swap_slot_count(swp) == 1;
+}
+
+/* What phase 3 is to install. */
+static void prepare(struct fault_ctx *f, struct folio *folio, bool exclusive)
+{
+	if (atomic_read(&folio->mapcount) == 0) {
+		folio_set(folio, PG_anon);
+		folio->index = vma_index(f->vma, f->addr);
+	}
+	f->new = pte_make(folio_pfn(folio), f->vma->page_prot);
+	if (exclusive) {
+		f->new |= f->vma->flags &VM_WRITE ? PTE_W : 0;
+		f->new |= f->write ? PTE_D : 0;
+	}
+	f->folio = folio;
+	f->locked = folio;
+	/* Until it is unlocked, whatever happens to the entry. */
+	folio_get(folio);
+	f->old_folio = folio;
+}
+
+static enum fault_result give_up(struct folio *folio, enum fault_result r)
+{
+	swap_folio_unlock(folio);
+	folio_put(folio);
+	return r;
+}
+
+enum fault_result swap_get_folio(struct fault_ctx *f)
+{
+	swp_entry_t swp = pte_to_swp(f->old);
+	struct folio *folio;
+	bool io;
+
+	if (!pte_has_slot(f->old))
+		return FAULT_BUS;
+	folio = swap_cache_read(swp, &io);
+	if (IS_ERR(folio))
+		return PTR_ERR(folio) == -ENOMEM ? FAULT_OOM : FAULT_RETRY;
+	f->major |= io;
+	if (folio_lock_killable(folio)) {
+		folio_put(folio);
+		return FAULT_KILLED;
+	}
+	if (!folio_test(folio, PG_swapcache) || folio->swap != swp)
+		return give_up(folio, FAULT_RETRY);
+	if (!folio_test(folio, PG_uptodate)) {
+		swap_cache_forget(folio);
+		/* Someone else's failure is not ours: perhaps the device answers now. */
+		return give_up(folio, io ? FAULT_BUS : FAULT_RETRY);
+	}
+	if (f->vma->flags & VM_LOCKED)
+		folio_wait_writeback(folio);
+	prepare(f, folio, is_exclusive(folio, swp));
+	return FAULT_DONE;
+}
+
+static bool slot_is_to_go(const struct fault_ctx *f, swp_entry_t swp)
+{
+	return pte_dirty(f->new) || (f->vma->flags & VM_LOCKED) || swap_is_scarce() ||
+	       RACY_READ(swap_areas[swp_area(swp)].leaving);
+}
+
+void swap_replace_entry(struct mm *mm, struct fault_ctx *f)
+{
+	swp_entry_t swp = pte_to_swp(f->old);
+
+	atomic_dec(&mm->rss[RSS_SWAP]);
+	swap_slot_put(swp);
+	if (slot_is_to_go(f, swp))
+		(void)swap_cache_try_free(f->folio);
+}
+
+bool swap_make_alone(struct folio *folio)
+{
+	bool alone;
+
+	if (!folio_test(folio, PG_swapcache) || !folio_trylock(folio))
+		return false;
+	alone = folio_test(folio, PG_swapcache) && atomic_read(&folio->refcount) == 2 &&
+		swap_cache_try_free(folio);
+	folio_unlock(folio);
+	return alone && atomic_read(&folio->refcount) == 1;
+}
