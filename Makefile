@@ -249,8 +249,8 @@ soak-smp: $(TEST_NEEDS) ## races on 2, 4 and 8 CPUs for hours: mmrace, munmap_st
 bench: kernel $(O)/user/mmbench $(O)/user/init $(O)/linux/vmlinuz ## the same benchmarks here and on Linux, in guest instructions
 	@$(PYTHON) tools/bench.py --build-dir $(O) $(O)/user/mmbench $(BENCH_ARGS)
 
-# The distribution's kernel, for --kernel linux.
-$(O)/linux/vmlinuz:
+# The distribution's kernel and what its disks need, for --kernel linux.
+$(O)/linux/vmlinuz: tools/linux-kernel
 	$(call say,FETCH,$@)
 	$(Q)tools/linux-kernel $(@D)
 

@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import elf
 
 JOBS_FILE = "/etc/faultline/jobs"
+MODULES_FILE = "/etc/faultline/modules"
 GUEST_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
 ETC = {
@@ -106,6 +107,12 @@ class Archive:
                 elif stat.S_ISREG(mode):
                     self.program(os.path.join(base, name), source)
 
+    def modules(self, paths):
+        """Kernel modules that user/init.c loads, in this order."""
+        for path in paths:
+            self.file("/lib/modules/" + os.path.basename(path), path)
+        self.text(MODULES_FILE, "".join(f"/lib/modules/{os.path.basename(path)}\n" for path in paths))
+
     def bytes(self):
         out = bytearray()
         items = sorted(self.entries.items())
@@ -159,14 +166,14 @@ def base_archive(init, busybox=None):
     return a
 
 
-def job_strings(name, argv, path=None, env=None, cwd=None, stdin=None, timeout=None, console=None, size=None, user=None):
+def job_strings(name, argv, path=None, env=None, cwd=None, stdin=None, timeout=None, console=None, size=None, user=None, swap=None):
     """One job for user/init.c, whose opening comment describes the letters. stdin: a guest path or "-"."""
     strings = ["n" + name]
     if path:
         strings.append("x" + path)
     strings += ["a" + arg for arg in argv]
     strings += [f"e{key}={value}" for key, value in (env or {}).items()]
-    for letter, value in (("d", cwd), ("i", stdin), ("t", timeout), ("c", console), ("u", user)):
+    for letter, value in (("d", cwd), ("i", stdin), ("t", timeout), ("c", console), ("u", user), ("s", swap)):
         if value is not None:
             strings.append(f"{letter}{value}")
     if size:

@@ -13,6 +13,9 @@
  *	i PATH		standard input: a file, or "-" for what the host sends; without: /dev/null
  *	c cooked|raw	standard streams are the console, as a terminal or without any processing
  *	w ROWS COLUMNS	the console's size
+ *	s DEVICE	swap space to be switched on first
+ *
+ * On Linux, the modules named in /etc/faultline/modules, one path a line, are loaded before.
  *
  * A job without c has pipes for its standard streams, so that isatty() says what it would say on the host;
  * their contents travel in frames over the second serial line, which also carries (host to guest in brackets)
@@ -43,19 +46,22 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <sys/swap.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
 #define JOBS_FILE "/etc/faultline/jobs"
+#define MODULES_FILE "/etc/faultline/modules"
 #define MAX_ARGS 1024
 #define CHUNK 1024 /* bytes of input on the way at a time: less than a terminal's buffer */
 
 enum console { CONSOLE_NONE, CONSOLE_RAW, CONSOLE_COOKED };
 
 struct job {
-	char *name, *path, *dir, *input;
+	char *name, *path, *dir, *input, *swap;
 	char *argv[MAX_ARGS + 1], *envp[MAX_ARGS + 1];
 	int argc, envc;
 	long seconds;
@@ -168,6 +174,27 @@ static void mount_filesystems(void)
 	symlink("/proc/self/fd/2", "/dev/stderr");
 }
 
+static void load_module(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || syscall(SYS_finit_module, fd, "", 0))
+		dprintf(2, "init: %s: %s\n", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+static void load_modules(void)
+{
+	static char text[4096];
+	char *rest = text, *path;
+
+	read_file(MODULES_FILE, text, sizeof(text));
+	while ((path = strsep(&rest, "\n")))
+		if (*path)
+			load_module(path);
+}
+
 static int open_console(void)
 {
 	int fd = open("/dev/ttyS0", O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -220,6 +247,9 @@ static void job_string(char *s)
 	case 'c':
 		job.console = strcmp(rest, "raw") ? CONSOLE_COOKED : CONSOLE_RAW;
 		break;
+	case 's':
+		job.swap = rest;
+		break;
 	case 'w':
 		sscanf(rest, "%hu %hu", &job.size.ws_row, &job.size.ws_col);
 		break;
@@ -262,6 +292,15 @@ static bool become_user(void)
 	return false;
 }
 
+/* In the child: false, with a word, when there is no swap space where the job wants it. */
+static bool have_swap(void)
+{
+	if (!job.swap || !swapon(job.swap, 0) || errno == EBUSY)
+		return true;
+	dprintf(2, "init: swapon %s: %s\n", job.swap, strerror(errno));
+	return false;
+}
+
 /* In the child: does not return. */
 static void become_job(void)
 {
@@ -273,7 +312,7 @@ static void become_job(void)
 	signal(SIGPIPE, SIG_DFL);
 	if (job.dir && chdir(job.dir))
 		dprintf(2, "init: %s: %s\n", job.dir, strerror(errno));
-	if (!become_user())
+	if (!have_swap() || !become_user())
 		_exit(126);
 	execve(job.path, job.argv, job.envp);
 	dprintf(2, "init: %s: %s\n", job.path, strerror(errno));
@@ -680,6 +719,7 @@ int main(void)
 	umask(022);
 	mount_filesystems();
 	set_up_streams();
+	load_modules();
 	control = open("/dev/ttyS1", O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (control >= 0)
 		make_raw(control);
