@@ -94,22 +94,31 @@ static void account_start(struct block_device *dev, struct bio *bio)
 {
 	bio->started_ns = clock_ns();
 	spin_lock(&dev->lock);
-	if (dev->in_flight++ == 0)
+	if (dev->usage.in_flight++ == 0)
 		dev->busy_since_ns = bio->started_ns;
 	spin_unlock(&dev->lock);
 }
 
 static void account_end(struct block_device *dev, const struct bio *bio)
 {
-	struct block_stat *s = &dev->stats[bio->op];
+	struct block_stat *s = &dev->usage.stats[bio->op];
 	u64 now = clock_ns();
 
 	spin_lock(&dev->lock);
 	s->requests++;
 	s->sectors += bio->len / SECTOR_SIZE;
 	s->ns += now - bio->started_ns;
-	if (--dev->in_flight == 0)
-		dev->busy_ns += now - dev->busy_since_ns;
+	if (--dev->usage.in_flight == 0)
+		dev->usage.busy_ns += now - dev->busy_since_ns;
+	spin_unlock(&dev->lock);
+}
+
+void block_usage(struct block_device *dev, struct block_usage *u)
+{
+	spin_lock(&dev->lock);
+	*u = dev->usage;
+	if (u->in_flight)
+		u->busy_ns += clock_ns() - dev->busy_since_ns;
 	spin_unlock(&dev->lock);
 }
 

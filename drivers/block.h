@@ -27,7 +27,13 @@ struct block_ops {
 
 /* What /proc/diskstats tells of one kind of request. */
 struct block_stat {
-	u64 requests, sectors, ns; /* [l] */
+	u64 requests, sectors, ns;
+};
+
+struct block_usage {
+	struct block_stat stats[3]; /* by enum bio_op; of those that ended */
+	unsigned int in_flight;
+	u64 busy_ns; /* with something in flight */
 };
 
 /* Lock letters: [I] fixed once registered, [A] atomic, [l] the device's lock, [r] block.c's lock. */
@@ -44,10 +50,9 @@ struct block_device {
 	struct inode *inode;   /* [I] its page cache: fs/blkdev.c */
 	bool kicked;	       /* [A] block_kick() was called */
 	spinlock_t lock;
-	struct block_stat stats[3]; /* [l] by enum bio_op */
-	unsigned int in_flight;	    /* [l] */
-	u64 busy_since_ns, busy_ns; /* [l] with something in flight */
-	void *driver;		    /* [I] the driver's */
+	struct block_usage usage; /* [l] */
+	u64 busy_since_ns;	  /* [l] */
+	void *driver;		  /* [I] the driver's */
 };
 
 /*
@@ -63,6 +68,9 @@ void block_kick(struct block_device *dev);
 void bio_part_end(struct bio *bio, int error);
 /* The same from start: leaves the bio's end to the thread. */
 void bio_part_fail(struct bio *bio, int error);
+
+/* A copy of its figures, up to now. */
+void block_usage(struct block_device *dev, struct block_usage *u);
 
 /* The device with these numbers, or NULL. */
 struct block_device *block_find(u64 rdev);

@@ -14,6 +14,7 @@
 #include <drivers/block.h>
 #include <drivers/virtio_blk.h>
 #include <drivers/virtio_pci.h>
+#include <kern/printf.h>
 #include <kern/printk.h>
 #include <kernel/timer.h>
 #include <kernel/wait.h>
@@ -68,6 +69,7 @@ struct virtio_blk {
 	struct mutex start_lock;
 	spinlock_t lock;
 	struct virtqueue queue; /* [l] */
+	char irq_names[2][20];	/* [I] of the interrupts */
 	void *doorbell;		/* [I] */
 	struct request *requests;
 	struct list_head free, in_flight;	      /* [l] */
@@ -76,10 +78,13 @@ struct virtio_blk {
 	u32 segment_max;			      /* [I] bytes */
 	struct virtq_segment segments[VIRTQUEUE_MAX]; /* [s] */
 	struct wait_queue room;
-	struct timer overdue_timer; /* [l] runs while something is in flight */
+	struct timer overdue_timer; /* [l] */
+	bool watching;		    /* [l] it is armed, or look_for_overdue */
 	bool look_for_overdue;	    /* [A] */
 	bool config_changed;	    /* [A] */
 };
+
+static unsigned int nr_found; /* at boot */
 
 /* ---- starting requests ---- */
 
@@ -141,8 +146,10 @@ static bool queue_request(struct virtio_blk *v, const struct bio_part *p)
 	r->started_ns = clock_ns();
 	if (!virtqueue_add(&v->queue, v->segments, make_segments(v, r, p), r))
 		return false;
-	if (list_empty(&v->in_flight))
+	if (!v->watching) {
+		v->watching = true;
 		timer_set(&v->overdue_timer, r->started_ns + OVERDUE_NS);
+	}
 	list_del(&r->node);
 	list_add_tail(&r->node, &v->in_flight);
 	v->nr_free--;
@@ -224,7 +231,9 @@ static void report_overdue(struct virtio_blk *v)
 		n += !r->reported;
 		r->reported = true;
 	}
-	if (!list_empty(&v->in_flight))
+	/* As long as there is something to watch. What began meanwhile is looked at up to twice as late. */
+	v->watching = !list_empty(&v->in_flight);
+	if (v->watching)
 		timer_set(&v->overdue_timer, now + OVERDUE_NS);
 	spin_unlock(&v->lock);
 	if (n)
@@ -343,11 +352,14 @@ static int set_up_device(struct virtio_blk *v, const struct pci_dev *pci)
 		return err;
 	virtio_set_status(&v->virtio, VIRTIO_ACKNOWLEDGE);
 	virtio_set_status(&v->virtio, VIRTIO_DRIVER);
+	(void)scnprintf(v->irq_names[0], sizeof(v->irq_names[0]), "virtio%u-config", nr_found);
+	(void)scnprintf(v->irq_names[1], sizeof(v->irq_names[1]), "virtio%u-req.0", nr_found);
+	nr_found++;
 	err = virtio_negotiate(&v->virtio, F_SIZE_MAX | F_SEG_MAX | F_RO | F_BLK_SIZE | F_FLUSH);
 	if (!err)
-		err = virtio_config_interrupt(&v->virtio, "virtio-config", on_config, v);
+		err = virtio_config_interrupt(&v->virtio, v->irq_names[0], on_config, v);
 	if (!err)
-		err = virtio_queue_init(&v->virtio, 0, &v->queue, "virtio-req", on_queue, v,
+		err = virtio_queue_init(&v->virtio, 0, &v->queue, v->irq_names[1], on_queue, v,
 					&v->doorbell);
 	if (!err)
 		err = read_limits(v);

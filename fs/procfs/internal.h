@@ -144,6 +144,8 @@ int vmstat_show(struct seq *s);
 int lock_stat_show(struct seq *s);
 extern const struct seq_source cpuinfo_source;
 int interrupts_show(struct seq *s);
+int diskstats_show(struct seq *s);
+int partitions_show(struct seq *s);
 /* The line "intr" of /proc/stat. */
 void put_interrupt_sums(struct seq *s);
 int stat_show(struct seq *s);

@@ -66,6 +66,26 @@ static void put_line(struct seq *s, unsigned int line, u64 online)
 	seq_printf(s, "  %s\n", l.name);
 }
 
+/* The first number that no line of the first I/O APIC has, as in Linux. */
+#define FIRST_MSI 24
+
+static void put_message(struct seq *s, unsigned int msi, u64 online)
+{
+	const char *name = msi_describe(msi);
+
+	if (!name)
+		return;
+	seq_dec(s, FIRST_MSI + msi, 3);
+	seq_puts(s, ": ");
+	for (u64 left = online; left; left &= left - 1) {
+		unsigned int cpu = (unsigned int)__builtin_ctzll(left);
+
+		seq_dec(s, irq_count_read(cpu, IRQ_MSI + msi), 10);
+		seq_putc(s, ' ');
+	}
+	seq_printf(s, "  PCI-MSI %3u-edge      %s\n", msi, name);
+}
+
 int interrupts_show(struct seq *s)
 {
 	u64 online = sched_online_cpus();
@@ -76,6 +96,8 @@ int interrupts_show(struct seq *s)
 	seq_putc(s, '\n');
 	for (unsigned int line = 0; line < NR_ISA_LINES; line++)
 		put_line(s, line, online);
+	for (unsigned int msi = 0; msi < NR_MSI; msi++)
+		put_message(s, msi, online);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		seq_puts(s, rows[i].label);
 		for (u64 left = online; left; left &= left - 1) {
