@@ -48,6 +48,7 @@ struct block_device {
 	u64 size;	       /* [A] bytes */
 	struct list_head node; /* [r] in the order of their names */
 	struct inode *inode;   /* [I] its page cache: fs/blkdev.c */
+	atomic_t openers;      /* [A] open files */
 	bool kicked;	       /* [A] block_kick() was called */
 	spinlock_t lock;
 	struct block_usage usage; /* [l] */
