@@ -316,7 +316,9 @@ int vfs_truncate(struct inode *i, u64 size)
 	if (!i->has_mapping)
 		return -EINVAL;
 	mutex_lock(&i->lock);
-	if (size > m->size) {
+	if (i->ops->may_resize) {
+		err = i->ops->may_resize(i, size);
+	} else if (size > m->size) {
 		if (i->seals & F_SEAL_GROW) {
 			err = -EPERM;
 		} else if (size > rlimit_cur(RLIMIT_FSIZE)) {

@@ -151,6 +151,9 @@ void walk_enter(struct walk *w, struct dentry *child);
 /* path_lookup() of a user's path with AT_* flags; allowed: those the call accepts. ERR_PTR. */
 struct dentry *user_path_at(int dirfd, const char __user *path, int flags, int allowed);
 
+/* ---- secretmem.c ---- */
+void secretmem_init(void);
+
 /* ---- file.c ---- */
 void file_init(void);
 

@@ -50,6 +50,8 @@ struct inode_ops {
 	struct dentry *(*follow)(struct inode *inode);
 	/* May the caller do this? NULL: the mode bits decide. mask as for inode_permission(). */
 	int (*permission)(const struct inode *inode, int mask);
+	/* May the size become this? 0 or -errno. Inode's lock held. NULL: yes. */
+	int (*may_resize)(const struct inode *inode, u64 size);
 	/* Refreshes what stat shows. May be NULL. */
 	void (*getattr)(struct inode *inode);
 	/*

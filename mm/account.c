@@ -51,7 +51,7 @@ bool may_expand_vm(struct mm *mm, unsigned long flags, unsigned long pages)
 	return !is_data(flags) || data_limit_allows(mm->data_vm + pages);
 }
 
-bool may_lock_pages(struct mm *mm, unsigned long pages)
+bool may_lock_pages(const struct mm *mm, unsigned long pages)
 {
 	return mm->locked_vm + pages <= caller_rlimit(LIMIT_MEMLOCK) >> PAGE_SHIFT ||
 	       caller_has_ipc_lock();

@@ -84,6 +84,12 @@ static inline bool vma_is_watched(const struct vma *vma)
 	return vma->mapping && vma->mapping->watch;
 }
 
+/* memfd_secret(): nothing but an access through the mapping itself may reach the pages. */
+static inline bool vma_is_secret(const struct vma *vma)
+{
+	return vma->mapping && (RACY_READ(vma->mapping->flags) & MAPPING_SECRET);
+}
+
 static inline bool vma_is_shared(const struct vma *vma)
 {
 	return vma->flags & VM_SHARED;
@@ -119,7 +125,7 @@ void vm_commit_add(unsigned long pages);
 void vm_commit_uncharge(unsigned long pages);
 unsigned long vm_committed(void);
 /* RLIMIT_MEMLOCK would allow pages more of locked memory. */
-bool may_lock_pages(struct mm *mm, unsigned long pages);
+bool may_lock_pages(const struct mm *mm, unsigned long pages);
 /* The caller may lock memory at all: its limit is not 0 bytes. */
 bool may_lock_anything(void);
 

@@ -54,8 +54,10 @@ static int check_flag_advice(const struct vma *vma, int advice)
 		return vma->file || (vma->flags & VM_SHARED) ? -EINVAL : 0;
 	case MADV_DOFORK:
 		return vma->flags & VM_IO ? -EINVAL : 0;
+	case MADV_KEEPONFORK:
+		return vma->flags & VM_DROPPABLE ? -EINVAL : 0;
 	case MADV_DODUMP:
-		return vma->flags & VM_SPECIAL ? -EINVAL : 0;
+		return vma->flags & (VM_SPECIAL | VM_DROPPABLE) ? -EINVAL : 0;
 	default:
 		return 0;
 	}

@@ -46,10 +46,10 @@ bool future_populates(const struct mm *mm)
 	return !(mm->def_flags & VM_LOCKONFAULT) || knob_lockonfault == LOCKONFAULT_VMA;
 }
 
-/* Special mappings refuse the bits silently. */
+/* These keep the bits they have, silently: special mappings none, droppable memory none, secret memory its own. */
 static bool refuses_lock(const struct vma *vma)
 {
-	return vma->flags & VM_SPECIAL;
+	return (vma->flags & (VM_SPECIAL | VM_DROPPABLE)) || vma_is_secret(vma);
 }
 
 /*

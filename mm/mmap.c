@@ -88,8 +88,19 @@ static bool file_range_ok(const struct map_request *rq)
 	return rq->len <= room && rq->pgoff <= (room - rq->len) >> PAGE_SHIFT;
 }
 
+/* Secret memory is locked as long as it is mapped, and nobody's copy of it is private. */
+static int check_secret(const struct mm *mm, struct map_request *rq)
+{
+	if (!(rq->vm_flags & VM_MAYSHARE))
+		return -EINVAL;
+	if (!may_lock_pages(mm, rq->len >> PAGE_SHIFT))
+		return -EAGAIN;
+	rq->vm_flags |= VM_LOCKED | VM_DONTDUMP;
+	return 0;
+}
+
 /* What the file's mode allows. Fills vm_flags and mapping. */
-static int check_file(struct map_request *rq)
+static int check_file(const struct mm *mm, struct map_request *rq)
 {
 	unsigned long type = rq->map_flags & MAP_TYPE;
 	struct file_mmap fm;
@@ -121,6 +132,8 @@ static int check_file(struct map_request *rq)
 			rq->vm_flags &= ~(VM_MAYWRITE | VM_SHARED);
 	}
 	rq->mapping = fm.mapping;
+	if (fm.mapping && (RACY_READ(fm.mapping->flags) & MAPPING_SECRET))
+		return check_secret(mm, rq);
 	return 0;
 }
 
@@ -132,6 +145,13 @@ static int check_anonymous(struct map_request *rq)
 			return -EINVAL;
 		rq->pgoff = 0;
 		rq->vm_flags |= VM_SHARED | VM_MAYSHARE;
+		return 0;
+	case MAP_DROPPABLE:
+		if ((rq->map_flags & MAP_LOCKED) || (rq->vm_flags & VM_GROWSDOWN))
+			return -EINVAL;
+		/* What may be forgotten at any time is no promise, and no child's business. */
+		rq->vm_flags |= VM_DROPPABLE | VM_NORESERVE | VM_WIPEONFORK | VM_DONTDUMP;
+		rq->pgoff = rq->addr >> PAGE_SHIFT;
 		return 0;
 	case MAP_PRIVATE:
 		rq->pgoff = rq->addr >> PAGE_SHIFT;
@@ -239,7 +259,8 @@ static int map_region(struct mm *mm, struct map_request *rq)
 		charged = pages;
 		rq->vm_flags |= VM_ACCOUNT;
 	}
-	d.flags = rq->vm_flags;
+	/* MCL_FUTURE fills it, but a lock would be no use. */
+	d.flags = rq->vm_flags & VM_DROPPABLE ? rq->vm_flags & ~VM_LOCK_BITS : rq->vm_flags;
 	d.file = rq->file;
 	d.mapping = rq->mapping;
 	d.pgoff = rq->pgoff;
@@ -251,7 +272,7 @@ static int map_region(struct mm *mm, struct map_request *rq)
 		}
 		vma_link(mm, vma, &nb);
 	}
-	vm_stat_account(mm, rq->vm_flags, (long)pages);
+	vm_stat_account(mm, d.flags, (long)pages);
 	return 0;
 }
 
@@ -296,7 +317,7 @@ static long do_mmap(struct mm *mm, struct map_request *rq)
 		rq->vm_flags |= VM_POPULATE;
 	if ((rq->vm_flags & VM_LOCKED) && !may_lock_pages(mm, rq->len >> PAGE_SHIFT))
 		return -EAGAIN;
-	err = rq->file ? check_file(rq) : check_anonymous(rq);
+	err = rq->file ? check_file(mm, rq) : check_anonymous(rq);
 	if (err)
 		return err;
 	if ((rq->map_flags & MAP_NORESERVE) && knob_overcommit_memory != 2)

@@ -224,7 +224,7 @@ static int populate_step(struct mm *mm, struct vma *vma, struct walk *w, unsigne
 	}
 	if (!(how & POPULATE_GUP) && park_interrupted(PARK_KILLABLE))
 		return -EINTR;
-	if (!(vma->flags & VM_ACCESS))
+	if (!(vma->flags & VM_ACCESS) || vma_is_secret(vma))
 		return -EFAULT;
 	return populate_table(mm, vma, w, min(end, vma->end), populate_writes(vma));
 }
@@ -318,7 +318,8 @@ int populate_advice(struct mm *mm, unsigned long start, unsigned long end, bool 
 		w.budget = knob_populate_batch;
 		if (!vma)
 			err = -ENOMEM;
-		else if ((vma->flags & (VM_IO | VM_PFNMAP)) || !(vma->flags & need))
+		else if ((vma->flags & (VM_IO | VM_PFNMAP)) || !(vma->flags & need) ||
+			 vma_is_secret(vma))
 			err = -EINVAL;
 		else if (park_interrupted(PARK_KILLABLE))
 			err = -EINTR;
@@ -365,7 +366,7 @@ struct page *mm_get_page(struct mm *mm, unsigned long addr, bool write, bool for
 		pte_t *pte, e;
 
 		f.vma = vma_lookup(mm, f.addr);
-		if (!f.vma || (f.vma->flags & (VM_IO | VM_PFNMAP)))
+		if (!f.vma || (f.vma->flags & (VM_IO | VM_PFNMAP)) || vma_is_secret(f.vma))
 			break;
 		/* force reads and writes what the vma only might allow, but never through to a shared file. */
 		if (!(f.vma->flags & need) &&

@@ -14,10 +14,10 @@
 #define SMAPS_USUAL 1100
 
 /* Two letters for each flag bit, in order of the bits. */
-static const char vm_flag_codes[32][3] = {
-	"rd", "wr", "ex", "sh", "mr", "mw", "me", "ms", "gd", "um", "pf",
-	"gu", "uw", "lo", "io", "sr", "rr", "dc", "de", "lf", "ac", "nr",
-	"ht", "sf", "ar", "wf", "dd", "sd", "mm", "hg", "nh", "mg",
+static const char vm_flag_codes[][3] = {
+	"rd", "wr", "ex", "sh", "mr", "mw", "me", "ms", "gd", "um", "pf", "gu", "uw", "lo",
+	"io", "sr", "rr", "dc", "de", "lf", "ac", "nr", "ht", "sf", "ar", "wf", "dd", "sd",
+	"mm", "hg", "nh", "mg", "??", "??", "??", "??", "??", "??", "??", "??", "dp",
 };
 
 static int maps_start(struct seq *s)

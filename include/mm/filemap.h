@@ -53,9 +53,11 @@ struct page_quota {
 
 /* mapping->flags */
 enum {
-	MAPPING_SHMEM = 1,	 /* tmpfs, memfd and shared anonymous memory */
-	MAPPING_SEALABLE = 2,	 /* seals may come: a memfd that allows them */
-	MAPPING_WRITEBACK = 4,	 /* has a store that dirty folios are written to: mm/writeback.h */
+	MAPPING_SHMEM = 1,     /* tmpfs, memfd and shared anonymous memory */
+	MAPPING_SEALABLE = 2,  /* seals may come: a memfd that allows them */
+	MAPPING_WRITEBACK = 4, /* has a store that dirty folios are written to: mm/writeback.h */
+	MAPPING_SECRET =
+		16, /* memfd_secret(): only page tables reach its pages; with UNEVICTABLE */
 	MAPPING_UNEVICTABLE = 8, /* [A] its pages stay in memory: SHM_LOCK, memfd_secret() */
 };
 
