@@ -300,7 +300,7 @@ static void count_moved(const struct moved *m, long sign)
 }
 
 /* Nearly all of them are single anonymous pages that joined the list of all: counted together, no branch a page. */
-#define PLAIN (1UL << PG_lru | 1UL << PG_swapbacked)
+#define PLAIN (1UL << PG_lru | 1UL << PG_swapbacked | 1UL << PG_anon)
 #define PLAIN_LIST LRU_INACTIVE_ANON
 
 static inline bool is_plain(const struct folio *folio, unsigned long flags, unsigned long mlocked)
