@@ -12,7 +12,8 @@
 
 struct page *zero_page_frame;
 
-static inline struct folio *new_anon_folio(unsigned long addr, bool zero)
+/* For addr in vma, which has its anon_vma. */
+static inline struct folio *new_anon_folio(const struct vma *vma, unsigned long addr, bool zero)
 {
 	struct folio *folio = folio_alloc(zero ? GFP_KERNEL | __GFP_ZERO : GFP_KERNEL, 0);
 
@@ -20,13 +21,15 @@ static inline struct folio *new_anon_folio(unsigned long addr, bool zero)
 		return NULL;
 	/* Nobody else sees the folio yet: a plain store. */
 	RACY_WRITE(folio->flags, (1UL << PG_anon) | (1UL << PG_swapbacked) | (1UL << PG_uptodate));
-	folio->index = addr >> PAGE_SHIFT;
+	folio_set_anon(folio, vma, addr, false);
 	return folio;
 }
 
 struct folio *anon_folio_alloc(const struct fault_ctx *f, bool zero)
 {
-	return new_anon_folio(f->addr, zero);
+	if (unlikely(anon_vma_prepare(f->vma)))
+		return NULL;
+	return new_anon_folio(f->vma, f->addr, zero);
 }
 
 /* The entry for a fresh private page: writable when the vma is, dirty because nothing backs it. */
@@ -72,8 +75,6 @@ static unsigned int install_run(struct mm *mm, struct vma *vma, pte_t *pte, stru
 		return 0;
 	pte_used_add(pte, done);
 	atomic_add(&mm->rss[RSS_ANON], done);
-	if (!RACY_READ(vma->has_anon))
-		WRITE_ONCE(vma->has_anon, true);
 	lru_add_new_run(folios, done);
 	return done;
 }
@@ -86,8 +87,10 @@ unsigned int anon_populate(struct mm *mm, struct vma *vma, unsigned long addr, p
 	unsigned int got, done;
 
 	mmap_assert_locked(mm);
+	if (unlikely(anon_vma_prepare(vma)))
+		return 0;
 	for (got = 0; got < n; got++) {
-		folios[got] = new_anon_folio(addr + got * PAGE_SIZE, true);
+		folios[got] = new_anon_folio(vma, addr + got * PAGE_SIZE, true);
 		if (unlikely(!folios[got]))
 			break;
 	}

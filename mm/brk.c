@@ -19,7 +19,7 @@ static int heap_grow(struct mm *mm, unsigned long start, unsigned long end)
 {
 	unsigned long pages = (end - start) >> PAGE_SHIFT,
 		      flags = HEAP_FLAGS | future_lock_flags(mm);
-	struct vma_desc d = { start, end, flags, NULL, NULL, start >> PAGE_SHIFT };
+	struct vma_desc d = { start, end, flags, NULL, NULL, start >> PAGE_SHIFT, NULL };
 	struct vma_neighbours nb = vma_neighbours(mm, start);
 	struct vma *vma;
 	int err;

@@ -127,8 +127,6 @@ static inline enum fault_result fault_install(struct mm *mm, struct fault_ctx *f
 			atomic_set(&folio->mlock_count, pte_mlocked(f->new));
 			stat_inc(NR_ANON_PAGES);
 			atomic_inc(&mm->rss[RSS_ANON]);
-			if (!RACY_READ(f->vma->has_anon))
-				WRITE_ONCE(f->vma->has_anon, true);
 		} else {
 			folio_add_rmap(folio);
 			atomic_inc(&mm->rss[folio_rss_kind(folio)]);

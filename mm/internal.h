@@ -20,6 +20,7 @@
 #include <mm/page_alloc.h>
 #include <mm/slab.h>
 #include <mm/stats.h>
+#include "anon_vma.h"
 
 #pragma GCC poison current
 
@@ -32,6 +33,7 @@ struct vma_desc {
 	struct file *file;
 	struct mapping *mapping;
 	unsigned long pgoff;
+	struct vma *anon; /* whose anonymous pages the range has or will have, or NULL */
 };
 
 /* The vmas around a free address range; NULL where there is none. */
@@ -45,15 +47,15 @@ struct vma_neighbours vma_neighbours(struct mm *mm, unsigned long addr);
 void vma_cache_init(void);
 /* Not yet in the index; takes its own file reference. NULL when out of memory. */
 struct vma *vma_alloc(struct mm *mm, const struct vma_desc *d);
-/* Drops the file reference and frees; the vma is in no index and no mapping. */
+/* Drops the file reference and frees; the vma is in no index, no mapping and no anon_vma. */
 void vma_free(struct vma *vma);
 /* Puts the vma into the index, between its neighbours, and into its mapping's list. */
 void vma_link(struct mm *mm, struct vma *vma, const struct vma_neighbours *nb);
 /* Takes the vma off its mapping's list, so that truncate no longer finds it. */
 void vma_unlink_mapping(struct vma *vma);
 /*
- * Grows a neighbour (or joins two) over d's range, which must be free. Returns the vma that now
- * covers it, or NULL when neither neighbour fits. Never fails otherwise.
+ * Grows a neighbour (or joins two) over d's range, which must be free. Returns the vma that now covers it, or
+ * NULL when neither neighbour fits, or when there is no memory for what d->anon needs.
  */
 struct vma *vma_merge_new(struct mm *mm, const struct vma_desc *d, const struct vma_neighbours *nb);
 /* Cuts vma at addr: vma keeps the lower part, the upper part is returned. ERR_PTR(-ENOMEM). */
@@ -66,6 +68,24 @@ struct vma *vma_modify(struct mm *mm, struct vma *vma, unsigned long start, unsi
 		       unsigned long flags);
 /* Moves one boundary of a linked vma; the index order must stay. pgoff follows start. */
 void vma_set_range(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end);
+/*
+ * Who finds the vma from a page of its file or an anonymous one waits: its boundaries change, or its entries move.
+ * The locks of its mapping and of its anon_vmas; the latter are those of every vma with the same links.
+ */
+static inline void vma_rmap_lock(const struct vma *vma)
+{
+	if (vma->mapping)
+		down_write(&vma->mapping->i_mmap_lock);
+	anon_vma_lock(vma);
+}
+
+static inline void vma_rmap_unlock(const struct vma *vma)
+{
+	anon_vma_unlock(vma);
+	if (vma->mapping)
+		up_write(&vma->mapping->i_mmap_lock);
+}
+
 unsigned long vma_start_gap(const struct vma *vma);
 /*
  * PTE bits for flags. Private writable pages get no PTE_W: the write fault decides; nor do those of files with a
@@ -277,6 +297,17 @@ static inline enum rss_kind folio_rss_kind(const struct folio *folio)
 	if (folio_test(folio, PG_anon))
 		return RSS_ANON;
 	return folio_test(folio, PG_swapbacked) ? RSS_SHMEM : RSS_FILE;
+}
+
+/*
+ * An anonymous folio is about to be mapped at addr for the first time: it can be found from now on. After
+ * anon_vma_prepare(). shared: its contents came from swap, and other vmas of the fork tree may come to map it.
+ */
+static inline void folio_set_anon(struct folio *folio, const struct vma *vma, unsigned long addr,
+				  bool shared)
+{
+	folio->anon_vma = shared ? vma->anon_vma->root : vma->anon_vma;
+	folio->index = vma_index(vma, addr);
 }
 
 /* A page-table entry now maps the folio. Page-table lock held. */

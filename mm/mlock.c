@@ -230,7 +230,7 @@ static unsigned long mark_next_table(struct mm *mm, const struct vma *vma, unsig
 	pte_t *pte;
 
 	/* Nothing that counts was ever here: its tables, which neighbours may share, need not be looked for. */
-	if (vma_is_anonymous(vma) && !RACY_READ(vma->has_anon))
+	if (vma_is_anonymous(vma) && !vma_has_anon(vma))
 		return end;
 	pte = pgtable_next(&mm->pgt, &start, end, &stop);
 	if (!pte)

@@ -25,6 +25,7 @@ void mm_init(void)
 	zero_page_frame = zero;
 	mm_cache = kmem_cache_create("mm_struct", sizeof(struct mm), __alignof__(struct mm));
 	vma_cache_init();
+	anon_vma_init();
 	lru_init();
 	swap_init();
 	folio_wait_init();
@@ -58,6 +59,7 @@ struct mm *mm_alloc(void)
 	}
 	tlb_context_init(&mm->tlb, virt_to_phys(mm->pgt.root));
 	rwsem_init(&mm->mmap_lock);
+	spin_lock_init(&mm->anon_lock);
 	atomic_set(&mm->users, 1);
 	return mm;
 }
@@ -71,7 +73,7 @@ struct mm *mm_create(bool aslr)
 	return mm;
 }
 
-/* Everything goes: one batch for all vmas, then their tables. */
+/* Everything goes: one batch for all vmas, then their tables, which the reverse map no longer leads to. */
 static void unmap_all(struct mm *mm)
 {
 	struct unmap_batch b;
@@ -81,6 +83,7 @@ static void unmap_all(struct mm *mm)
 	for_each_vma(mm, vma) {
 		vma_unlink_mapping(vma);
 		unmap_vma_range(&b, vma, vma->start, vma->end);
+		anon_vma_unlink(vma);
 	}
 	for_each_vma(mm, vma) {
 		struct vma *next = vma_next(vma);

@@ -84,23 +84,23 @@ static int copy_entries(struct mm *mm, struct mm *old, struct vma *vma, bool *fl
 static int copy_vma_to_child(struct mm *mm, struct mm *old, struct vma *vma, bool *flush)
 {
 	struct vma_desc d = { vma->start, vma->end,	vma->flags & ~VM_LOCK_BITS,
-			      vma->file,  vma->mapping, vma->pgoff };
+			      vma->file,  vma->mapping, vma->pgoff,
+			      NULL };
 	struct vma *new;
 
 	if ((d.flags & VM_ACCOUNT) && vm_commit_charge(vma_pages(vma)))
 		return -ENOMEM;
 	new = vma_alloc(mm, &d);
-	if (!new) {
+	if (!new || (!(vma->flags & VM_WIPEONFORK) && anon_vma_fork(new, vma))) {
+		if (new)
+			vma_free(new);
 		if (d.flags & VM_ACCOUNT)
 			vm_commit_uncharge(vma_pages(vma));
 		return -ENOMEM;
 	}
 	vma_link(mm, new, &(struct vma_neighbours){ mm->top_vma, NULL });
 	vm_stat_account(mm, d.flags, (long)vma_pages(vma));
-	if (!vma->has_anon || (vma->flags & VM_WIPEONFORK))
-		return 0;
-	new->has_anon = true;
-	return copy_entries(mm, old, vma, flush);
+	return vma_has_anon(new) ? copy_entries(mm, old, vma, flush) : 0;
 }
 
 static void copy_layout(struct mm *mm, const struct mm *old)

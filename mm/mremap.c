@@ -99,18 +99,21 @@ static void move_entries(pte_t *from, pte_t *to, unsigned long n)
 	unlock_two(from_ptl, to_ptl);
 }
 
+/* What moves under one hold of the reverse map's locks. */
+#define MOVE_CHUNK (32 * PMD_SIZE)
+
 /*
- * Tables exist on both sides. Until the flush a CPU may reach a page at both places. Nobody can free it then:
- * taking it out of the new place needs mmap_lock, or for truncation i_mmap_lock.
+ * Tables exist on both sides. The locks keep two things away. Someone who looks at the new place before and at the old
+ * one after the move would find the page nowhere. And until the flush a CPU may reach a page at both places: taking it
+ * out of the new one, truncation and reclaim would flush that one only, and free it.
  */
-static void move_page_tables(struct mm *mm, struct mapping *mapping, unsigned long from,
-			     unsigned long to, unsigned long len)
+static void move_chunk(struct mm *mm, const struct vma *new, unsigned long from, unsigned long to,
+		       unsigned long len)
 {
 	unsigned long va = from, stop, end = from + len;
 	pte_t *pte;
 
-	if (mapping)
-		down_write(&mapping->i_mmap_lock);
+	vma_rmap_lock(new);
 	while ((pte = pgtable_next(&mm->pgt, &va, end, &stop))) {
 		while (va < stop) {
 			unsigned long dst = to + (va - from);
@@ -121,34 +124,46 @@ static void move_page_tables(struct mm *mm, struct mapping *mapping, unsigned lo
 			pte += n;
 			va += n << PAGE_SHIFT;
 		}
-		if (va < end && !mapping)
-			cond_resched();
 	}
 	tlb_flush_range(&mm->tlb, from, end, false);
-	if (mapping)
-		up_write(&mapping->i_mmap_lock);
+	vma_rmap_unlock(new);
+}
+
+static void move_page_tables(struct mm *mm, const struct vma *new, unsigned long from,
+			     unsigned long to, unsigned long len)
+{
+	unsigned long va = from, stop, end = from + len;
+
+	while (pgtable_next(&mm->pgt, &va, end, &stop)) {
+		unsigned long n = min(end - va, MOVE_CHUNK);
+
+		move_chunk(mm, new, va, to + (va - from), n);
+		va += n;
+		cond_resched();
+	}
 }
 
 /* The vma at the new place, merged with a neighbour where that fits. NULL when out of memory. */
 static struct vma *copy_vma(struct mm *mm, struct vma *vma, const struct remap_request *rq)
 {
 	struct vma_desc d = { rq->new_addr, rq->new_addr + rq->new_len, vma->flags, vma->file,
-			      vma->mapping, vma_index(vma, rq->addr) };
+			      vma->mapping, vma_index(vma, rq->addr),	vma };
 	struct vma_neighbours nb = vma_neighbours(mm, rq->new_addr);
-	bool has_anon = vma->has_anon;
 	struct vma *new;
 
-	if (vma_is_anonymous(vma) && !has_anon)
+	if (vma_is_anonymous(vma) && !vma_has_anon(vma))
 		d.pgoff = rq->new_addr >> PAGE_SHIFT;
 	new = vma_merge_new(mm, &d, &nb);
 	if (!new) {
 		new = vma_alloc(mm, &d);
 		if (!new)
 			return NULL;
+		if (anon_vma_clone(new, vma)) {
+			vma_free(new);
+			return NULL;
+		}
 		vma_link(mm, new, &nb);
 	}
-	if (has_anon)
-		new->has_anon = true;
 	vm_stat_account(mm, new->flags, (long)(rq->new_len >> PAGE_SHIFT));
 	return new;
 }
@@ -185,7 +200,7 @@ static long move_vma(struct mm *mm, struct vma *vma, const struct remap_request 
 	bool keeps_old = rq->flags & MREMAP_DONTUNMAP;
 	unsigned long pages = (rq->new_len - (keeps_old ? 0 : rq->old_len)) >> PAGE_SHIFT;
 	unsigned long charged = 0;
-	struct mapping *mapping = vma->mapping;
+	struct vma *new = NULL;
 
 	if (!map_count_allows(mm, MOVE_VMAS))
 		return -ENOMEM;
@@ -194,7 +209,9 @@ static long move_vma(struct mm *mm, struct vma *vma, const struct remap_request 
 			return -ENOMEM;
 		charged = pages;
 	}
-	if (alloc_new_tables(mm, rq->addr, rq->new_addr, rq->old_len) || !copy_vma(mm, vma, rq)) {
+	if (!alloc_new_tables(mm, rq->addr, rq->new_addr, rq->old_len))
+		new = copy_vma(mm, vma, rq);
+	if (!new) {
 		struct vma_neighbours nb = vma_neighbours(mm, rq->new_addr);
 		struct unmap_batch b;
 
@@ -207,7 +224,7 @@ static long move_vma(struct mm *mm, struct vma *vma, const struct remap_request 
 		return -ENOMEM;
 	}
 	if (rq->old_len) {
-		move_page_tables(mm, mapping, rq->addr, rq->new_addr, rq->old_len);
+		move_page_tables(mm, new, rq->addr, rq->new_addr, rq->old_len);
 		leave_old_place(mm, rq);
 	}
 	return (long)rq->new_addr;
@@ -269,8 +286,8 @@ static bool can_grow_in_place(struct mm *mm, const struct vma *vma, const struct
 static long grow_in_place(struct mm *mm, struct vma *vma, const struct remap_request *rq)
 {
 	unsigned long pages = (rq->new_len - rq->old_len) >> PAGE_SHIFT;
-	struct vma_desc d = { vma->end,	 rq->addr + rq->new_len, vma->flags,
-			      vma->file, vma->mapping,		 vma->pgoff + vma_pages(vma) };
+	struct vma_desc d = { vma->end,	    rq->addr + rq->new_len,	 vma->flags, vma->file,
+			      vma->mapping, vma->pgoff + vma_pages(vma), vma };
 
 	if ((vma->flags & VM_ACCOUNT) && vm_commit_charge(pages))
 		return -ENOMEM;

@@ -85,8 +85,10 @@ static void unmap_detached(struct mm *mm, const struct detached *d)
 	struct vma *vma;
 
 	unmap_batch_init(&b, mm);
-	for (vma = d->first; vma; vma = detached_next(vma))
+	for (vma = d->first; vma; vma = detached_next(vma)) {
 		unmap_vma_range(&b, vma, vma->start, vma->end);
+		anon_vma_unlink(vma); /* not before the pages are gone, nor after the tables */
+	}
 	for (vma = d->first; vma; vma = detached_next(vma)) {
 		struct vma *next = detached_next(vma);
 

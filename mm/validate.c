@@ -22,6 +22,34 @@ struct totals {
 	bool lock_walks; /* entries may lag behind their vma's VM_LOCKED */
 };
 
+/* The reverse map leads from the anon_vma to the vma. A fault may be adding a link in front. */
+static bool is_linked_to(const struct vma *vma, const struct anon_vma *anon_vma)
+{
+	const struct anon_link *link = __atomic_load_n(&vma->anon_links, __ATOMIC_ACQUIRE);
+
+	while (link && link->anon_vma != anon_vma)
+		link = link->next;
+	return link;
+}
+
+/* Every link knows the vma's page offsets, and the one to its own anon_vma is there. */
+static void check_links(const struct vma *vma)
+{
+	const struct anon_vma *own = __atomic_load_n(&vma->anon_vma, __ATOMIC_ACQUIRE);
+	const struct anon_link *first = __atomic_load_n(&vma->anon_links, __ATOMIC_ACQUIRE);
+
+	CHECK(!own || is_linked_to(vma, own), vma);
+	CHECK(!vma->mapping || (vma->i_mmap_node.start == vma->pgoff &&
+				vma->i_mmap_node.last == vma->pgoff + vma_pages(vma) - 1),
+	      vma);
+	for (const struct anon_link *link = first; link; link = link->next) {
+		CHECK(link->vma == vma, vma);
+		CHECK(link->anon_vma->root == first->anon_vma->root, vma);
+		CHECK(link->node.start == vma->pgoff, vma);
+		CHECK(link->node.last == vma->pgoff + vma_pages(vma) - 1, vma);
+	}
+}
+
 static void check_vma(const struct vma *vma, const struct vma *prev)
 {
 	unsigned long gap_start = prev ? prev->end : 0, top = vma_start_gap(vma);
@@ -33,6 +61,7 @@ static void check_vma(const struct vma *vma, const struct vma *prev)
 	CHECK(!(vma->flags & VM_LOCKONFAULT) || (vma->flags & VM_LOCKED), vma);
 	CHECK(vma->page_prot == vm_page_prot(vma->flags, vma->mapping), vma);
 	CHECK(!vma->mapping || vma->file, vma);
+	check_links(vma);
 }
 
 /* Returns the largest gap of the subtree. */
@@ -73,7 +102,8 @@ static void check_entry(const struct vma *vma, unsigned long va, pte_t e, struct
 	CHECK(t->lock_walks || pte_mlocked(e) == !!(vma->flags & VM_LOCKED), vma);
 	t->rss[folio_rss_kind(folio)]++;
 	if (folio_test(folio, PG_anon)) {
-		CHECK(!vma_is_shared(vma) && vma->has_anon, vma);
+		CHECK(!vma_is_shared(vma) && is_linked_to(vma, folio->anon_vma), vma);
+		CHECK(folio->index == vma_index(vma, va), vma);
 		CHECK(!pte_write(e) || atomic_read(&folio->mapcount) == 1, vma);
 		CHECK(!pte_write(e) || !folio_test(folio, PG_swapcache) ||
 			      swap_slot_count(folio->swap) == 0,

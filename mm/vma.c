@@ -15,10 +15,11 @@
  * two, as in Linux.
  *
  * Anonymous vmas take their page offset from their first address, so that areas mapped side by side
- * merge; once a page is there (has_anon) the offset stays through mremap, and decides.
+ * merge; once a page is there (vma_has_anon()) the offset stays through mremap, and decides. So does the reverse
+ * map: one vma can cover the pages of two only if it is linked to all their anon_vmas (mm/anon_vma.c).
  *
- * Locking: mmap_lock held for writing throughout. Boundaries of a file vma change under its mapping's
- * i_mmap_lock too, because truncate reads them under that lock alone.
+ * Locking: mmap_lock held for writing throughout. Boundaries change under the i_mmap_lock of the vma's mapping and the
+ * lock of its anon_vmas too, because truncate and the reverse map read them under those locks alone.
  */
 #include "internal.h"
 
@@ -61,7 +62,8 @@ struct vma *vma_alloc(struct mm *mm, const struct vma_desc *d)
 	vma->mm = mm;
 	vma->file = d->file;
 	vma->mapping = d->mapping;
-	vma->has_anon = false;
+	vma->anon_links = NULL;
+	vma->anon_vma = NULL;
 	if (vma->file) {
 		file_get(vma->file);
 		if (unlikely(vma_is_watched(vma)))
@@ -72,6 +74,7 @@ struct vma *vma_alloc(struct mm *mm, const struct vma_desc *d)
 
 void vma_free(struct vma *vma)
 {
+	ASSERT(!vma->anon_links);
 	if (vma->file) {
 		if (unlikely(vma_is_watched(vma)))
 			vma->mapping->watch->closed(vma->file);
@@ -128,6 +131,7 @@ void vma_unlink_mapping(struct vma *vma)
 	mapping_unlock(vma->mapping);
 }
 
+/* vma_rmap_lock() of the vma, or of another that has the same links, held. */
 static void set_range(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end)
 {
 	vma->pgoff += (long)(start - vma->start) >> PAGE_SHIFT;
@@ -136,14 +140,15 @@ static void set_range(struct mm *mm, struct vma *vma, unsigned long start, unsig
 	if (vma->mapping)
 		interval_resize(&vma->mapping->i_mmap, &vma->i_mmap_node, vma->pgoff,
 				vma->pgoff + vma_pages(vma) - 1);
+	anon_vma_moved(vma);
 	vma_resized(mm, vma);
 }
 
 void vma_set_range(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end)
 {
-	mapping_lock(vma->mapping);
+	vma_rmap_lock(vma);
 	set_range(mm, vma, start, end);
-	mapping_unlock(vma->mapping);
+	vma_rmap_unlock(vma);
 }
 
 static unsigned long desc_pages(const struct vma_desc *d)
@@ -155,23 +160,32 @@ static unsigned long desc_pages(const struct vma_desc *d)
 static bool can_append(const struct vma *prev, const struct vma_desc *d)
 {
 	return prev && prev->end == d->start && prev->flags == d->flags && prev->file == d->file &&
-	       prev->mapping == d->mapping && prev->pgoff + vma_pages(prev) == d->pgoff;
+	       prev->mapping == d->mapping && prev->pgoff + vma_pages(prev) == d->pgoff &&
+	       anon_vma_mergeable(prev, d->anon);
 }
 
 /* next may be extended downwards over d. */
 static bool can_prepend(const struct vma *next, const struct vma_desc *d)
 {
 	return next && next->start == d->end && next->flags == d->flags && next->file == d->file &&
-	       next->mapping == d->mapping && d->pgoff + desc_pages(d) == next->pgoff;
+	       next->mapping == d->mapping && d->pgoff + desc_pages(d) == next->pgoff &&
+	       anon_vma_mergeable(next, d->anon);
 }
 
-/* Takes a vma whose range another one covers now out of everything. i_mmap_lock held. */
-static void absorb(struct mm *mm, struct vma *into, struct vma *gone)
+/* Takes a vma whose range another one covers now out of its file and the index. i_mmap_lock held. */
+static void absorb(struct mm *mm, struct vma *gone)
 {
-	if (gone->has_anon)
-		into->has_anon = true;
 	mapping_del_vma(gone);
 	vma_erase(mm, gone);
+}
+
+/* The vma that absorbed it has the same links, so that its pages are still found. */
+static void free_absorbed(struct vma *gone)
+{
+	if (!gone)
+		return;
+	anon_vma_unlink(gone);
+	vma_free(gone);
 }
 
 struct vma_neighbours vma_neighbours(struct mm *mm, unsigned long addr)
@@ -185,56 +199,63 @@ struct vma *vma_merge_new(struct mm *mm, const struct vma_desc *d, const struct 
 {
 	struct vma *prev = nb->prev, *next = nb->next;
 	bool append = can_append(prev, d), prepend = can_prepend(next, d);
-	struct vma *gone = NULL;
+	struct vma *into = append ? prev : next, *gone = NULL;
 
 	if (!append && !prepend)
 		return NULL;
 	if (append && prepend && vma_is_watched(next))
 		prepend = false;
+	if (d->anon && anon_vma_adopt(into, d->anon))
+		return NULL;
+	if (append && prepend && (!anon_vma_mergeable(prev, next) || anon_vma_adopt(prev, next)))
+		prepend = false;
 
 	stat_inc(VMA_MERGE);
-	mapping_lock(d->mapping);
+	vma_rmap_lock(into);
 	if (append && prepend) {
 		unsigned long end = next->end;
 
 		gone = next;
-		absorb(mm, prev, next);
+		absorb(mm, next);
 		set_range(mm, prev, prev->start, end);
 	} else if (append) {
 		set_range(mm, prev, prev->start, d->end);
 	} else {
 		set_range(mm, next, d->start, next->end);
 	}
-	mapping_unlock(d->mapping);
-	if (gone)
-		vma_free(gone);
-	return append ? prev : next;
+	vma_rmap_unlock(into);
+	free_absorbed(gone);
+	return into;
 }
 
 struct vma *vma_split(struct mm *mm, struct vma *vma, unsigned long addr)
 {
 	struct vma_desc upper = { addr,	     vma->end,	   vma->flags,
-				  vma->file, vma->mapping, vma_index(vma, addr) };
+				  vma->file, vma->mapping, vma_index(vma, addr),
+				  NULL };
 	struct vma *new, *next;
 
 	ASSERT(vma->start < addr && addr < vma->end);
 	new = vma_alloc(mm, &upper);
 	if (!new)
 		return ERR_PTR(-ENOMEM);
-	new->has_anon = vma->has_anon;
+	if (anon_vma_clone(new, vma)) {
+		vma_free(new);
+		return ERR_PTR(-ENOMEM);
+	}
 	stat_inc(VMA_SPLIT);
 	next = vma_next(vma);
-	mapping_lock(vma->mapping);
+	vma_rmap_lock(vma);
 	set_range(mm, vma, vma->start, addr);
 	mapping_add_vma(new);
 	vma_insert(mm, new, vma, next);
-	mapping_unlock(vma->mapping);
+	vma_rmap_unlock(vma);
 	return new;
 }
 
 static void set_flags(struct vma *vma, unsigned long flags)
 {
-	vma->flags = flags;
+	RACY_WRITE(vma->flags, flags); /* the reverse map reads them */
 	vma->page_prot = vm_page_prot(flags, vma->mapping);
 }
 
@@ -250,18 +271,17 @@ static struct vma *modify_by_merging(struct mm *mm, struct vma *vma, const struc
 		prev = NULL;
 	if (!can_prepend(next, d))
 		next = NULL;
-	if (unlikely(vma_is_watched(vma)) && prev && next)
+	if (prev && next && (unlikely(vma_is_watched(vma)) || !anon_vma_mergeable(prev, next)))
 		next = NULL;
-	if ((!prev && !next) || (whole && vma_is_watched(vma)))
+	into = prev ? prev : next;
+	if (!into || (whole && vma_is_watched(vma)) || anon_vma_adopt(into, vma) ||
+	    (next && anon_vma_adopt(into, next)))
 		return NULL;
 
 	stat_inc(VMA_MERGE);
-	into = prev ? prev : next;
-	mapping_lock(d->mapping);
-	if (vma->has_anon)
-		into->has_anon = true;
+	vma_rmap_lock(into);
 	if (whole)
-		absorb(mm, into, vma);
+		absorb(mm, vma);
 	else if (prev)
 		set_range(mm, vma, d->end, vma->end);
 	else
@@ -270,18 +290,16 @@ static struct vma *modify_by_merging(struct mm *mm, struct vma *vma, const struc
 		unsigned long end = next->end;
 
 		gone_next = next;
-		absorb(mm, prev, next);
+		absorb(mm, next);
 		set_range(mm, prev, prev->start, end);
 	} else if (prev) {
 		set_range(mm, prev, prev->start, d->end);
 	} else {
 		set_range(mm, next, d->start, next->end);
 	}
-	mapping_unlock(d->mapping);
-	if (whole)
-		vma_free(vma);
-	if (gone_next)
-		vma_free(gone_next);
+	vma_rmap_unlock(into);
+	free_absorbed(whole ? vma : NULL);
+	free_absorbed(gone_next);
 	return into;
 }
 
@@ -296,7 +314,9 @@ static struct vma *split_within_limit(struct mm *mm, struct vma *vma, unsigned l
 struct vma *vma_modify(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end,
 		       unsigned long flags)
 {
-	struct vma_desc d = { start, end, flags, vma->file, vma->mapping, vma_index(vma, start) };
+	struct vma_desc d = {
+		start, end, flags, vma->file, vma->mapping, vma_index(vma, start), vma
+	};
 	struct vma *merged, *upper;
 
 	ASSERT(vma->start <= start && start < end && end <= vma->end);

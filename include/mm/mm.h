@@ -60,6 +60,8 @@
 
 struct file;
 struct mapping;
+struct anon_vma;
+struct anon_link;
 
 struct vma {
 	unsigned long start, end; /* [W] bytes, page-aligned, end exclusive */
@@ -74,7 +76,10 @@ struct vma {
 	struct file *file; /* [I] one reference; NULL when anonymous */
 	struct mapping *mapping;	  /* [I] the file's page cache; NULL when anonymous */
 	struct interval_node i_mmap_node; /* [R] in mapping->i_mmap: the page offsets it maps */
-	bool has_anon; /* [A] an anonymous page was ever mapped here: fork copies, pgoff stays */
+	/* mm/anon_vma.h; NULL: no anonymous page was ever mapped here. Set: fork copies, pgoff stays. */
+	struct anon_link *anon_links; /* [W], the first one as below */
+	struct anon_vma
+		*anon_vma; /* [A] new anonymous pages' ; set once under anon_lock, else [W] */
 };
 
 /* CPUs share them when there are more; threads mostly fault in a vma of their own each. */
@@ -90,8 +95,9 @@ struct mm {
 	struct vma *top_vma;		 /* [W] the highest, or NULL */
 	struct pgtable pgt;
 	struct tlb_context tlb;
-	atomic_t users; /* [A] tasks that run in it (and /proc readers) */
-	int map_count;	/* [W] vmas */
+	atomic_t users;	      /* [A] tasks that run in it (and /proc readers) */
+	int map_count;	      /* [W] vmas */
+	spinlock_t anon_lock; /* the first anonymous page of a vma comes: its anon_vma */
 	atomic_t
 		lock_walks; /* [A] VM_LOCKED changed somewhere, and the entries do not all say so yet */
 	bool membarrier;	  /* [A] registered for membarrier(); a fork inherits it */

@@ -11,17 +11,19 @@
 #define LAYOUT(mm, text) assert_string_equal(t_layout(mm, B), text)
 
 /*
- * Three areas P 0-3, V 3-6, N 6-9 with these rights; then 3+from..3+to of V gets the rights prot.
+ * Three areas P 0-3, V 3-6, N 6-9 with these rights, pieces of one in which there were pages; then 3+from..3+to of V
+ * gets the rights prot.
  */
 static void modify_case(struct mm *mm, unsigned long p, unsigned long v, unsigned long n,
 			unsigned long from, unsigned long to, unsigned long prot,
 			const char *expect)
 {
-	t_map(mm, AT(0), 3, p);
-	t_map(mm, AT(3), 3, v);
-	t_map(mm, AT(6), 3, n);
+	t_map(mm, AT(0), 9, RW);
 	for (unsigned long i = 0; i < 9; i++)
 		sim_touch(mm, AT(i), i % 2 ? FAULT_READ : FAULT_WRITE);
+	assert_int_equal(mm_mprotect(mm, AT(0), 3 * PG, p), 0);
+	assert_int_equal(mm_mprotect(mm, AT(3), 3 * PG, v), 0);
+	assert_int_equal(mm_mprotect(mm, AT(6), 3 * PG, n), 0);
 	assert_int_equal(mm_mprotect(mm, AT(3 + from), (to - from) * PG, prot), 0);
 	LAYOUT(mm, expect);
 	t_validate(mm);
@@ -164,6 +166,47 @@ static void test_moved_pages(void **state)
 	assert_int_equal(sim_peek(mm, AT(4)), 7);
 }
 
+/* Pages that were found through different anon_vmas stay in different vmas. */
+static void test_anonymous_pages(void **state)
+{
+	struct mm *mm = *state, *child;
+
+	/* P and N each had their first page while nothing joined them: V can be part of one */
+	t_map(mm, AT(0), 3, RW);
+	t_map(mm, AT(3), 3, PROT_READ);
+	t_map(mm, AT(6), 3, RW);
+	sim_poke(mm, AT(1), 1);
+	sim_poke(mm, AT(7), 1);
+	assert_int_equal(mm_mprotect(mm, AT(3), 3 * PG, RW), 0);
+	LAYOUT(mm, "0-6:rw 6-9:rw");
+	sim_poke(mm, AT(4), 1);
+	t_validate(mm);
+	assert_int_equal(mm_munmap(mm, AT(0), 9 * PG), 0);
+
+	/* areas beside each other share from the first page on, although their rights differ then */
+	t_map(mm, AT(0), 6, RW);
+	assert_int_equal(mm_mprotect(mm, AT(3), 3 * PG, PROT_NONE), 0);
+	sim_poke(mm, AT(0), 1);
+	assert_int_equal(mm_mprotect(mm, AT(3), 3 * PG, RW | PROT_EXEC), 0);
+	sim_poke(mm, AT(3), 1);
+	assert_int_equal(mm_mprotect(mm, AT(3), 3 * PG, RW), 0);
+	LAYOUT(mm, "0-6:rw");
+
+	/* what was inherited does not grow, and its own pieces join again, touched or not */
+	child = mm_fork(mm);
+	t_map(child, AT(6), 3, RW);
+	LAYOUT(child, "0-6:rw 6-9:rw");
+	assert_int_equal(mm_mprotect(child, AT(1), PG, PROT_READ), 0);
+	sim_poke(child, AT(0), 2);
+	sim_poke(child, AT(5), 2);
+	assert_int_equal(mm_mprotect(child, AT(1), PG, RW), 0);
+	LAYOUT(child, "0-6:rw 6-9:rw");
+	t_validate(child);
+	sim_mm_put(child);
+	t_map(mm, AT(6), 3, RW);
+	LAYOUT(mm, "0-9:rw");
+}
+
 static void test_flags_keep_apart(void **state)
 {
 	struct mm *mm = *state;
@@ -202,6 +245,7 @@ int main(void)
 		T_MM(test_unmap),
 		T_MM(test_files),
 		T_MM(test_moved_pages),
+		T_MM(test_anonymous_pages),
 		T_MM(test_flags_keep_apart),
 		T_MM(test_map_count_limit),
 	};
