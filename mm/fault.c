@@ -109,7 +109,7 @@ static void replace_old_folio(struct mm *mm, struct fault_ctx *f)
 }
 
 /* Phase 3. Page-table lock held. FAULT_RETRY: the entry changed since phase 2 looked at it. */
-static inline enum fault_result fault_install(struct mm *mm, struct fault_ctx *f)
+static __always_inline enum fault_result fault_install(struct mm *mm, struct fault_ctx *f)
 {
 	struct folio *folio = f->folio;
 
@@ -139,7 +139,7 @@ static inline enum fault_result fault_install(struct mm *mm, struct fault_ctx *f
 }
 
 /* Phase 4. Page-table lock held. */
-static inline void fault_to_lru(struct fault_ctx *f)
+static __always_inline void fault_to_lru(struct fault_ctx *f)
 {
 	if (f->new_anon)
 		lru_add_new(f->folio);

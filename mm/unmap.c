@@ -111,11 +111,13 @@ static inline void zap_folio(struct unmap_batch *b, struct folio *folio, pte_t e
 
 	if (unlikely(pte_mlocked(e)))
 		c->munlocked += atomic_dec_and_test(&folio->mlock_count);
-	if (RACY_READ(folio->flags) & (1UL << PG_anon)) {
+	if ((RACY_READ(folio->flags) & (1UL << PG_anon | 1UL << PG_swapcache)) == 1UL << PG_anon) {
 		c->rss[RSS_ANON]++;
 		c->anon_unmapped += last;
-		if (unlikely(RACY_READ(folio->flags) & (1UL << PG_swapcache)))
-			b->swapcache = true;
+	} else if (unlikely(folio_test(folio, PG_anon))) {
+		c->rss[RSS_ANON]++;
+		c->anon_unmapped += last;
+		b->swapcache = true;
 	} else {
 		c->rss[folio_rss_kind(folio)]++;
 		c->file_unmapped += last;
@@ -135,21 +137,21 @@ static inline void zap_folio(struct unmap_batch *b, struct folio *folio, pte_t e
 
 static bool maps_private_copy(pte_t e)
 {
-	if (!pte_present(e))
-		return true;
 	return !pte_special(e) && folio_test(pfn_folio(pte_pfn(e)), PG_anon);
 }
 
-/* Undoes an entry that is no ordinary page: without access, the zero page, or a swap entry. */
-static __noinline void zap_other(struct unmap_batch *b, pte_t e, struct zap_counts *c)
+/* Clears a swap entry, which is a private page's. True unless it is to stay. */
+static __noinline bool zap_swap_entry(struct unmap_batch *b, pte_t *pte, pte_t e,
+				      struct zap_counts *c)
 {
-	if (pte_present(e)) {
-		if (!pte_special(e))
-			zap_folio(b, pfn_folio(pte_pfn(e)), e, c);
-	} else if (pte_has_slot(e)) {
+	if (b->how & ZAP_KEEP_PRIVATE)
+		return false;
+	pte_set(pte, 0);
+	if (pte_has_slot(e)) {
 		c->rss[RSS_SWAP]++;
 		swap_slot_put(pte_to_swp(e));
 	}
+	return true;
 }
 
 /* Clears the entries of [va, stop), all in one table; returns where it stopped for want of room. */
@@ -169,7 +171,15 @@ static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long 
 	for (left = *used; left && va < stop; va += PAGE_SIZE, pte++) {
 		pte_t e = pte_read(pte);
 
-		if (pte_none(e) || (unlikely(b->how & ZAP_KEEP_PRIVATE) && maps_private_copy(e)))
+		if (!(e & PTE_P)) {
+			if (pte_none(e))
+				continue;
+			if (pte_is_swap(e)) {
+				left -= zap_swap_entry(b, pte, e, &counts);
+				continue;
+			}
+		}
+		if ((unlikely(b->how & ZAP_KEEP_PRIVATE) && maps_private_copy(e)))
 			continue;
 		if (unlikely(b->nr == b->capacity))
 			break;
@@ -178,10 +188,8 @@ static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long 
 		if (first == ~0UL)
 			first = va;
 		last = va + PAGE_SIZE;
-		if (likely((e & (PTE_P | PTE_SPECIAL)) == PTE_P))
+		if (likely(!pte_special(e)))
 			zap_folio(b, pfn_folio(pte_pfn(e)), e, &counts);
-		else
-			zap_other(b, e, &counts);
 	}
 	if (left == 0)
 		va = stop;
