@@ -26,7 +26,7 @@ static void prepare(struct fault_ctx *f, struct folio *folio, bool exclusive)
 {
 	if (atomic_read(&folio->mapcount) == 0) {
 		folio_set(folio, PG_anon);
-		folio->index = vma_index(f->vma, f->addr);
+		folio_set_anon(folio, f->vma, f->addr, !exclusive);
 	}
 	f->new = pte_make(folio_pfn(folio), f->vma->page_prot);
 	if (exclusive) {
@@ -55,6 +55,8 @@ enum fault_result swap_get_folio(struct fault_ctx *f)
 
 	if (!pte_has_slot(f->old))
 		return FAULT_BUS;
+	if (anon_vma_prepare(f->vma))
+		return FAULT_OOM;
 	folio = swap_cache_read(swp, &io);
 	if (IS_ERR(folio))
 		return PTR_ERR(folio) == -ENOMEM ? FAULT_OOM : FAULT_RETRY;
