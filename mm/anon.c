@@ -193,7 +193,7 @@ static enum fault_result wp_stored(struct fault_ctx *f)
 	}
 	if (folio->mapping == f->vma->mapping) {
 		folio_mark_dirty(folio);
-		f->dirtied = true;
+		f->io |= FAULT_IO_DIRTIED;
 		r = wp_shared(f);
 	}
 	folio_unlock(folio);

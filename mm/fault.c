@@ -235,16 +235,8 @@ static enum fault_result fault_grow_stack(struct mm *mm, unsigned long addr)
 	return r;
 }
 
-void fault_had_io(const struct fault_ctx *f)
-{
-	if (f->major)
-		stat_inc(PGMAJFAULT);
-	if (f->dirtied)
-		balance_dirty(1);
-}
-
 /* Others may change the layout meanwhile. */
-static __noinline enum fault_result fault_wait_unlocked(struct mm *mm, const struct fault_ctx *f)
+static enum fault_result fault_wait_unlocked(struct mm *mm, const struct fault_ctx *f)
 {
 	enum fault_result r;
 
@@ -252,6 +244,29 @@ static __noinline enum fault_result fault_wait_unlocked(struct mm *mm, const str
 	r = fault_wait(f->wait);
 	mmap_read_lock(mm);
 	return r;
+}
+
+/* A pass ended with r: true when another one may get further. */
+static __noinline bool fault_again(struct mm *mm, const struct fault_ctx *f, enum fault_result *r)
+{
+	if (*r == FAULT_GROW_STACK)
+		*r = fault_grow_stack(mm, f->addr) == FAULT_DONE ? FAULT_RETRY : FAULT_MAPERR;
+	else if (*r == FAULT_WAIT)
+		*r = fault_wait_unlocked(mm, f);
+	return *r == FAULT_RETRY;
+}
+
+/* The end of a fault that had to do with I/O. mmap_lock not held. */
+static __noinline void fault_end_io(const struct fault_ctx *f, enum fault_result r)
+{
+	bool major = f->io & FAULT_IO_MAJOR;
+
+	if (major)
+		stat_inc(PGMAJFAULT);
+	if (r == FAULT_DONE)
+		caller_count_faults(1, major);
+	if (f->io & FAULT_IO_DIRTIED)
+		balance_dirty(1);
 }
 
 enum fault_result mm_handle_fault(struct mm *mm, const struct fault_info *info)
@@ -266,22 +281,17 @@ enum fault_result mm_handle_fault(struct mm *mm, const struct fault_info *info)
 	f.write = info->access == FAULT_WRITE;
 	f.exec = info->access == FAULT_EXEC;
 	f.force = false;
-	f.major = false;
-	f.dirtied = false;
+	f.io = 0;
 	do {
 		f.pte = NULL;
 		r = fault_lookup(mm, info, &f);
 		if (likely(r == FAULT_DONE))
 			r = fault_once(mm, &f);
-		else if (r == FAULT_GROW_STACK)
-			r = fault_grow_stack(mm, f.addr) == FAULT_DONE ? FAULT_RETRY : FAULT_MAPERR;
-		if (unlikely(r == FAULT_WAIT))
-			r = fault_wait_unlocked(mm, &f);
-	} while (unlikely(r == FAULT_RETRY));
+	} while (unlikely(r != FAULT_DONE) && fault_again(mm, &f, &r));
 	mmap_read_unlock(mm);
-	if (unlikely(f.major || f.dirtied))
-		fault_had_io(&f);
-	if (likely(r == FAULT_DONE))
-		caller_count_faults(1, f.major);
+	if (unlikely(f.io))
+		fault_end_io(&f, r);
+	else if (likely(r == FAULT_DONE))
+		caller_count_faults(1, false);
 	return r;
 }

@@ -203,7 +203,7 @@ static enum fault_result lock_stored_folio(struct fault_ctx *f, unsigned long in
 	struct folio *folio = filemap_get_folio(m, index);
 
 	if (!folio) {
-		f->major = true;
+		f->io |= FAULT_IO_MAJOR;
 		folio = fault_readahead(f->vma, index);
 		if (!folio)
 			return FAULT_OOM;
@@ -211,11 +211,13 @@ static enum fault_result lock_stored_folio(struct fault_ctx *f, unsigned long in
 		fault_readahead_marker(f->vma, folio);
 	}
 	if (!folio_uptodate(folio))
-		f->major = true;
+		f->io |= FAULT_IO_MAJOR;
 	if (!folio_uptodate(folio) || !folio_trylock(folio)) {
 		f->wait = folio;
 		return FAULT_WAIT;
 	}
+	if (f->write && vma_is_shared(f->vma))
+		f->io |= FAULT_IO_DIRTIED;
 	*out = folio;
 	return FAULT_DONE;
 }
@@ -314,7 +316,6 @@ enum fault_result filemap_get_fault_folio(struct mm *mm, struct fault_ctx *f)
 	f->new = pte_make(folio_pfn(cached), vma->page_prot);
 	if (f->write) {
 		f->new |= PTE_W | PTE_D;
-		f->dirtied = true;
 		folio_mark_dirty(cached);
 	}
 	return FAULT_DONE;

@@ -175,6 +175,7 @@ struct unmap_batch {
 	unsigned long start, end; /* what must be flushed; empty when start >= end */
 	bool tables_freed;
 	bool swapcache;	  /* one of folios is, or was, in the swap cache */
+	bool flush_first; /* before the page-table lock is dropped */
 	unsigned int how; /* ZAP_* */
 	unsigned int nr, capacity;
 	struct folio **folios; /* references to drop after the flush */
@@ -217,15 +218,16 @@ int munmap_locked(struct mm *mm, unsigned long start, unsigned long end);
 
 /* ---- fault.c, anon.c, filemap.c: the phases ---- */
 
+#define FAULT_IO_MAJOR 1u   /* I/O was started or waited for */
+#define FAULT_IO_DIRTIED 2u /* a page of a file with a store became dirty: balance_dirty() */
+
 /* Everything one pass of the handler learns. Thrown away on FAULT_RETRY. */
 struct fault_ctx {
 	unsigned long addr; /* page-aligned */
 	bool write;
 	bool exec;
 	bool force; /* populate: override a missing VM_READ; ptrace: a missing VM_WRITE */
-	/* What is left to do when the fault is over; they stay set through retries. */
-	bool major;	 /* I/O was started or waited for */
-	bool dirtied;	 /* a page of a file became dirty: balance_dirty() */
+	u8 io; /* FAULT_IO_*: what is left to do when the fault is over; stays through retries */
 	struct vma *vma; /* set by fault_lookup() */
 	pte_t *pte;	 /* set by fault_get_folio(), unless the caller knows it (populate) */
 	pte_t old;	 /* the entry as fault_get_folio() saw it */
@@ -247,8 +249,6 @@ struct fault_ctx {
 enum fault_result fault_once(struct mm *mm, struct fault_ctx *f);
 /* Waits for a page being read, drops the reference. FAULT_RETRY, FAULT_BUS (-EIO) or FAULT_KILLED. */
 enum fault_result fault_wait(struct folio *folio);
-/* When the fault is over, and no lock held: counts it if major, waits if too much is dirty. */
-void fault_had_io(const struct fault_ctx *f);
 /* Phase 2 for an empty entry and for a write to a read-only one. */
 enum fault_result anon_get_folio(struct fault_ctx *f);
 enum fault_result anon_write_protected(struct mm *mm, struct fault_ctx *f);

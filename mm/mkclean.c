@@ -23,19 +23,14 @@ static bool clean_entry(struct mm *mm, pte_t *pte, unsigned long addr, struct fo
 }
 
 /* The page-table lock is taken even for an empty entry: who emptied it flushes the TLB before he lets go. */
-static int clean_vma(struct vma *vma, struct folio *folio)
+static bool clean_vma(struct vma *vma, struct folio *folio)
 {
-	unsigned long addr;
+	unsigned long addr = vma->start + ((folio->index - vma->pgoff) << PAGE_SHIFT);
+	pte_t *pte = pgtable_find(&vma->mm->pgt, addr);
 	bool changed;
-	pte_t *pte;
 
-	if (!vma_is_shared(vma) || folio->index < vma->pgoff ||
-	    folio->index - vma->pgoff >= vma_pages(vma))
-		return 0;
-	addr = vma->start + ((folio->index - vma->pgoff) << PAGE_SHIFT);
-	pte = pgtable_find(&vma->mm->pgt, addr);
 	if (!pte)
-		return 0;
+		return false;
 	spin_lock(pte_lockptr(pte));
 	changed = clean_entry(vma->mm, pte, addr, folio);
 	spin_unlock(pte_lockptr(pte));
@@ -49,8 +44,12 @@ int folio_mkclean(struct folio *folio)
 	int changed = 0;
 
 	down_read(&m->i_mmap_lock);
-	for_each_interval(node, &m->i_mmap, folio->index, folio->index)
-		changed += clean_vma(container_of(node, struct vma, i_mmap_node), folio);
+	for_each_interval(node, &m->i_mmap, folio->index, folio->index) {
+		struct vma *vma = container_of(node, struct vma, i_mmap_node);
+
+		if (vma_is_shared(vma))
+			changed += clean_vma(vma, folio);
+	}
 	up_read(&m->i_mmap_lock);
 	return changed;
 }

@@ -40,19 +40,19 @@ struct walk {
 	unsigned long addr;
 	unsigned long budget; /* pages that may still be faulted in under this hold of mmap_lock */
 	struct folio *wait;   /* the page at addr takes I/O: fault_wait() it, then go on there */
-	unsigned int dirtied; /* pages of files: balance_dirty() */
-	bool major;	      /* the page at addr was waited for */
+	unsigned int dirtied; /* pages of files with a store: balance_dirty() */
+	u8 io;		      /* FAULT_IO_* of the page at addr, which was waited for */
 };
 
 static __noinline void count_io(struct fault_ctx *f, struct walk *w)
 {
-	if (f->major || w->major)
+	bool major = f->io & FAULT_IO_MAJOR;
+
+	if (major)
 		stat_inc(PGMAJFAULT);
-	caller_count_faults(1, f->major || w->major);
-	w->dirtied += f->dirtied;
-	w->major = false;
-	f->major = false;
-	f->dirtied = false;
+	caller_count_faults(1, major);
+	w->dirtied += !!(f->io & FAULT_IO_DIRTIED);
+	f->io = 0;
 }
 
 /* The page at f->addr. 0 or -errno; -EAGAIN: w->wait first. */
@@ -60,19 +60,18 @@ static inline int populate_page(struct mm *mm, struct fault_ctx *f, struct walk 
 {
 	enum fault_result r;
 
-	f->major = false;
 	do
 		r = fault_once(mm, f);
 	while (unlikely(r == FAULT_RETRY));
 	if (unlikely(r == FAULT_WAIT)) {
 		w->wait = f->wait;
-		w->major |= f->major;
+		w->io = f->io;
 		return -EAGAIN;
 	}
 	if (unlikely(r != FAULT_DONE))
 		return fault_errno(r);
 	stat_inc(PGFAULT);
-	if (unlikely(f->major || f->dirtied || w->major))
+	if (unlikely(f->io))
 		count_io(f, w);
 	else
 		caller_count_faults(1, false);
@@ -136,9 +135,10 @@ static int populate_table(struct mm *mm, struct vma *vma, struct walk *w, unsign
 	unsigned long stop = min(end, ALIGN_DOWN(w->addr, PMD_SIZE) + PMD_SIZE);
 	unsigned long left = w->budget;
 	pte_t enough = write ? PTE_P | PTE_W : PTE_P;
-	struct fault_ctx f = { .addr = w->addr, .write = write, .vma = vma };
+	struct fault_ctx f = { .addr = w->addr, .write = write, .vma = vma, .io = w->io };
 	int err = 0;
 
+	w->io = 0;
 	f.pte = pgtable_alloc(&mm->pgt, f.addr);
 	if (!f.pte)
 		return -ENOMEM;

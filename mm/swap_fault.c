@@ -60,7 +60,8 @@ enum fault_result swap_get_folio(struct fault_ctx *f)
 	folio = swap_cache_read(swp, &io);
 	if (IS_ERR(folio))
 		return PTR_ERR(folio) == -ENOMEM ? FAULT_OOM : FAULT_RETRY;
-	f->major |= io;
+	if (io)
+		f->io |= FAULT_IO_MAJOR;
 	if (folio_lock_killable(folio)) {
 		folio_put(folio);
 		return FAULT_KILLED;

@@ -21,6 +21,7 @@ void unmap_batch_init(struct unmap_batch *b, struct mm *mm)
 	b->end = 0;
 	b->tables_freed = false;
 	b->swapcache = false;
+	b->flush_first = false;
 	b->how = 0;
 	b->nr = 0;
 	b->capacity = UNMAP_BATCH_INLINE;
@@ -89,7 +90,6 @@ struct zap_counts {
 	long rss[NR_RSS];
 	long anon_unmapped, file_unmapped;
 	unsigned int munlocked; /* folios whose last locked mapping went */
-	bool flush_first;	/* before the page-table lock is dropped: see zap_folio() */
 };
 
 static void apply_counts(struct mm *mm, const struct zap_counts *c)
@@ -101,6 +101,17 @@ static void apply_counts(struct mm *mm, const struct zap_counts *c)
 		stat_add(NR_ANON_PAGES, -c->anon_unmapped);
 	if (c->file_unmapped)
 		stat_add(NR_FILE_MAPPED, -c->file_unmapped);
+}
+
+/*
+ * A CPU may go on writing until the flush. For a file with a store that comes before the page-table lock is dropped:
+ * folio_mkclean() waits for the lock, so that writeback does not call the page clean too early.
+ */
+static __noinline void zap_dirty(struct unmap_batch *b, struct folio *folio)
+{
+	folio_mark_dirty(folio);
+	if (!folio_test(folio, PG_swapbacked))
+		b->flush_first = true;
 }
 
 /* Undoes one present entry; its reference moves to the batch. */
@@ -122,13 +133,7 @@ static inline void zap_folio(struct unmap_batch *b, struct folio *folio, pte_t e
 		c->rss[folio_rss_kind(folio)]++;
 		c->file_unmapped += last;
 		if (pte_dirty(e))
-			folio_mark_dirty(folio);
-		/*
-		 * A CPU may go on writing until the flush. Writeback must not take the page for clean and
-		 * written meanwhile: folio_mkclean() waits for the page-table lock.
-		 */
-		if (pte_write(e) && !folio_test(folio, PG_swapbacked))
-			c->flush_first = true;
+			zap_dirty(b, folio);
 		if (pte_young(e) && !folio_test(folio, PG_referenced))
 			folio_set(folio, PG_referenced);
 	}
@@ -194,8 +199,10 @@ static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long 
 	if (left == 0)
 		va = stop;
 	__atomic_store_n(used, left, __ATOMIC_RELEASE);
-	if (unlikely(counts.flush_first))
+	if (unlikely(b->flush_first)) {
 		tlb_flush_range(&b->mm->tlb, first, last, false);
+		b->flush_first = false;
+	}
 	spin_unlock(ptl);
 	apply_counts(b->mm, &counts);
 	if (unlikely(counts.munlocked))

@@ -62,7 +62,7 @@ extern struct sim_caller {
 	unsigned long rlimit[LIMIT_DATA_HARD + 1]; /* by enum caller_limit */
 	bool ipc_lock, rawio, sys_admin;
 	bool fatal_signal; /* park_interrupted() says yes */
-	unsigned long faults;
+	unsigned long faults, major_faults;
 	void (*while_reading)(void); /* called when a disk file's page is read */
 } sim_caller;
 
@@ -73,6 +73,20 @@ struct block_device *sim_block_create(u64 size);
 void sim_block_destroy(struct block_device *dev);
 /* What is on it. */
 void *sim_block_data(struct block_device *dev);
+/* The device gets smaller; its contents beyond stay. */
+void sim_block_resize(struct block_device *dev, u64 size);
+struct sim_block_counts {
+	unsigned long requests[BIO_FLUSH + 1], pages[BIO_FLUSH + 1]; /* by enum bio_op */
+};
+/* Since the last call. */
+struct sim_block_counts sim_block_counts(struct block_device *dev);
+/*
+ * A thread may serve the device: from begin on requests wait for it, serve does them until somebody calls stop and
+ * none is left.
+ */
+void sim_block_begin_serving(struct block_device *dev);
+void sim_block_serve(struct block_device *dev);
+void sim_block_stop_serving(struct block_device *dev);
 /* From now on reads, writes fail with -EIO, or succeed again. */
 void sim_block_fail(struct block_device *dev, bool reads, bool writes);
 
@@ -89,6 +103,8 @@ struct file;
 struct file *sim_file(u64 size, bool writable);
 /* A file whose pages are read from a device that fails when told to. */
 struct file *sim_disk_file(u64 size, bool writable, bool fail);
+/* A block device as a file. */
+struct file *sim_block_file(struct block_device *dev);
 struct mapping *sim_file_mapping(struct file *f);
 /* A file that cannot be mapped. */
 struct file *sim_pipe(void);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A block device in the host's memory: requests are done at once, in the caller's thread.
+ * A block device in the host's memory: requests are done at once, in the caller's thread, or by a thread of the test's
+ * that serves the device.
  */
 #include "sim.h"
 #include "sim_host.h"
@@ -9,6 +10,11 @@ struct block_device {
 	u64 size;
 	bool fails_reads, fails_writes;
 	unsigned char *data;
+	struct sim_block_counts counts; /* [lock] */
+	spinlock_t lock;
+	struct list_head queue; /* [lock] of the server */
+	struct task *server;	/* [lock] NULL: requests are done at once */
+	bool stop;		/* [lock] the server is to go */
 };
 
 struct block_device *sim_block_create(u64 size)
@@ -16,6 +22,8 @@ struct block_device *sim_block_create(u64 size)
 	struct block_device *dev = host_alloc(sizeof(*dev));
 
 	*dev = (struct block_device){ .size = size, .data = host_alloc(size) };
+	spin_lock_init(&dev->lock);
+	INIT_LIST_HEAD(&dev->queue);
 	return dev;
 }
 
@@ -36,9 +44,25 @@ void sim_block_fail(struct block_device *dev, bool reads, bool writes)
 	dev->fails_writes = writes;
 }
 
+void sim_block_resize(struct block_device *dev, u64 size)
+{
+	WRITE_ONCE(dev->size, size);
+}
+
+struct sim_block_counts sim_block_counts(struct block_device *dev)
+{
+	struct sim_block_counts counts;
+
+	spin_lock(&dev->lock);
+	counts = dev->counts;
+	dev->counts = (struct sim_block_counts){ 0 };
+	spin_unlock(&dev->lock);
+	return counts;
+}
+
 u64 block_device_size(const struct block_device *dev)
 {
-	return dev->size;
+	return READ_ONCE(dev->size);
 }
 
 struct bio *bio_alloc(void)
@@ -61,7 +85,7 @@ static int transfer(struct bio *bio)
 
 	if (bio->op == BIO_FLUSH)
 		return 0;
-	if (pos > dev->size || bio->len > dev->size - pos)
+	if (pos > block_device_size(dev) || bio->len > block_device_size(dev) - pos)
 		return -EIO;
 	if (bio->op == BIO_READ ? dev->fails_reads : dev->fails_writes)
 		return -EIO;
@@ -79,14 +103,104 @@ static int transfer(struct bio *bio)
 	return 0;
 }
 
-void bio_submit(struct bio *bio)
+static void count(struct block_device *dev, const struct bio *bio)
+{
+	dev->counts.requests[bio->op]++;
+	dev->counts.pages[bio->op] += bio->nr_pages;
+}
+
+static void finish(struct bio *bio)
 {
 	bio->error = transfer(bio);
 	bio->end(bio);
 }
 
+void bio_submit(struct bio *bio)
+{
+	struct block_device *dev = bio->dev;
+	bool served;
+
+	spin_lock(&dev->lock);
+	count(dev, bio);
+	served = dev->server;
+	if (served) {
+		list_add_tail(&bio->node, &dev->queue);
+		unpark(dev->server);
+	}
+	spin_unlock(&dev->lock);
+	if (!served)
+		finish(bio);
+}
+
+struct wait_for_bio {
+	struct task *task;
+	bool done;
+};
+
+static void end_wait(struct bio *bio)
+{
+	struct wait_for_bio *w = bio->private;
+	struct task *task = w->task;
+
+	__atomic_store_n(&w->done, true, __ATOMIC_RELEASE);
+	unpark(task);
+}
+
 int bio_submit_wait(struct bio *bio)
 {
-	bio->error = transfer(bio);
+	struct wait_for_bio w = { .task = park_self() };
+
+	bio->private = &w;
+	bio->end = end_wait;
+	bio_submit(bio);
+	while (!__atomic_load_n(&w.done, __ATOMIC_ACQUIRE))
+		park(PARK_UNINTERRUPTIBLE);
 	return bio->error;
+}
+
+/* The oldest request, or NULL. */
+static struct bio *take(struct block_device *dev, bool *stop)
+{
+	struct bio *bio = NULL;
+
+	spin_lock(&dev->lock);
+	*stop = dev->stop;
+	if (!list_empty(&dev->queue)) {
+		bio = list_first_entry(&dev->queue, struct bio, node);
+		list_del(&bio->node);
+	} else if (*stop) {
+		dev->server = NULL;
+		dev->stop = false;
+	}
+	spin_unlock(&dev->lock);
+	return bio;
+}
+
+void sim_block_begin_serving(struct block_device *dev)
+{
+	spin_lock(&dev->lock);
+	dev->server = park_self();
+	spin_unlock(&dev->lock);
+}
+
+void sim_block_serve(struct block_device *dev)
+{
+	struct bio *bio;
+	bool stop;
+
+	do {
+		bio = take(dev, &stop);
+		if (bio)
+			finish(bio);
+		else if (!stop)
+			park(PARK_UNINTERRUPTIBLE);
+	} while (bio || !stop);
+}
+
+void sim_block_stop_serving(struct block_device *dev)
+{
+	spin_lock(&dev->lock);
+	dev->stop = true;
+	unpark(dev->server);
+	spin_unlock(&dev->lock);
 }

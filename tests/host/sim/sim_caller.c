@@ -4,6 +4,7 @@
  */
 #include "sim.h"
 #include "sim_host.h"
+#include <mm/writeback.h>
 
 struct sim_caller sim_caller = {
 	.rlimit = { ~0UL, ~0UL, 8UL << 20, 64UL << 10 },
@@ -40,8 +41,9 @@ u64 caller_random(void)
 
 void caller_count_faults(unsigned long n, bool major)
 {
-	(void)major;
 	__atomic_add_fetch(&sim_caller.faults, n, __ATOMIC_RELAXED);
+	if (major)
+		__atomic_add_fetch(&sim_caller.major_faults, n, __ATOMIC_RELAXED);
 }
 
 /* ---- files ---- */
@@ -50,6 +52,8 @@ struct file {
 	refcount_t refs;
 	bool mappable, readable, writable, device;
 	bool fail; /* reading from the device fails */
+	struct file_ra ra;
+	u32 write_error;
 	struct mapping mapping;
 };
 
@@ -101,6 +105,20 @@ struct file *sim_disk_file(u64 size, bool writable, bool fail)
 	if (f)
 		f->fail = fail;
 	return f;
+}
+
+struct file *sim_block_file(struct block_device *dev)
+{
+	struct file *f = new_file(0, true, NULL);
+
+	if (f)
+		block_mapping_init(&f->mapping, dev, NULL);
+	return f;
+}
+
+struct file_ra *file_readahead_state(struct file *f)
+{
+	return &f->ra;
 }
 
 struct file *sim_pipe(void)

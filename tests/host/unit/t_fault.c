@@ -192,6 +192,7 @@ static void test_lost_race(void **state)
 	struct file *f = sim_disk_file(3 * PG, true, false);
 
 	t_map_file(mm, AT(0), 3, PROT_READ, MAP_PRIVATE, f, 0);
+	assert_int_equal(mm_madvise(mm, AT(0), 3 * PG, MADV_RANDOM), 0);
 	assert_int_equal(sim_touch(mm, AT(1), FAULT_READ), FAULT_DONE);
 	racing_mm = mm;
 	sim_caller.while_reading = map_first_page;
