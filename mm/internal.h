@@ -197,6 +197,8 @@ void unmap_vma_range(struct unmap_batch *b, struct vma *vma, unsigned long start
  * reading, or the mapping's i_mmap_lock. On return no CPU can use them, whoever took them out.
  */
 void zap_range(struct vma *vma, unsigned long start, unsigned long end, unsigned int how);
+/* Pages are about to leave the mm: remembers how many it had at most. */
+void mm_update_hiwater(struct mm *mm);
 /*
  * Unlinks the page tables of [start, end) that lie inside [floor, ceiling): between the end of the vma that
  * stays below and the start of the next one above. One call a vma, so that the address space between vmas is

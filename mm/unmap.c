@@ -212,7 +212,7 @@ static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long 
 	return va;
 }
 
-static void update_hiwater(struct mm *mm)
+void mm_update_hiwater(struct mm *mm)
 {
 	unsigned long rss = mm_rss(mm), seen = __atomic_load_n(&mm->hiwater_rss, __ATOMIC_RELAXED);
 
@@ -230,7 +230,7 @@ void unmap_vma_range(struct unmap_batch *b, struct vma *vma, unsigned long start
 
 	ASSERT(rwsem_is_locked(&mm->mmap_lock) ||
 	       (vma->mapping && rwsem_is_locked(&vma->mapping->i_mmap_lock)));
-	update_hiwater(mm);
+	mm_update_hiwater(mm);
 	while ((pte = pgtable_next(&mm->pgt, &start, end, &stop))) {
 		start = zap_table(b, pte, start, stop);
 		if (start < stop)

@@ -15,8 +15,9 @@ int folio_referenced(struct folio *folio, unsigned long *vm_flags);
 
 /*
  * Takes every entry that maps the folio out of its page table, dirty bits into PG_dirty, TLBs flushed. An anonymous
- * one must be in the swap cache: its entries become swap entries. True when no mapping is left. Gives up at an entry
- * with PTE_MLOCKED and when a lock of the reverse map is busy. Folio locked, referenced.
+ * one must be in the swap cache: its entries become swap entries; or one of MADV_FREE (not PG_swapbacked): they
+ * become none, and when it was written to since, it stays and is PG_swapbacked again. True when no mapping is left.
+ * Gives up at an entry with PTE_MLOCKED and when a lock of the reverse map is busy. Folio locked, referenced, isolated.
  */
 bool try_to_unmap(struct folio *folio);
 

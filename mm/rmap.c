@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From a folio to the page-table entries that map it.
+ *
+ * A folio knows its file or its anon_vma and its page offset there, these know the vmas in which that offset is, and a vma
+ * and an offset are an address: that is where an entry may be. Whether there is one, and whether it maps this folio, is
+ * seen under the page-table lock; an entry elsewhere does not exist (mm_validate() checks that).
+ *
+ * The locks of the file or the anon_vma keep the vmas, their boundaries, their page tables and their struct mm in place
+ * although no mmap_lock is held: a vma is unlinked after its pages are gone and before its tables are. Nothing can be
+ * missed either: fork links a child's vma before it copies entries, and mremap moves entries under the locks. What
+ * a fault or a fork adds while a walk is under way may stay; the folio's mapcount tells.
+ *
+ * Locking: folio lock, then i_mmap_lock or the anon_vma's, only ever tried here, since reclaim may come from an
+ * allocation of whoever holds them; then a page-table lock at a time.
+ */
+#include "internal.h"
+
+#include <mm/rmap.h>
+#include <mm/swap.h>
+
+struct rmap_walk {
+	struct folio *folio;
+	/* An entry that maps the folio; its lock is held. False: enough seen. */
+	bool (*visit)(struct rmap_walk *w, struct vma *vma, unsigned long addr, pte_t *pte);
+	int referenced;		/* folio_referenced(): entries */
+	int left;		/* entries not seen yet, as far as known */
+	unsigned long vm_flags; /* of the vmas seen */
+};
+
+static bool maps_folio(pte_t e, const struct folio *folio)
+{
+	return pte_present(e) && !pte_special(e) && pte_pfn(e) == folio_pfn(folio);
+}
+
+/* The vma contains the folio's page offset. */
+static bool visit_vma(struct rmap_walk *w, struct vma *vma)
+{
+	unsigned long addr = vma->start + ((w->folio->index - vma->pgoff) << PAGE_SHIFT);
+	pte_t *pte = pgtable_find(&vma->mm->pgt, addr);
+	bool more = true;
+
+	if (!pte)
+		return true;
+	spin_lock(pte_lockptr(pte));
+	if (maps_folio(pte_read(pte), w->folio))
+		more = w->visit(w, vma, addr, pte);
+	spin_unlock(pte_lockptr(pte));
+	return more;
+}
+
+/* False: the lock is busy. */
+static bool walk_file(struct rmap_walk *w)
+{
+	struct mapping *m = w->folio->mapping;
+	unsigned long index = w->folio->index;
+	struct interval_node *node;
+
+	if (!m) /* truncated */
+		return true;
+	if (!down_read_trylock(&m->i_mmap_lock))
+		return false;
+	for_each_interval(node, &m->i_mmap, index, index)
+		if (!visit_vma(w, container_of(node, struct vma, i_mmap_node)))
+			break;
+	up_read(&m->i_mmap_lock);
+	return true;
+}
+
+static bool walk_anon(struct rmap_walk *w)
+{
+	struct anon_vma *anon_vma = anon_vma_get(w->folio);
+	unsigned long index = w->folio->index;
+	struct interval_node *node;
+	bool locked;
+
+	if (!anon_vma)
+		return true;
+	locked = down_read_trylock(&anon_vma->root->lock);
+	if (locked) {
+		for_each_interval(node, &anon_vma->links, index, index)
+			if (!visit_vma(w, container_of(node, struct anon_link, node)->vma))
+				break;
+		up_read(&anon_vma->root->lock);
+	}
+	anon_vma_put(anon_vma);
+	return locked;
+}
+
+static bool rmap_walk(struct rmap_walk *w)
+{
+	ASSERT(folio_test(w->folio, PG_locked));
+	return folio_test(w->folio, PG_anon) ? walk_anon(w) : walk_file(w);
+}
+
+/* ---- who had it accessed ---- */
+
+/* The TLBs are not told: one that knows the page goes on not marking it, until something else makes it forget. */
+static bool visit_referenced(struct rmap_walk *w, struct vma *vma,
+			     unsigned long addr __maybe_unused, pte_t *pte)
+{
+	if (pte_young(pte_read(pte))) {
+		pte_clear_bits(pte, PTE_A);
+		w->referenced++;
+	}
+	w->vm_flags |= RACY_READ(vma->flags);
+	return --w->left > 0;
+}
+
+int folio_referenced(struct folio *folio, unsigned long *vm_flags)
+{
+	struct rmap_walk w = { .folio = folio,
+			       .visit = visit_referenced,
+			       .left = atomic_read(&folio->mapcount) };
+	bool walked = w.left <= 0 || rmap_walk(&w);
+
+	*vm_flags = w.vm_flags;
+	return walked ? w.referenced : -1;
+}
+
+/* ---- nobody maps it any more ---- */
+
+/* MADV_FREE, and not written to since: nobody needs its contents. */
+static bool is_lazyfree(const struct folio *folio)
+{
+	return folio_test(folio, PG_anon) && !folio_test(folio, PG_swapbacked);
+}
+
+/* The entry is none now: what takes its place, and the counts. Page-table lock held. */
+static void entry_gone(struct folio *folio, struct mm *mm, pte_t *pte)
+{
+	enum rss_kind kind = folio_rss_kind(folio);
+
+	mm_update_hiwater(mm);
+	if (folio_test(folio, PG_swapcache) && kind == RSS_ANON) {
+		swap_slot_dup(folio->swap);
+		atomic_inc(&mm->rss[RSS_SWAP]);
+		pte_set(pte, swp_to_pte(folio->swap));
+	} else {
+		pte_used_add(pte, -1U);
+	}
+	atomic_dec(&mm->rss[kind]);
+	if (atomic_dec_and_test(&folio->mapcount))
+		stat_add(kind == RSS_ANON ? NR_ANON_PAGES : NR_FILE_MAPPED, -1);
+	folio_put(folio); /* the entry's; not the last, and the TLBs have forgotten the page */
+}
+
+/*
+ * The flush is under the page-table lock: whoever finds the entry changed may rely on its being out of the TLBs, and
+ * a write fault waits until nothing writes to the old page any more.
+ */
+static bool visit_unmap(struct rmap_walk *w, struct vma *vma, unsigned long addr, pte_t *pte)
+{
+	struct folio *folio = w->folio;
+	struct mm *mm = vma->mm;
+	pte_t e = pte_read(pte);
+
+	if (unlikely(pte_mlocked(e)))
+		return false;
+	e = pte_get_and_clear(pte);
+	tlb_flush_page(&mm->tlb, addr);
+	if (unlikely(is_lazyfree(folio)) && !(RACY_READ(vma->flags) & VM_DROPPABLE) &&
+	    (pte_dirty(e) || folio_test(folio, PG_dirty))) {
+		pte_set(pte, e);
+		folio_set(folio, PG_swapbacked);
+		return false;
+	}
+	if (pte_dirty(e)) {
+		if (folio_test(folio, PG_anon))
+			folio_set(folio, PG_dirty);
+		else
+			folio_mark_dirty(folio);
+	}
+	entry_gone(folio, mm, pte);
+	return atomic_read(&folio->mapcount) > 0;
+}
+
+bool try_to_unmap(struct folio *folio)
+{
+	struct rmap_walk w = { .folio = folio, .visit = visit_unmap };
+
+	ASSERT(!folio_test(folio, PG_anon) || folio_test(folio, PG_swapcache) ||
+	       is_lazyfree(folio));
+	return rmap_walk(&w) && atomic_read(&folio->mapcount) == 0;
+}
