@@ -180,6 +180,8 @@ ssize_t kernel_read(struct file *f, void *buf, size_t n, u64 pos)
 		size_t off = pos & (PAGE_SIZE - 1), len = min(n - done, PAGE_SIZE - off);
 		struct folio *folio = filemap_get_folio(m, pos >> PAGE_SHIFT);
 
+		if (IS_ERR(folio))
+			return done ? (ssize_t)done : PTR_ERR(folio);
 		if (folio) {
 			u64 start = (u64)folio->index << PAGE_SHIFT;
 

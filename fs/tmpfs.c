@@ -205,6 +205,7 @@ static ssize_t tmpfs_read(struct file *f, char __user *buf, size_t n, u64 *ppos)
 {
 	struct mapping *m = &f->inode->mapping;
 	u64 pos = *ppos, size = READ_ONCE(m->size);
+	ssize_t err = -EFAULT;
 	size_t done = 0;
 
 	if (unlikely(pos >= size))
@@ -214,6 +215,10 @@ static ssize_t tmpfs_read(struct file *f, char __user *buf, size_t n, u64 *ppos)
 		size_t len = min(n, PAGE_SIZE - (pos & (PAGE_SIZE - 1))), left;
 		struct folio *folio = filemap_get_folio(m, pos >> PAGE_SHIFT);
 
+		if (unlikely(IS_ERR(folio))) {
+			err = PTR_ERR(folio);
+			break;
+		}
 		if (likely(folio)) {
 			left = copy_to_user(buf + done, folio_byte(folio, pos), len);
 			folio_put(folio);
@@ -232,7 +237,7 @@ static ssize_t tmpfs_read(struct file *f, char __user *buf, size_t n, u64 *ppos)
 	*ppos = pos;
 	if (!(f->flags & O_NOATIME))
 		inode_accessed(f->inode);
-	return likely(done) ? (ssize_t)done : (n ? -EFAULT : 0);
+	return likely(done) ? (ssize_t)done : (n ? err : 0);
 }
 
 /* ---- writing ---- */
@@ -300,6 +305,8 @@ static ssize_t write_page(struct mapping *m, struct source *s, u64 pos, size_t l
 
 	do {
 		folio = filemap_get_folio(m, pos >> PAGE_SHIFT);
+		if (unlikely(IS_ERR(folio)))
+			return PTR_ERR(folio);
 		if (likely(folio)) {
 			left = source_copy(folio_byte(folio, pos), s, len);
 			if (unlikely(!folio_test(folio, PG_dirty)))
@@ -392,6 +399,8 @@ static inline ssize_t write_over(struct file *f, const char __user *buf, size_t 
 	folio = filemap_get_folio(&i->mapping, pos >> PAGE_SHIFT);
 	if (unlikely(!folio))
 		return 0;
+	if (unlikely(IS_ERR(folio)))
+		return PTR_ERR(folio);
 	left = copy_from_user(folio_byte(folio, pos), buf, n);
 	if (unlikely(!folio_test(folio, PG_dirty)))
 		folio_mark_dirty(folio);
@@ -555,7 +564,7 @@ static bool has_data(struct mapping *m, unsigned long *index, unsigned long last
 		folio = xa_load(&m->folios, *index);
 	}
 	if (folio)
-		data = !folio_is_hole(folio);
+		data = xa_is_value(folio) || !folio_is_hole(folio);
 	spin_unlock(&m->lock);
 	return data;
 }

@@ -7,6 +7,7 @@
 #include <kernel/task.h>
 #include <mm/page_alloc.h>
 #include <mm/stats.h>
+#include <mm/swap.h>
 #include <uapi/utsname.h>
 
 static u16 count_threads(void)
@@ -29,6 +30,8 @@ SYSCALL_DEFINE1(sysinfo, struct sysinfo __user *, uinfo)
 		.totalram = totalram_pages() * PAGE_SIZE,
 		.freeram = nr_free_pages() * PAGE_SIZE,
 		.sharedram = stat_read(NR_SHMEM) * PAGE_SIZE,
+		.totalswap = swap_total_pages() * PAGE_SIZE,
+		.freeswap = swap_free_pages() * PAGE_SIZE,
 		.procs = count_threads(),
 		.mem_unit = 1,
 	};

@@ -8,6 +8,8 @@
  */
 #include "internal.h"
 
+#include <mm/swap.h>
+
 static atomic_long_t committed; /* pages promised */
 
 /* Left to root in mode 2, as Linux's admin_reserve_kbytes: 8 MiB. */
@@ -67,6 +69,11 @@ bool vm_is_accountable(unsigned long flags)
 	return (flags & (VM_NORESERVE | VM_SHARED | VM_WRITE)) == VM_WRITE;
 }
 
+unsigned long vm_commit_limit(void)
+{
+	return totalram_pages() * knob_overcommit_ratio / 100 + swap_total_pages();
+}
+
 /* pages more are promised already: two that ask at once may not both get the last of it. */
 static bool commit_allowed(unsigned long pages)
 {
@@ -75,8 +82,8 @@ static bool commit_allowed(unsigned long pages)
 	if (knob_overcommit_memory == 1)
 		return true;
 	if (knob_overcommit_memory == 0)
-		return pages <= totalram_pages();
-	limit = totalram_pages() * knob_overcommit_ratio / 100;
+		return pages <= totalram_pages() + swap_total_pages();
+	limit = vm_commit_limit();
 	if (!caller_has_sys_admin())
 		limit -= min(limit, ADMIN_RESERVE_PAGES);
 	return vm_committed() <= limit;

@@ -25,20 +25,33 @@ void mapping_init(struct mapping *m, unsigned int flags, const struct mapping_op
 	m->host = host;
 	m->store = NULL;
 	m->quota = NULL;
+	m->nr_swapped = 0;
+	INIT_LIST_HEAD(&m->swap_node);
 	if (flags & MAPPING_WRITEBACK)
 		mapping_register_writeback(m);
 }
 
-struct folio *filemap_get_folio(struct mapping *m, unsigned long index)
+static __always_inline struct folio *get_folio(struct mapping *m, unsigned long index, u8 *io)
 {
 	struct folio *folio;
 
 	spin_lock(&m->lock);
 	folio = xa_load(&m->folios, index);
+	if (unlikely(xa_is_value(folio))) {
+		spin_unlock(&m->lock);
+		return shmem_get_folio(m, index, io);
+	}
 	if (folio)
 		folio_get(folio);
 	spin_unlock(&m->lock);
 	return folio;
+}
+
+struct folio *filemap_get_folio(struct mapping *m, unsigned long index)
+{
+	u8 io = 0;
+
+	return get_folio(m, index, &io);
 }
 
 static bool quota_charge(struct page_quota *q)
@@ -105,14 +118,13 @@ void filemap_end_read(struct folio *folio, int err)
 	folio_unlock_io(folio);
 }
 
-struct folio *filemap_grab_folio(struct mapping *m, unsigned long index)
+/* filemap_grab_folio() for a file without a store. *io: FAULT_IO_MAJOR when it was read from swap. */
+static struct folio *grab_folio(struct mapping *m, unsigned long index, u8 *io)
 {
 	struct folio *folio;
 	int err;
 
-	if (m->ops)
-		return filemap_read_folio(m, NULL, index, 1);
-	while (!(folio = filemap_get_folio(m, index))) {
+	while (!(folio = get_folio(m, index, io))) {
 		folio = folio_alloc(GFP_KERNEL | __GFP_ZERO, 0);
 		if (!folio)
 			return ERR_PTR(-ENOMEM);
@@ -125,6 +137,15 @@ struct folio *filemap_grab_folio(struct mapping *m, unsigned long index)
 			return ERR_PTR(err);
 	}
 	return folio;
+}
+
+struct folio *filemap_grab_folio(struct mapping *m, unsigned long index)
+{
+	u8 io = 0;
+
+	if (m->ops)
+		return filemap_read_folio(m, NULL, index, 1);
+	return grab_folio(m, index, &io);
 }
 
 int filemap_add_folio(struct mapping *m, struct folio *folio, unsigned long index)
@@ -224,9 +245,13 @@ static enum fault_result lock_stored_folio(struct fault_ctx *f, unsigned long in
 
 enum fault_result fault_wait(struct folio *folio)
 {
-	struct mapping *m = READ_ONCE(folio->mapping);
-	int err = m ? filemap_wait_read(m, folio) : 0;
+	struct mapping *m;
+	int err;
 
+	if (folio_test(folio, PG_swapbacked))
+		return swap_wait(folio);
+	m = READ_ONCE(folio->mapping);
+	err = m ? filemap_wait_read(m, folio) : 0;
 	folio_put(folio);
 	switch (err) {
 	case 0:
@@ -256,7 +281,7 @@ static enum fault_result get_locked_folio(struct fault_ctx *f, unsigned long ind
 			if (r != FAULT_DONE)
 				return r;
 		} else {
-			folio = filemap_grab_folio(m, index);
+			folio = grab_folio(m, index, &f->io);
 			if (IS_ERR(folio))
 				return PTR_ERR(folio) == -ENOMEM ? FAULT_OOM : FAULT_BUS;
 			folio_lock(folio);
@@ -344,7 +369,7 @@ static unsigned int lock_cached(struct mapping *m, unsigned long first, unsigned
 	for (unsigned int i = 0; i < cached; i++) {
 		struct folio *folio = found[i];
 
-		if (!may_map_around(folio) || !folio_trylock(folio))
+		if (unlikely(xa_is_value(folio)) || !may_map_around(folio) || !folio_trylock(folio))
 			continue;
 		folio_get(folio);
 		folios[n++] = folio;

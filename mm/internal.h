@@ -256,6 +256,8 @@ enum fault_result anon_get_folio(struct fault_ctx *f);
 enum fault_result anon_write_protected(struct mm *mm, struct fault_ctx *f);
 enum fault_result swap_get_folio(struct fault_ctx *f); /* for a swap entry */
 enum fault_result filemap_get_fault_folio(struct mm *mm, struct fault_ctx *f);
+/* fault_wait() for a folio of the swap cache. Drops the reference. */
+enum fault_result swap_wait(struct folio *folio);
 /*
  * Phase 3's part for a swap entry: its place is taken by f->new, which maps f->folio. Page-table lock held, folio
  * locked.
@@ -445,6 +447,33 @@ static inline bool folio_is_shmem(const struct folio *folio)
 unsigned long try_to_free_pages(unsigned int order);
 /* Reclaims isolated folios (MADV_PAGEOUT); the others go back. Pages reclaimed. */
 unsigned long reclaim_folios(struct list_head *folios);
+
+/* ---- shmem.c: pages of tmpfs in swap ---- */
+
+/* The slot of such a page, as it stands in mapping->folios. */
+static inline void *swp_to_value(swp_entry_t swp)
+{
+	return (void *)(swp << 1 | 1);
+}
+
+static inline swp_entry_t value_to_swp(const void *value)
+{
+	return (unsigned long)value >> 1;
+}
+
+/*
+ * The page at index, brought back if it is in swap, with a reference; NULL when there is none. *io: FAULT_IO_MAJOR
+ * when reading was started. ERR_PTR: -ENOMEM, -EIO. May sleep.
+ */
+struct folio *shmem_get_folio(struct mapping *m, unsigned long index, u8 *io);
+/* The page at index, whose slot this value is, is no more. False: it is somewhere else now. */
+bool shmem_drop_value(struct mapping *m, unsigned long index, void *value);
+/* The mapping has no pages any more, and ends. */
+void shmem_mapping_gone(struct mapping *m);
+/* Pages of [first, last] that are in swap. */
+unsigned long shmem_swapped_pages(struct mapping *m, unsigned long first, unsigned long last);
+/* swapoff: all pages of all files that are in the area of this number. 0, -ENOMEM, -EIO, -EINTR. */
+int shmem_bring_back(unsigned long area);
 
 /* ---- validate.c ---- */
 

@@ -11,13 +11,14 @@ static void mincore_absent(struct vma *vma, unsigned long start, unsigned long e
 			   unsigned char *vec)
 {
 	unsigned long n = (end - start) >> PAGE_SHIFT, first = vma_index(vma, start), index = first;
+	const void *page;
 
 	memset(vec, 0, n);
 	if (vma_is_anonymous(vma))
 		return;
 	spin_lock(&vma->mapping->lock);
-	for (; xa_find(&vma->mapping->folios, &index, first + n - 1); index++) {
-		vec[index - first] = 1;
+	for (; (page = xa_find(&vma->mapping->folios, &index, first + n - 1)); index++) {
+		vec[index - first] = !xa_is_value(page) || swap_is_cached(value_to_swp(page));
 		if (index == first + n - 1)
 			break;
 	}

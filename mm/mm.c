@@ -9,6 +9,12 @@
 
 static struct kmem_cache *mm_cache;
 
+/* New ones at the end. */
+static struct {
+	spinlock_t lock;
+	struct list_head mms;
+} all = { SPINLOCK_INIT, LIST_HEAD_INIT(all.mms) };
+
 /* Linux's mmap layout: a gap for the stack below the top, at least 128 MiB, at most five sixths. */
 #define MIN_STACK_ROOM (128UL << 20)
 #define MAX_STACK_ROOM (TASK_SIZE / 6 * 5)
@@ -61,7 +67,42 @@ struct mm *mm_alloc(void)
 	rwsem_init(&mm->mmap_lock);
 	spin_lock_init(&mm->anon_lock);
 	atomic_set(&mm->users, 1);
+	spin_lock(&all.lock);
+	list_add_tail(&mm->node, &all.mms);
+	spin_unlock(&all.lock);
 	return mm;
+}
+
+static bool try_get(struct mm *mm)
+{
+	int users = atomic_read(&mm->users);
+
+	while (users > 0) {
+		int seen = atomic_cmpxchg(&mm->users, users, users + 1);
+
+		if (seen == users)
+			return true;
+		users = seen;
+	}
+	return false;
+}
+
+struct mm *mm_next(struct mm *mm)
+{
+	struct mm *next = NULL;
+	struct list_head *node;
+
+	spin_lock(&all.lock);
+	for (node = mm ? mm->node.next : all.mms.next; node != &all.mms; node = node->next) {
+		if (!try_get(list_entry(node, struct mm, node)))
+			continue;
+		next = list_entry(node, struct mm, node);
+		break;
+	}
+	spin_unlock(&all.lock);
+	if (mm)
+		mm_put(mm);
+	return next;
 }
 
 struct mm *mm_create(bool aslr)
@@ -133,6 +174,9 @@ void mm_put(struct mm *mm)
 	unmap_all(mm);
 	free_vmas(mm);
 	mmap_write_unlock(mm);
+	spin_lock(&all.lock);
+	list_del(&mm->node);
+	spin_unlock(&all.lock);
 	for (unsigned int i = 0; i < NR_RSS; i++)
 		BUG_ON(atomic_read(&mm->rss[i]) != 0);
 	pgtable_destroy(&mm->pgt);

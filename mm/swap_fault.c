@@ -2,8 +2,8 @@
  *
  * The fault handler's case of a swap entry: the page comes back.
  *
- * The folio is found in the swap cache, or read in with its neighbours; it stays locked until the entry maps it, so
- * that it cannot leave the cache, or be given to others, in between. If nobody else has it or its slot, it is mapped
+ * The folio is found in the swap cache, or read in with its neighbours, for which the fault waits without mmap_lock and
+ * then starts over. The folio stays locked until the entry maps it, so that it cannot leave the cache, or be given to others, in between. If nobody else has it or its slot, it is mapped
  * writable at once: there is nothing to copy for.
  *
  * Its slot stays with it as long as the page is only read, for then it need not be written a second time. The slot is
@@ -62,21 +62,31 @@ enum fault_result swap_get_folio(struct fault_ctx *f)
 		return PTR_ERR(folio) == -ENOMEM ? FAULT_OOM : FAULT_RETRY;
 	if (io)
 		f->io |= FAULT_IO_MAJOR;
-	if (folio_lock_killable(folio)) {
-		folio_put(folio);
-		return FAULT_KILLED;
+	if (!folio_trylock(folio)) {
+		f->wait = folio;
+		return FAULT_WAIT;
 	}
 	if (!folio_test(folio, PG_swapcache) || folio->swap != swp)
 		return give_up(folio, FAULT_RETRY);
 	if (!folio_test(folio, PG_uptodate)) {
 		swap_cache_forget(folio);
 		/* Someone else's failure is not ours: perhaps the device answers now. */
-		return give_up(folio, io ? FAULT_BUS : FAULT_RETRY);
+		return give_up(folio, f->io & FAULT_IO_MAJOR ? FAULT_BUS : FAULT_RETRY);
 	}
 	if (f->vma->flags & VM_LOCKED)
 		folio_wait_writeback(folio);
 	prepare(f, folio, is_exclusive(folio, swp));
 	return FAULT_DONE;
+}
+
+enum fault_result swap_wait(struct folio *folio)
+{
+	int err = folio_lock_killable(folio);
+
+	if (!err)
+		swap_folio_unlock(folio);
+	folio_put(folio);
+	return err ? FAULT_KILLED : FAULT_RETRY;
 }
 
 static bool slot_is_to_go(const struct fault_ctx *f, swp_entry_t swp)

@@ -9,6 +9,7 @@
 #include "swap_internal.h"
 
 #include <kern/printk.h>
+#include <mm/writeback.h>
 
 #define HEADER_INFO 1024 /* the boot block's size */
 #define HEADER_MAGIC "SWAPSPACE2"
@@ -170,6 +171,16 @@ static int area_start(struct swap_area *area, struct file *file, struct block_de
 	return 0;
 }
 
+/* What was written to the device file, by mkswap as like as not, reaches the device. */
+static int write_cached(struct file *file)
+{
+	struct file_mmap info;
+
+	if (file_mmap_info(file, &info) || !info.mapping || !info.mapping->ops)
+		return 0;
+	return filemap_sync(info.mapping, 0, ~0ULL, NULL);
+}
+
 int swap_area_on(struct file *file, struct block_device *dev, int prio)
 {
 	struct page *page = alloc_pages(GFP_KERNEL, 0);
@@ -180,7 +191,9 @@ int swap_area_on(struct file *file, struct block_device *dev, int prio)
 		return -ENOMEM;
 	mutex_lock(&swapon_mutex);
 	area = find_unused(dev);
-	err = IS_ERR(area) ? (int)PTR_ERR(area) : read_header(dev, page);
+	err = IS_ERR(area) ? (int)PTR_ERR(area) : write_cached(file);
+	if (!err)
+		err = read_header(dev, page);
 	if (!err)
 		err = area_start(area, file, dev, prio, page_address(page));
 	mutex_unlock(&swapon_mutex);

@@ -75,37 +75,53 @@ bool filemap_remove_frozen(struct folio *folio)
 	return true;
 }
 
-static struct folio *next_folio(struct mapping *m, unsigned long *index, unsigned long last)
+/* A folio, with a reference, or the value of a page in swap. */
+static void *next_page(struct mapping *m, unsigned long *index, unsigned long last)
 {
-	struct folio *folio;
+	void *page;
 
 	spin_lock(&m->lock);
-	folio = xa_find(&m->folios, index, last);
-	if (folio)
-		folio_get(folio);
+	page = xa_find(&m->folios, index, last);
+	if (page && !xa_is_value(page))
+		folio_get(page);
 	spin_unlock(&m->lock);
-	return folio;
+	return page;
+}
+
+/* False: it is not where it was, but perhaps in swap now, or back from there. */
+static bool remove_page(struct mapping *m, unsigned long index, void *page)
+{
+	struct folio *folio = page;
+	bool there;
+
+	if (xa_is_value(page))
+		return shmem_drop_value(m, index, page);
+	folio_lock(folio);
+	there = folio->mapping == m;
+	if (there) {
+		folio_wait_writeback(folio);
+		if (unlikely(atomic_read(&folio->mapcount) > 0))
+			unmap_mapping_range(m, index, index, true);
+		remove_folio(m, folio);
+	}
+	folio_unlock(folio);
+	folio_put(folio);
+	return there;
 }
 
 /* Drops the cache's pages [first, last]. */
 static void remove_range(struct mapping *m, unsigned long first, unsigned long last)
 {
 	unsigned int batch = 0;
-	struct folio *folio;
+	unsigned long i = first;
+	void *page;
 
-	for (unsigned long i = first; (folio = next_folio(m, &i, last)); i++) {
-		folio_lock(folio);
-		if (folio->mapping == m) {
-			folio_wait_writeback(folio);
-			if (unlikely(atomic_read(&folio->mapcount) > 0))
-				unmap_mapping_range(m, i, i, true);
-			remove_folio(m, folio);
-		}
-		folio_unlock(folio);
-		folio_put(folio);
+	while ((page = next_page(m, &i, last))) {
 		if (++batch % TRUNCATE_BATCH == 0)
 			cond_resched();
-		if (i == last)
+		if (!remove_page(m, i, page))
+			continue;
+		if (i++ == last)
 			break;
 	}
 }
@@ -135,7 +151,7 @@ unsigned long filemap_drop_clean(struct mapping *m, unsigned long first, unsigne
 
 	if (!m->ops)
 		return 0;
-	for (unsigned long i = first; (folio = next_folio(m, &i, last)); i++) {
+	for (unsigned long i = first; (folio = next_page(m, &i, last)); i++) {
 		drop_clean(m, folio, &dropped);
 		if (i == last)
 			break;
@@ -149,9 +165,7 @@ static struct folio *get_folio_to_zero(struct mapping *m, unsigned long index)
 {
 	struct folio *folio;
 
-	if (!m->ops)
-		return filemap_get_folio(m, index);
-	folio = filemap_grab_folio(m, index);
+	folio = m->ops ? filemap_grab_folio(m, index) : filemap_get_folio(m, index);
 	return IS_ERR(folio) ? NULL : folio;
 }
 
@@ -208,6 +222,7 @@ void mapping_destroy(struct mapping *m)
 {
 	ASSERT(!m->i_mmap.node);
 	remove_range(m, 0, ~0UL >> PAGE_SHIFT);
+	shmem_mapping_gone(m);
 	if (m->flags & MAPPING_WRITEBACK)
 		mapping_unregister_writeback(m);
 	xa_destroy(&m->folios);

@@ -17,10 +17,12 @@ static unsigned int gather(struct mapping *m, unsigned long *index, struct folio
 	unsigned int n = 0;
 
 	spin_lock(&m->lock);
-	while (n < RESCUE_BATCH && (folio = xa_find(&m->folios, index, ~0UL >> PAGE_SHIFT))) {
+	for (; n < RESCUE_BATCH && (folio = xa_find(&m->folios, index, ~0UL >> PAGE_SHIFT));
+	     ++*index) {
+		if (xa_is_value(folio))
+			continue;
 		folio_get(folio);
 		folios[n++] = folio;
-		++*index;
 	}
 	spin_unlock(&m->lock);
 	return n;

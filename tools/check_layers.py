@@ -40,6 +40,8 @@ TABLE = [
     # caller.h: fs/file.c gives mm/ its file references. writeback.h: files with a store read and write through it.
     ("fs/", SEAM + ["sync/*", "mm/filemap.h", "mm/writeback.h", "mm/page.h", "mm/caller.h", "kernel/*", "uapi/*", "fs/*", "drivers/*"] + ALLOCATOR),
     ("drivers/", SEAM + ["sync/*", "mm/filemap.h", "mm/writeback.h", "mm/page.h", "kernel/*", "uapi/*", "fs/*", "drivers/*"] + ALLOCATOR),
+    # blkdev.h: the device to swap on.
+    ("kernel/sys_swap.c", SEAM + ["mm/*", "kernel/*", "uapi/*", "fs/vfs.h", "fs/blkdev.h"]),
     ("kernel/", SEAM + ["sync/*", "mm/*", "kernel/*", "uapi/*", "fs/vfs.h", "drivers/*"]),
     ("tests/host/", ["*"]),
     # Programs: uapi, or whatever the C library and Linux offer; nothing of the kernel's own.

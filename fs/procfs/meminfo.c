@@ -3,11 +3,11 @@
  * /proc/meminfo: labels and order as in proc(5). What this kernel has no such thing of is 0.
  */
 #include <fs/procfs/internal.h>
-#include <kern/knobs.h>
 #include <mm/mm.h>
 #include <mm/page_alloc.h>
 #include <mm/slab.h>
 #include <mm/stats.h>
+#include <mm/swap.h>
 
 static unsigned long kb(unsigned long pages)
 {
@@ -57,16 +57,17 @@ int meminfo_show(struct seq *s)
 	unsigned long total = totalram_pages(), free = nr_free_pages();
 	/* Clean file pages can be dropped for the asking; tmpfs pages, which are the rest, cannot. */
 	unsigned long file = stat_read(NR_ACTIVE_FILE) + stat_read(NR_INACTIVE_FILE);
+	unsigned long file_pages = stat_read(NR_FILE_PAGES), swapcached = stat_read(NR_SWAPCACHED);
 
 	put_pages(s, "MemTotal:       ", total);
 	put_pages(s, "MemFree:        ", free);
 	put_pages(s, "MemAvailable:   ", free + file);
 	put_pages(s, "Buffers:        ", 0);
-	put_pages(s, "Cached:         ", stat_read(NR_FILE_PAGES));
-	put_pages(s, "SwapCached:     ", 0);
+	put_pages(s, "Cached:         ", file_pages - min(file_pages, swapcached));
+	put_pages(s, "SwapCached:     ", swapcached);
 	put_lru(s);
-	put_pages(s, "SwapTotal:      ", 0);
-	put_pages(s, "SwapFree:       ", 0);
+	put_pages(s, "SwapTotal:      ", swap_total_pages());
+	put_pages(s, "SwapFree:       ", swap_free_pages());
 	put_pages(s, "Zswap:          ", 0);
 	put_pages(s, "Zswapped:       ", 0);
 	put_pages(s, "Dirty:          ", stat_read(NR_FILE_DIRTY));
@@ -75,7 +76,7 @@ int meminfo_show(struct seq *s)
 	put_pages(s, "Mapped:         ", stat_read(NR_FILE_MAPPED));
 	put_pages(s, "Shmem:          ", stat_read(NR_SHMEM));
 	put_kernel(s);
-	put_pages(s, "CommitLimit:    ", total * knob_overcommit_ratio / 100);
+	put_pages(s, "CommitLimit:    ", vm_commit_limit());
 	put_pages(s, "Committed_AS:   ", vm_committed());
 	seq_puts(s, "VmallocTotal:   34359738367 kB\n");
 	put_pages(s, "VmallocUsed:    ", 0);

@@ -148,6 +148,7 @@ static const struct proc_entry vm_entries[] = {
 	KNOB("mmap_min_addr", "vm.mmap_min_addr", knob_mmap_min_addr),
 	KNOB("overcommit_memory", "vm.overcommit_memory", knob_overcommit_memory),
 	KNOB("overcommit_ratio", "vm.overcommit_ratio", knob_overcommit_ratio),
+	KNOB("page-cluster", "vm.page-cluster", knob_vm_page_cluster),
 	{ .name = "stat_refresh",
 	  .mode = S_IFREG | 0600,
 	  .iops = &sysctl_iops,

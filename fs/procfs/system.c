@@ -7,6 +7,7 @@
 #include <kernel/timer.h>
 #include <kernel/utsname.h>
 #include <mm/stats.h>
+#include <mm/swap.h>
 
 /* ---- CPU time ---- */
 
@@ -101,8 +102,37 @@ int kernel_cmdline_show(struct seq *s)
 	return 0;
 }
 
+/* Two tabs behind a short number. */
+static void put_swap_kb(struct seq *s, unsigned long pages)
+{
+	unsigned long kb = pages << (PAGE_SHIFT - 10);
+
+	seq_printf(s, "%lu\t%s", kb, kb < 10000000 ? "\t" : "");
+}
+
+static void put_swap_area(struct seq *s, const struct swap_area_info *area)
+{
+	size_t line = s->len;
+
+	seq_path(s, area->file->dentry, " \t\n\\");
+	seq_putc(s, ' ');
+	seq_pad(s, line, 40);
+	seq_puts(s, "partition\t");
+	put_swap_kb(s, area->pages);
+	put_swap_kb(s, area->used);
+	seq_printf(s, "%d\n", area->prio);
+}
+
 int swaps_show(struct seq *s)
 {
+	struct swap_area_info area;
+
 	seq_puts(s, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+	for (unsigned int i = 0; i < SWAP_MAX_AREAS; i++) {
+		if (!swap_area_info(i, &area))
+			continue;
+		put_swap_area(s, &area);
+		file_put(area.file);
+	}
 	return 0;
 }

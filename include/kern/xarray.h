@@ -21,6 +21,15 @@ struct xarray {
 	unsigned long count; /* entries stored */
 };
 
+/*
+ * An entry need not be a pointer: one with the lowest bit set is a value of 63 bits, which is the owner's to make
+ * and to tell apart.
+ */
+static inline bool xa_is_value(const void *entry)
+{
+	return (unsigned long)entry & 1;
+}
+
 enum xa_tag { XA_TAG_0, XA_TAG_1, NR_XA_TAGS };
 
 void xa_init(struct xarray *xa);

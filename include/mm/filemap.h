@@ -78,6 +78,9 @@ struct mapping {
 	void *store;		  /* [I] what ops read from */
 	struct page_quota
 		*quota; /* [I] set after mapping_init(), before the first folio; NULL: no bound */
+	/* MAPPING_SHMEM only: */
+	unsigned long nr_swapped;   /* [M] pages in swap; folios has their slots, as values */
+	struct list_head swap_node; /* in the list of those that may have such: mm/shmem.c */
 	/* MAPPING_WRITEBACK only: */
 	struct list_head
 		wb_node; /* [B] in the list of all such mappings; B is mm/writeback.c's lock */
@@ -97,7 +100,10 @@ void mapping_destroy(struct mapping *m);
 void filemap_end_read(struct folio *folio, int err);
 void filemap_end_write(struct folio *folio, int err);
 
-/* The folio that covers this page offset, with a reference, or NULL. Takes the mapping's lock. */
+/*
+ * The folio that covers this page offset, with a reference, or NULL. Takes the mapping's lock. Of tmpfs: a page in swap
+ * is brought back, which may sleep; ERR_PTR(-ENOMEM, -EIO) when it cannot be.
+ */
 struct folio *filemap_get_folio(struct mapping *m, unsigned long index);
 /*
  * Finds or creates it; up to date on return, with a reference, not locked. ERR_PTR: -ENOMEM, -EIO,

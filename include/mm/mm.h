@@ -96,6 +96,7 @@ struct mm {
 	struct pgtable pgt;
 	struct tlb_context tlb;
 	atomic_t users;	      /* [A] tasks that run in it (and /proc readers) */
+	struct list_head node; /* in the list of all address spaces: mm/mm.c */
 	int map_count;	      /* [W] vmas */
 	spinlock_t anon_lock; /* the first anonymous page of a vma comes: its anon_vma */
 	atomic_t
@@ -136,6 +137,11 @@ static inline void mm_get(struct mm *mm)
 {
 	atomic_inc(&mm->users);
 }
+/*
+ * All address spaces that have a user, one after the other: the next one, with a user of its own, after mm, whose user
+ * it drops. NULL: the first; NULL is returned after the last. One that is created meanwhile is not missed.
+ */
+struct mm *mm_next(struct mm *mm);
 /* Drops a user; the last one unmaps everything. Must not be the address space some CPU runs in. May sleep. */
 void mm_put(struct mm *mm);
 
@@ -308,6 +314,8 @@ void vma_usage(struct mm *mm, struct vma *vma, struct vma_usage *u);
 void mm_pagemap(struct mm *mm, unsigned long addr, unsigned long n, u64 *out, bool show_pfn);
 /* Pages promised to private writable and shared anonymous mappings: Committed_AS. */
 unsigned long vm_committed(void);
+/* What mode 2 of overcommit lets them add up to: CommitLimit. */
+unsigned long vm_commit_limit(void);
 /* kpageflags and kpagecount words of one frame. */
 u64 page_kpageflags(unsigned long pfn);
 u64 page_kpagecount(unsigned long pfn);

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * tmpfs and shared anonymous memory in swap.
+ *
+ * The page cache of such a file is the only place where its pages are, so it must say where a page is that is not in
+ * memory: in the mapping's array stands then, instead of a folio, the slot as a value (the lowest bit set), which counts
+ * as one entry that names the slot. Reclaim moves a folio from the mapping to the swap cache (shmem_writeout), whoever
+ * looks up the page moves it back (shmem_swap_in). It belongs to one of the two at any time; the file's quota and its
+ * number of pages count it in both.
+ *
+ * Locking: the mapping's lock for its array; the folio lock for a folio that moves; the list of mappings that may
+ * have pages in swap has a lock of its own, inside the mapping's. swapoff holds bring_back_mutex while it is at work in
+ * a mapping of the list, so a mapping that goes away takes it once.
+ */
+#include "internal.h"
+
+#include <mm/swap.h>
+#include <sync/mutex.h>
+
+static struct {
+	spinlock_t lock;
+	struct list_head mappings; /* mapping->swap_node */
+} swapped = { SPINLOCK_INIT, LIST_HEAD_INIT(swapped.mappings) };
+
+static struct mutex bring_back_mutex = MUTEX_INIT(bring_back_mutex);
+
+/* ---- out ---- */
+
+/* The folio gives its place to the slot. False: it has none any more. Folio locked, in the swap cache. */
+static bool replace_by_slot(struct mapping *m, struct folio *folio)
+{
+	spin_lock(&m->lock);
+	if (xa_load(&m->folios, folio->index) != folio) {
+		spin_unlock(&m->lock);
+		return false;
+	}
+	swap_slot_dup(folio->swap);
+	/* The leaf exists: storing cannot fail. */
+	BUG_ON(xa_store(&m->folios, folio->index, swp_to_value(folio->swap)));
+	m->nr_swapped++;
+	WRITE_ONCE(folio->mapping, NULL);
+	if (list_empty(&m->swap_node)) {
+		spin_lock(&swapped.lock);
+		list_add_tail(&m->swap_node, &swapped.mappings);
+		spin_unlock(&swapped.lock);
+	}
+	spin_unlock(&m->lock);
+	stat_add(NR_FILE_PAGES, -1);
+	stat_add(NR_SHMEM, -1);
+	return true;
+}
+
+bool shmem_writeout(struct folio *folio, struct swap_plug *plug)
+{
+	struct mapping *m = folio->mapping;
+
+	ASSERT(folio_test(folio, PG_locked) && !folio_test(folio, PG_anon));
+	if (!m || atomic_read(&folio->mapcount) || folio_test(folio, PG_writeback))
+		return false;
+	if (!swap_cache_add(folio))
+		return false;
+	if (!replace_by_slot(m, folio)) {
+		(void)swap_cache_try_free(folio);
+		return false;
+	}
+	swap_writeout(folio, plug);
+	folio_put(folio); /* the mapping's */
+	return true;
+}
+
+/* ---- in ---- */
+
+/* The slot gives its place to the folio, which has it. -EAGAIN: it is not there any more. Folio locked. */
+static int replace_slot(struct mapping *m, unsigned long index, struct folio *folio)
+{
+	void *value = swp_to_value(folio->swap);
+	bool mine;
+
+	/* Written or not: the slot is freed, so what is still being written is nobody's. */
+	folio_wait_writeback(folio);
+	spin_lock(&m->lock);
+	mine = xa_load(&m->folios, index) == value;
+	if (mine) {
+		BUG_ON(xa_store(&m->folios, index, folio));
+		m->nr_swapped--;
+		folio_get(folio);
+		folio->index = index;
+		WRITE_ONCE(folio->mapping, m);
+		folio_set(folio, PG_data);
+	}
+	spin_unlock(&m->lock);
+	if (!mine)
+		return -EAGAIN;
+	stat_inc(NR_FILE_PAGES);
+	stat_inc(NR_SHMEM);
+	swap_slot_put(value_to_swp(value));
+	(void)swap_cache_try_free(folio);
+	return 0;
+}
+
+/* The page whose slot this value is, back in the mapping, with a reference. ERR_PTR: -ENOMEM, -EIO, -EAGAIN. */
+static struct folio *swap_in(struct mapping *m, unsigned long index, void *value, u8 *io)
+{
+	swp_entry_t swp = value_to_swp(value);
+	struct folio *folio;
+	bool started;
+	int err;
+
+	folio = swap_cache_read(swp, &started);
+	if (IS_ERR(folio))
+		return PTR_ERR(folio) == -ENOENT ? ERR_PTR(-EAGAIN) : folio;
+	if (started)
+		*io |= FAULT_IO_MAJOR;
+	folio_lock(folio);
+	if (!folio_test(folio, PG_swapcache) || folio->swap != swp) {
+		err = -EAGAIN;
+	} else if (!folio_test(folio, PG_uptodate)) {
+		swap_cache_forget(folio);
+		err = *io & FAULT_IO_MAJOR ? -EIO : -EAGAIN;
+	} else {
+		err = replace_slot(m, index, folio);
+	}
+	swap_folio_unlock(folio);
+	if (!err)
+		return folio;
+	folio_put(folio);
+	return ERR_PTR(err);
+}
+
+struct folio *shmem_get_folio(struct mapping *m, unsigned long index, u8 *io)
+{
+	struct folio *folio;
+	void *entry;
+
+	do {
+		spin_lock(&m->lock);
+		entry = xa_load(&m->folios, index);
+		folio = xa_is_value(entry) ? NULL : entry;
+		if (folio)
+			folio_get(folio);
+		spin_unlock(&m->lock);
+		if (!xa_is_value(entry))
+			return folio;
+		folio = swap_in(m, index, entry, io);
+	} while (folio == ERR_PTR(-EAGAIN));
+	return folio;
+}
+
+/* ---- gone ---- */
+
+bool shmem_drop_value(struct mapping *m, unsigned long index, void *value)
+{
+	bool mine;
+
+	spin_lock(&m->lock);
+	mine = xa_load(&m->folios, index) == value;
+	if (mine) {
+		xa_erase(&m->folios, index);
+		m->nr_swapped--;
+	}
+	spin_unlock(&m->lock);
+	if (!mine)
+		return false;
+	if (m->quota)
+		atomic_dec(&m->quota->used);
+	swap_slot_put(value_to_swp(value));
+	return true;
+}
+
+void shmem_mapping_gone(struct mapping *m)
+{
+	if (list_empty(&m->swap_node))
+		return;
+	mutex_lock(&bring_back_mutex);
+	spin_lock(&swapped.lock);
+	list_del_init(&m->swap_node);
+	spin_unlock(&swapped.lock);
+	mutex_unlock(&bring_back_mutex);
+}
+
+unsigned long shmem_swapped_pages(struct mapping *m, unsigned long first, unsigned long last)
+{
+	unsigned long n = 0;
+	void *entry;
+
+	if (!READ_ONCE(m->nr_swapped))
+		return 0;
+	spin_lock(&m->lock);
+	for (unsigned long i = first; (entry = xa_find(&m->folios, &i, last)); i++) {
+		n += xa_is_value(entry);
+		if (i == last)
+			break;
+	}
+	spin_unlock(&m->lock);
+	return n;
+}
+
+/* ---- swapoff ---- */
+
+/* The first page at or after *index whose slot is the area's, or NULL. */
+static void *next_value(struct mapping *m, unsigned long *index, unsigned long area)
+{
+	void *entry;
+
+	spin_lock(&m->lock);
+	for (; (entry = xa_find(&m->folios, index, ~0UL >> PAGE_SHIFT)); ++*index)
+		if (xa_is_value(entry) && swp_area(value_to_swp(entry)) == area)
+			break;
+	spin_unlock(&m->lock);
+	return entry;
+}
+
+static int bring_back_mapping(struct mapping *m, unsigned long area)
+{
+	for (unsigned long index = 0; next_value(m, &index, area); index++) {
+		u8 io = 0;
+		struct folio *folio = shmem_get_folio(m, index, &io);
+
+		if (IS_ERR(folio))
+			return (int)PTR_ERR(folio);
+		if (folio)
+			folio_put(folio);
+		if (park_interrupted(PARK_INTERRUPTIBLE))
+			return -EINTR;
+		cond_resched();
+	}
+	return 0;
+}
+
+int shmem_bring_back(unsigned long area)
+{
+	LIST_HEAD(done);
+	int err = 0;
+
+	while (!err) {
+		struct mapping *m = NULL;
+
+		mutex_lock(&bring_back_mutex);
+		spin_lock(&swapped.lock);
+		if (!list_empty(&swapped.mappings)) {
+			m = list_first_entry(&swapped.mappings, struct mapping, swap_node);
+			list_move_tail(&m->swap_node, &done);
+		}
+		spin_unlock(&swapped.lock);
+		if (m)
+			err = bring_back_mapping(m, area);
+		mutex_unlock(&bring_back_mutex);
+		if (!m)
+			break;
+	}
+	/* They may have pages in other areas. */
+	spin_lock(&swapped.lock);
+	list_splice_tail_init(&done, &swapped.mappings);
+	spin_unlock(&swapped.lock);
+	return err;
+}
