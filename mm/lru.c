@@ -442,8 +442,7 @@ unsigned int lru_isolate(enum lru_list list, unsigned int max, struct list_head 
 	spin_lock(&lru.lock);
 	if (list == LRU_INACTIVE_ANON)
 		for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
-			if (!list_empty(&new_folios[cpu].folios))
-				collect_new_folios(&new_folios[cpu]);
+			collect_new_folios(&new_folios[cpu]);
 	for (; looked < max && !list_empty(from); looked++) {
 		struct folio *folio = list_entry(from->prev, struct folio, lru);
 

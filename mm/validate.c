@@ -106,7 +106,7 @@ static void check_entry(const struct vma *vma, unsigned long va, pte_t e, struct
 		CHECK(folio->index == vma_index(vma, va), vma);
 		CHECK(!pte_write(e) || atomic_read(&folio->mapcount) == 1, vma);
 		CHECK(!pte_write(e) || !folio_test(folio, PG_swapcache) ||
-			      swap_slot_count(folio->swap) == 0,
+			      swap_slot_count(READ_ONCE(folio->swap)) == 0,
 		      vma);
 	} else {
 		/* Truncation may be about to take the page: then it has no mapping any more. */
