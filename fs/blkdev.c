@@ -32,13 +32,10 @@ int blkdev_create(struct block_device *dev)
 	return 0;
 }
 
-/*
- * As in Linux, what is cached of a part that is gone stays cached, and writing it fails. Waiting for it here would be
- * waiting for the thread that calls.
- */
-void blkdev_resized(struct block_device *dev)
+/* Waiting here for what is being written would be waiting for the thread that calls: the flusher does it. */
+void blkdev_resized(struct block_device *dev __maybe_unused)
 {
-	WRITE_ONCE(dev->inode->mapping.size, block_device_size(dev));
+	writeback_wake(0);
 }
 
 /* ---- opening and closing ---- */

@@ -12,6 +12,7 @@
 #include <kern/printk.h>
 #include <kern/string.h>
 #include <kern/xarray.h>
+#include <kernel/flusher.h>
 #include <kernel/fork.h>
 #include <kernel/futex.h>
 #include <kernel/signal.h>
@@ -161,8 +162,9 @@ void kernel_main(const struct boot_info *bi)
 	procfs_init();
 	tty_init();
 
-	/* Disks, if there are any. */
+	/* Disks, if there are any, and who writes to them. */
 	virtio_blk_init();
+	flusher_init();
 
 	smp_init(bi);
 

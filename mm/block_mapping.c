@@ -4,7 +4,7 @@
  * requests of up to BIO_MAX_PAGES pages.
  *
  * A device may have become smaller than its file. Folios that lie beyond its end are not asked of it: they end with
- * -EIO, and so does the part of a run that does.
+ * -EIO, and so does the part of a run that does. The flusher, and nobody else, then makes the file as small.
  */
 #include "internal.h"
 #include "writeback.h"
@@ -84,10 +84,28 @@ static int block_flush(struct mapping *m)
 	return err;
 }
 
+/* What is beyond the device's end leaves the cache and all address spaces; what was dirty of it is lost. */
+static void block_revalidate(struct mapping *m)
+{
+	u64 size = block_device_size(m->store);
+	unsigned long i = PAGE_ALIGN(size) >> PAGE_SHIFT;
+	bool lost;
+
+	if (likely(size == READ_ONCE(m->size)))
+		return;
+	spin_lock(&m->lock);
+	lost = xa_find_tagged(&m->folios, &i, LAST_INDEX, TAG_DIRTY);
+	spin_unlock(&m->lock);
+	if (lost)
+		mapping_set_error(m, -EIO);
+	filemap_truncate(m, size);
+}
+
 static const struct mapping_ops block_mapping_ops = {
 	.read = block_read,
 	.write = block_write,
 	.flush = block_flush,
+	.revalidate = block_revalidate,
 };
 
 void block_mapping_init(struct mapping *m, struct block_device *dev, void *host)
@@ -95,18 +113,4 @@ void block_mapping_init(struct mapping *m, struct block_device *dev, void *host)
 	mapping_init(m, MAPPING_WRITEBACK, &block_mapping_ops, host);
 	m->store = dev;
 	m->size = block_device_size(dev);
-}
-
-void block_mapping_resize(struct mapping *m)
-{
-	u64 size = block_device_size(m->store);
-	unsigned long i = PAGE_ALIGN(size) >> PAGE_SHIFT;
-	bool lost;
-
-	spin_lock(&m->lock);
-	lost = xa_find_tagged(&m->folios, &i, LAST_INDEX, TAG_DIRTY);
-	spin_unlock(&m->lock);
-	if (lost)
-		mapping_set_error(m, -EIO);
-	filemap_truncate(m, size);
 }

@@ -76,7 +76,7 @@ void folio_mark_dirty_lock(struct folio *folio)
 
 bool folio_start_write(struct mapping *m, struct folio *folio)
 {
-	if (!folio_test(folio, PG_dirty) || folio->index >= mapping_pages(m))
+	if (!folio_test(folio, PG_dirty))
 		return false;
 	folio_mkclean(folio);
 	folio_start_writeback(folio);
@@ -90,17 +90,18 @@ bool folio_start_write(struct mapping *m, struct folio *folio)
 
 /*
  * The write failed, so the only good copy is here: it stays dirty, and is tried again, as long as there is room for
- * that. With a dead device and no room it goes the way that it goes in Linux at once: clean, the error remembered.
+ * that. Beyond the end, or with a dead device and no room, it goes the way that it goes in Linux at once: clean, the error remembered.
  */
-static bool keeps_failed(void)
+static bool keeps_failed(const struct mapping *m, const struct folio *folio)
 {
-	return stat_read(NR_FILE_DIRTY) < writeback_limits().background;
+	return folio->index < mapping_pages(m) &&
+	       stat_read(NR_FILE_DIRTY) < writeback_limits().background;
 }
 
 void filemap_end_write(struct folio *folio, int err)
 {
 	struct mapping *m = folio->mapping; /* writeback keeps it */
-	bool keep = err && keeps_failed();
+	bool keep = err && keeps_failed(m, folio);
 
 	if (err) {
 		folio_set(folio, PG_error);

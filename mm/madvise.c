@@ -4,6 +4,7 @@
  * reported as ENOMEM at the end; an error of a vma stops the walk there.
  */
 #include "internal.h"
+#include <mm/writeback.h>
 
 /* What an advice does to vma->flags: out clear, in set. */
 struct advice_flags {
@@ -113,12 +114,29 @@ static int advise_remove(struct mm *mm, struct vma *vma, unsigned long start, un
 	return err;
 }
 
+/* Reads ahead with no mm lock held. Memory files have nothing to read. */
+static int advise_willneed(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end)
+{
+	unsigned long first = vma->mapping ? vma_index(vma, start) : 0;
+	struct mapping *m = vma->mapping;
+	struct file *file = vma->file;
+
+	if (!m || !m->ops)
+		return 0;
+	file_get(file);
+	mmap_read_unlock(mm);
+	filemap_willneed(m, first, (end - start) >> PAGE_SHIFT);
+	file_put(file);
+	mmap_read_lock(mm);
+	return 0;
+}
+
 static int advise_pages(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end,
 			int advice)
 {
 	switch (advice) {
 	case MADV_WILLNEED:
-		return 0; /* memory files have nothing to read ahead */
+		return advise_willneed(mm, vma, start, end);
 	case MADV_REMOVE:
 		return advise_remove(mm, vma, start, end);
 	default:

@@ -91,10 +91,24 @@ static void read_range(struct mapping *m, unsigned long first, unsigned long n,
 
 #define NO_MARKER (~0UL)
 
+/* Pages between two looks at whether somebody still wants them. */
+#define WILLNEED_STEP 256UL
+
 void filemap_willneed(struct mapping *m, unsigned long first, unsigned long n)
 {
-	if (m->ops)
-		read_range(m, first, n, NO_MARKER);
+	unsigned long room = nr_free_pages() / 2;
+
+	if (!m->ops)
+		return;
+	for (n = min(n, room); n && first < mapping_pages(m); first += WILLNEED_STEP) {
+		unsigned long step = min(n, WILLNEED_STEP);
+
+		if (park_interrupted(PARK_KILLABLE))
+			break;
+		read_range(m, first, step, NO_MARKER);
+		n -= step;
+		cond_resched();
+	}
 }
 
 /* ---- windows ---- */

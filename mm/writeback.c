@@ -172,7 +172,7 @@ static void write_folio(struct write_run *run, struct folio *folio, bool wait)
 	folio_unlock(folio);
 }
 
-static void wait_for_range(struct mapping *m, unsigned long first, unsigned long last)
+void filemap_wait_writeback(struct mapping *m, unsigned long first, unsigned long last)
 {
 	struct folio *folio;
 
@@ -203,7 +203,7 @@ unsigned long filemap_writeback(struct mapping *m, unsigned long first, unsigned
 	}
 	run_submit(&run);
 	if (wait)
-		wait_for_range(m, first, last);
+		filemap_wait_writeback(m, first, last);
 	return n;
 }
 
@@ -228,10 +228,12 @@ void writeback_sync_all(bool wait)
 {
 	struct mapping *m;
 
-	for_each_store(m) filemap_writeback(m, 0, LAST_INDEX, false);
+	for_each_store(m)
+		filemap_writeback(m, 0, LAST_INDEX, false);
 	if (!wait)
 		return;
-	for_each_store(m)(void) filemap_sync(m, 0, ~0ULL, NULL);
+	for_each_store(m)
+		(void)filemap_sync(m, 0, ~0ULL, NULL);
 }
 
 /* ---- limits ---- */
@@ -326,8 +328,12 @@ static unsigned long write_round(bool all)
 	unsigned long n = 0;
 	struct mapping *m;
 
-	for_each_store(m) if (claim_expired(m, all)) n +=
-		filemap_writeback(m, 0, LAST_INDEX, false);
+	for_each_store(m) {
+		if (m->ops->revalidate)
+			m->ops->revalidate(m);
+		if (claim_expired(m, all))
+			n += filemap_writeback(m, 0, LAST_INDEX, false);
+	}
 	return n;
 }
 
@@ -349,6 +355,7 @@ unsigned long writeback_drop_clean(void)
 	unsigned long n = 0;
 	struct mapping *m;
 
-	for_each_store(m) n += filemap_drop_clean(m, 0, LAST_INDEX);
+	for_each_store(m)
+		n += filemap_drop_clean(m, 0, LAST_INDEX);
 	return n;
 }

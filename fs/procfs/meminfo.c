@@ -71,7 +71,7 @@ int meminfo_show(struct seq *s)
 	put_pages(s, "Zswap:          ", 0);
 	put_pages(s, "Zswapped:       ", 0);
 	put_pages(s, "Dirty:          ", stat_read(NR_FILE_DIRTY));
-	put_pages(s, "Writeback:      ", 0);
+	put_pages(s, "Writeback:      ", stat_read(NR_WRITEBACK));
 	put_pages(s, "AnonPages:      ", stat_read(NR_ANON_PAGES));
 	put_pages(s, "Mapped:         ", stat_read(NR_FILE_MAPPED));
 	put_pages(s, "Shmem:          ", stat_read(NR_SHMEM));

@@ -14,6 +14,7 @@
 #include <kernel/utsname.h>
 #include <mm/page_alloc.h>
 #include <mm/slab.h>
+#include <mm/writeback.h>
 
 #define CAP_LAST_CAP 40
 
@@ -120,6 +121,8 @@ static int drop_caches_write(const struct proc_node *node __maybe_unused, char *
 		pgtable_drain();
 		(void)slab_shrink();
 	}
+	if (what & 1)
+		(void)writeback_drop_clean();
 	if (what & 3)
 		drain_pcps();
 	return 0;
@@ -138,6 +141,11 @@ static int stat_refresh_write(const struct proc_node *node __maybe_unused,
 }
 
 static const struct proc_entry vm_entries[] = {
+	KNOB("dirty_background_ratio", "vm.dirty_background_ratio", knob_dirty_background_ratio),
+	KNOB("dirty_expire_centisecs", "vm.dirty_expire_centisecs", knob_dirty_expire_centisecs),
+	KNOB("dirty_ratio", "vm.dirty_ratio", knob_dirty_ratio),
+	KNOB("dirty_writeback_centisecs", "vm.dirty_writeback_centisecs",
+	     knob_dirty_writeback_centisecs),
 	{ .name = "drop_caches",
 	  .mode = S_IFREG | 0200,
 	  .iops = &sysctl_iops,

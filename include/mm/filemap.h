@@ -30,6 +30,8 @@ struct mapping_ops {
 	void (*write)(struct mapping *m, struct folio **folios, unsigned int n);
 	/* What was written is safe when this returns 0: the device's cache is flushed. -EIO. Sleeps. May be NULL. */
 	int (*flush)(struct mapping *m);
+	/* The flusher asks now and then, and when woken: the store's size may have changed. Sleeps. May be NULL. */
+	void (*revalidate)(struct mapping *m);
 };
 
 /*
@@ -187,6 +189,8 @@ struct file_mmap {
  * Takes no reference.
  */
 int file_mmap_info(struct file *f, struct file_mmap *out);
+/* fsync() of bytes [start, end) for msync(). Answered by fs/. 0 or -errno. No mm lock held. */
+int file_sync_range(struct file *f, u64 start, u64 end);
 /* fallocate(PUNCH_HOLE | KEEP_SIZE) for MADV_REMOVE. Answered by fs/. 0 or -errno. No mm lock held. */
 int file_punch_hole(struct file *f, u64 start, u64 len);
 

@@ -12,16 +12,12 @@
 /* ---- a block device as a file: mm/block_mapping.c ---- */
 
 /*
- * A mapping whose byte 0 is byte 0 of the device. The size is the device's at this moment. host as mapping_init();
- * the device stays open as long as the mapping exists.
+ * A mapping whose byte 0 is byte 0 of the device, which stays open as long as the mapping exists. host as
+ * mapping_init(). When the device changes its size, writeback_wake(0): the flusher takes the new one over. What lies
+ * beyond a new end leaves the cache and all address spaces; what was dirty of it is lost, and remembered as -EIO.
  */
 void block_mapping_init(struct mapping *m, struct block_device *dev, void *host);
 struct block_device *mapping_block_device(const struct mapping *m);
-/*
- * Takes over the device's size after it changed. What lies beyond a new end leaves the cache and all address spaces;
- * what was dirty of it is lost, and remembered as -EIO. The inode's lock is held.
- */
-void block_mapping_resize(struct mapping *m);
 
 /* ---- reading: mm/readahead.c ---- */
 
@@ -48,7 +44,10 @@ struct file_ra *file_readahead_state(struct file *f);
  */
 struct folio *filemap_read_folio(struct mapping *m, struct file_ra *ra, unsigned long index,
 				 unsigned long want);
-/* Starts reading [first, first + n) as far as the cache lacks it and the file goes: WILLNEED, readahead(2). */
+/*
+ * Starts reading [first, first + n) as far as the cache lacks it and the file goes, and in all no more than half of the
+ * free memory: WILLNEED, readahead(2).
+ */
 void filemap_willneed(struct mapping *m, unsigned long first, unsigned long n);
 
 /* ---- writing: mm/writeback.c ---- */
@@ -66,6 +65,8 @@ int filemap_overwrite(struct mapping *m, struct folio *folio, unsigned long inde
  */
 unsigned long filemap_writeback(struct mapping *m, unsigned long first, unsigned long last,
 				bool wait);
+/* Waits for what is being written. */
+void filemap_wait_writeback(struct mapping *m, unsigned long first, unsigned long last);
 /*
  * Bytes [start, end) are safe when it returns 0: written, the device flushed. *since: an error that came after it
  * is returned, once (fsync, msync). NULL: only errors of the flush.

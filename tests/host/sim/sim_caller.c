@@ -174,6 +174,11 @@ struct file *shmem_file_setup(const char *name, u64 size)
 	return f ? f : ERR_PTR(-ENOMEM);
 }
 
+int file_sync_range(struct file *f, u64 start, u64 end)
+{
+	return filemap_sync(&f->mapping, start, end, &f->write_error);
+}
+
 int file_punch_hole(struct file *f, u64 offset, u64 len)
 {
 	filemap_punch_hole(&f->mapping, offset, offset + len);

@@ -439,7 +439,8 @@ static void test_shrunk_device(void **state)
 	assert_int_equal(filemap_sync(m, 0, PAGES * PG, &since), -EIO);
 	assert_int_equal(*stored(5), 50);
 	sim_poke(mm, AT(200), 61);
-	block_mapping_resize(m);
+	writeback_wake(0);
+	writeback_once();
 	assert_int_equal(mapping_check_error(m, &since), -EIO);
 	assert_int_equal(sim_touch(mm, AT(200), FAULT_READ), FAULT_BUS);
 	assert_int_equal(sim_touch(mm, AT(150), FAULT_WRITE), FAULT_BUS);
