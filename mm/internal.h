@@ -167,6 +167,7 @@ bool future_populates(const struct mm *mm);
 #define UNMAP_BATCH_INLINE 32
 
 #define ZAP_KEEP_PRIVATE 1u /* leave private copies: only what the file itself shows goes */
+#define ZAP_KEEP_GUARDS 4u  /* what zap_range() always does: only unmapping ends a guard */
 #define ZAP_NO_YIELD                                                                               \
 	2u /* i_mmap_lock is held: whoever runs next may need it to end an address space */
 
@@ -474,6 +475,13 @@ void shmem_mapping_gone(struct mapping *m);
 unsigned long shmem_swapped_pages(struct mapping *m, unsigned long first, unsigned long last);
 /* swapoff: all pages of all files that are in the area of this number. 0, -ENOMEM, -EIO, -EINTR. */
 int shmem_bring_back(unsigned long area);
+
+/* ---- guard.c: mmap_lock held for reading ---- */
+
+/* Drops what is in [start, end) of vma and puts guards there. 0, -EINVAL, -ENOMEM, -EINTR. */
+int guard_install(struct vma *vma, unsigned long start, unsigned long end);
+/* Takes away the guards, and nothing else. 0 or -EINVAL. */
+int guard_remove(struct vma *vma, unsigned long start, unsigned long end);
 
 /* ---- validate.c ---- */
 

@@ -42,6 +42,8 @@ static bool advice_valid(int advice)
 	case MADV_REMOVE:
 	case MADV_POPULATE_READ:
 	case MADV_POPULATE_WRITE:
+	case MADV_GUARD_INSTALL:
+	case MADV_GUARD_REMOVE:
 		return true;
 	default:
 		return find_flag_advice(advice);
@@ -139,6 +141,10 @@ static int advise_pages(struct mm *mm, struct vma *vma, unsigned long start, uns
 		return advise_willneed(mm, vma, start, end);
 	case MADV_REMOVE:
 		return advise_remove(mm, vma, start, end);
+	case MADV_GUARD_INSTALL:
+		return guard_install(vma, start, end);
+	case MADV_GUARD_REMOVE:
+		return guard_remove(vma, start, end);
 	default:
 		return advise_dontneed(vma, start, end, advice);
 	}

@@ -30,7 +30,7 @@ static void mincore_absent(struct vma *vma, unsigned long start, unsigned long e
 /* A private page in swap is in memory while the swap cache has it. */
 static unsigned char entry_in_core(pte_t e, unsigned char none)
 {
-	if (pte_none(e))
+	if (pte_none(e) || e == PTE_GUARD)
 		return none;
 	return pte_present(e) || (pte_has_slot(e) && swap_is_cached(pte_to_swp(e)));
 }

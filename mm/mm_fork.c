@@ -28,10 +28,12 @@ static bool copy_table(struct mm *mm, pte_t *src, pte_t *dst, unsigned long n, b
 		struct folio *folio;
 
 		if (unlikely(!pte_present(e))) {
-			if (!pte_has_slot(e))
+			if (pte_none(e))
 				continue;
-			swap_slot_dup(pte_to_swp(e));
-			rss[RSS_SWAP]++;
+			if (pte_has_slot(e)) {
+				swap_slot_dup(pte_to_swp(e));
+				rss[RSS_SWAP]++;
+			}
 			copied++;
 			pte_set(&dst[i], e);
 			continue;

@@ -95,6 +95,7 @@ void vma_usage(struct mm *mm, struct vma *vma, struct vma_usage *u)
 
 /* Bits of a pagemap word: Linux's Documentation/admin-guide/mm/pagemap.rst. */
 #define PM_EXCLUSIVE (1ULL << 56)
+#define PM_GUARD (1ULL << 58)
 #define PM_FILE (1ULL << 61)
 #define PM_SWAP (1ULL << 62)
 #define PM_PRESENT (1ULL << 63)
@@ -142,6 +143,8 @@ void mm_pagemap(struct mm *mm, unsigned long addr, unsigned long n, u64 *out, bo
 
 				if (pte_present(e))
 					out[(va - addr) >> PAGE_SHIFT] = pagemap_word(e, show_pfn);
+				else if (unlikely(e == PTE_GUARD))
+					out[(va - addr) >> PAGE_SHIFT] = PM_SWAP | PM_GUARD;
 				else if (unlikely(pte_has_slot(e)))
 					out[(va - addr) >> PAGE_SHIFT] =
 						pagemap_swapped(e, show_pfn);

@@ -149,7 +149,7 @@ static bool maps_private_copy(pte_t e)
 static __noinline bool zap_swap_entry(struct unmap_batch *b, pte_t *pte, pte_t e,
 				      struct zap_counts *c)
 {
-	if (b->how & ZAP_KEEP_PRIVATE)
+	if (b->how & (e == PTE_GUARD ? ZAP_KEEP_GUARDS : ZAP_KEEP_PRIVATE))
 		return false;
 	pte_set(pte, 0);
 	if (pte_has_slot(e)) {
@@ -250,7 +250,7 @@ void zap_range(struct vma *vma, unsigned long start, unsigned long end, unsigned
 	struct unmap_batch b;
 
 	unmap_batch_init(&b, mm);
-	b.how = how;
+	b.how = how | ZAP_KEEP_GUARDS;
 	atomic_inc(&mm->zaps);
 	unmap_vma_range(&b, vma, start, end);
 	if (unlikely(atomic_read(&mm->zaps) > 1)) {

@@ -87,6 +87,10 @@ static void check_entry(const struct vma *vma, unsigned long va, pte_t e, struct
 		t->rss[RSS_SWAP]++;
 		return;
 	}
+	if (e == PTE_GUARD) {
+		CHECK(vma_has_anon(vma) && !(vma->flags & VM_SPECIAL), vma);
+		return;
+	}
 	CHECK(pte_present(e), vma);
 	CHECK(!pte_write(e) || (vma->flags & VM_WRITE), vma);
 	CHECK(!(e & PTE_P) || (vma->flags & VM_ACCESS), vma);

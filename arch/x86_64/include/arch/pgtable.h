@@ -117,6 +117,9 @@ static inline u64 pte_to_swp(pte_t e)
 	return swp_entry(e >> 3 & 31, (e & PTE_ADDR_MASK) >> PAGE_SHIFT);
 }
 
+/* The marker of a guard page (MADV_GUARD_INSTALL). */
+#define PTE_GUARD (SWP_MARKER << 3 | 1UL << PAGE_SHIFT | PTE_SWAP)
+
 /* A slot of an area, that is: no marker. */
 static inline bool pte_has_slot(pte_t e)
 {
