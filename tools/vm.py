@@ -42,6 +42,7 @@ class Config:
     loglevel: int = 4
     machine: str = "pc"
     disks: list = field(default_factory=list)  # disks.Disk
+    qmp: str | None = None  # path of the socket where QEMU listens for commands
     knobs: list = field(default_factory=list)  # "NAME=VALUE"
 
     def append(self):
@@ -68,6 +69,8 @@ class Config:
         argv += ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
         for n, disk in enumerate(self.disks):
             argv += disk.arguments(f"disk{n}")
+        if self.qmp:
+            argv += ["-qmp", f"unix:{self.qmp},server=on,wait=off"]
         if self.gdb:
             argv += ["-s", "-S"]
         return argv + ["-kernel", self.kernel, "-initrd", self.initrd, "-append", self.append()]
