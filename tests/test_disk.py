@@ -202,6 +202,24 @@ def test_resize(io, kernel, image, tmp_path, size):
     assert out.splitlines() == [b"512 0", b"-1 28", b"0 0"]
 
 
+def test_late_request(io, kernel, image, tmp_path):
+    """A request that takes more than 30 s is reported, once, and its data arrive all the same."""
+    if kernel == "linux":
+        pytest.skip("Linux waits without a word")
+    sock = tmp_path / "qmp"
+    argv = run_argv(kernel, "--verbose", "--qmp", sock, "--disk", f"{image},fail=write", "--", io, "z", f"r{MB}+4096", f"r{MB}+4096")
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as p:
+        assert p.stdout.readline() == b"waiting\n"
+        qmp(sock, "human-monitor-command", **{"command-line": 'qemu-io disk0 "break read_aio late"'})
+        p.stdin.write(b"\n")
+        p.stdin.flush()
+        time.sleep(35)
+        qmp(sock, "human-monitor-command", **{"command-line": 'qemu-io disk0 "resume late"'})
+        out, err = p.communicate(timeout=60)
+    assert out.splitlines() == [b"4096 0", b"4096 0"]
+    assert err.count(b"vda: 1 requests have not come back for 30 s") == 1, err.decode()
+
+
 # ---- ./run ----
 
 
