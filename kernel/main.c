@@ -114,6 +114,15 @@ static void init_thread(void *arg)
 	arch_enter_user();
 }
 
+/* From here on memory that is short is made, and not only missing. */
+static void start_reclaim(void)
+{
+	workingset_init();
+	if (IS_ERR(kernel_thread(kswapd_main, NULL, "kswapd0")))
+		panic("no memory for kswapd");
+	watermarks_update();
+}
+
 static void start_init(void)
 {
 	struct task *t = kernel_thread_create(init_thread, NULL, "init", true);
@@ -171,6 +180,7 @@ void kernel_main(const struct boot_info *bi)
 	pr_info("Memory: %lu KiB of %lu KiB available, kernel image %lu KiB",
 		nr_free_pages() * (PAGE_SIZE / 1024), totalram_pages() * (PAGE_SIZE / 1024),
 		arch_kernel_image_bytes() / 1024);
+	start_reclaim();
 	start_init();
 	sched_start();
 }

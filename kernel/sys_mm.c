@@ -48,6 +48,11 @@ u64 caller_random(void)
 	return random_u64();
 }
 
+bool *caller_reclaiming(void)
+{
+	return &current->reclaiming;
+}
+
 void caller_count_faults(unsigned long n, bool major)
 {
 	if (major)

@@ -17,7 +17,8 @@
  *    stacks.
  *
  * 4. Before an allocation fails, what other CPUs keep is collected. They are interrupted for it, so
- *    that their stacks stay their own.
+ *    that their stacks stay their own. What else happens then: mm/alloc_slow.c. Only what comes from the zone is
+ *    held against the watermarks, so the common case knows nothing of them.
  *
  * 5. Debug builds fill freed pages with a pattern and check it when they are allocated again; the
  *    mark that says so lies in the free page's descriptor, so memory never used yet needs no
@@ -33,7 +34,8 @@
 #include <kern/string.h>
 #include <mm/page_alloc.h>
 #include <mm/slab.h>
-#include <sync/spinlock.h>
+
+#include "internal.h"
 
 #define BATCH_ORDER 5
 #define BATCH (1UL << BATCH_ORDER) /* pages in a full per-CPU stack */
@@ -195,8 +197,11 @@ static struct page *zone_alloc_block(unsigned int order)
 
 /* ---- per-CPU stacks: interrupts off ---- */
 
-/* Fills an empty stack from the smallest blocks there are, so that large ones stay whole. */
-static __noinline bool pcp_refill(struct pcp *pcp)
+/*
+ * Fills an empty stack from the smallest blocks there are, so that large ones stay whole. keep: pages that stay in
+ * the zone.
+ */
+static __noinline bool pcp_refill(struct pcp *pcp, unsigned long keep)
 {
 	if (pcp->full) {
 		pcp->list = pcp->full;
@@ -206,8 +211,9 @@ static __noinline bool pcp_refill(struct pcp *pcp)
 	}
 
 	spin_lock(&zone.lock);
-	while (pcp->count < BATCH && zone.nonempty) {
-		unsigned int room = 63 - (unsigned int)__builtin_clzl(BATCH - pcp->count);
+	while (pcp->count < BATCH && zone.nr_free > keep) {
+		unsigned long most = min(BATCH - pcp->count, zone.nr_free - keep);
+		unsigned int room = 63 - (unsigned int)__builtin_clzl(most);
 		unsigned int order = min((unsigned int)__builtin_ctz(zone.nonempty), room);
 		struct page *block = zone_alloc_block(order);
 
@@ -291,20 +297,20 @@ void drain_pcps(void)
 
 /* ---- the interface ---- */
 
-static struct page *alloc_single(void)
+static struct page *alloc_single(unsigned long keep)
 {
 	irqflags_t flags = irq_save();
 	struct pcp *pcp = &pcps[cpu_id()];
-	struct page *page = pcp->list || pcp_refill(pcp) ? pcp_pop(pcp) : NULL;
+	struct page *page = pcp->list || pcp_refill(pcp, keep) ? pcp_pop(pcp) : NULL;
 
 	irq_restore(flags);
 	return page;
 }
 
-static struct page *alloc_block(unsigned int order)
+static struct page *alloc_block(unsigned int order, unsigned long keep)
 {
 	irqflags_t flags = spin_lock_irqsave(&zone.lock);
-	struct page *page = zone_alloc_block(order);
+	struct page *page = zone.nr_free >= keep + (1UL << order) ? zone_alloc_block(order) : NULL;
 
 	if (page)
 		pcps[cpu_id()].allocated += 1UL << order;
@@ -312,9 +318,9 @@ static struct page *alloc_block(unsigned int order)
 	return page;
 }
 
-static struct page *alloc_any(unsigned int order)
+struct page *buddy_alloc(unsigned int order, unsigned long keep)
 {
-	return order ? alloc_block(order) : alloc_single();
+	return order ? alloc_block(order, keep) : alloc_single(keep);
 }
 
 static unsigned long pcp_pages(unsigned int cpu)
@@ -335,27 +341,28 @@ static bool some_pcp_has_pages(void)
  * later (spare tables, free objects), or as halves of a block, is collected as well, but not again for a
  * while once that was in vain: a machine without memory has other things to do than to look for it.
  */
-static __noinline struct page *alloc_from_caches(gfp_t gfp, unsigned int order)
+struct page *buddy_collect(gfp_t gfp, unsigned int order)
 {
 	static u64 next_try; /* clock_ns() */
+	unsigned long keep = watermark_pages(WMARK_MIN);
 	struct page *page = NULL;
 
 	if (order) {
 		drain_this_pcp(NULL);
-		page = alloc_block(order);
+		page = buddy_alloc(order, keep);
 	}
 	if (page || (gfp & GFP_ATOMIC) || irqs_disabled())
 		return page;
 	if (!order && some_pcp_has_pages()) {
 		drain_pcps();
-		page = alloc_single();
+		page = buddy_alloc(order, keep);
 	}
 	if (page || clock_ns() < READ_ONCE(next_try))
 		return page;
 	(void)slab_shrink();
 	pgtable_drain();
 	drain_pcps();
-	page = alloc_any(order);
+	page = buddy_alloc(order, keep);
 	if (!page)
 		WRITE_ONCE(next_try, clock_ns() + COLLECT_PAUSE_NS);
 	return page;
@@ -369,9 +376,9 @@ static __noinline struct page *get_pages_slow(gfp_t gfp, unsigned int order)
 	ASSERT(order <= MAX_ORDER);
 	if (fail_point(FAIL_ALLOC_PAGES))
 		return NULL;
-	page = alloc_any(order);
+	page = buddy_alloc(order, watermark_pages(WMARK_LOW));
 	if (unlikely(!page))
-		page = alloc_from_caches(gfp, order);
+		page = alloc_when_short(gfp, order);
 	if (!page)
 		return NULL;
 	poison_check(page, order);

@@ -277,6 +277,11 @@ enum fault_result mm_handle_fault(struct mm *mm, const struct fault_info *info)
 	stat_inc(PGFAULT);
 	if (unlikely(mmap_read_lock_killable(mm)))
 		return FAULT_KILLED;
+	if (unlikely(!info->user && READ_ONCE(mm->oom_reaped))) {
+		mmap_read_unlock(
+			mm); /* what was there is lost: it must not go anywhere as zeroes */
+		return FAULT_BUS;
+	}
 	f.addr = info->addr & PAGE_MASK;
 	f.write = info->access == FAULT_WRITE;
 	f.exec = info->access == FAULT_EXEC;

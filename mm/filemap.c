@@ -93,6 +93,8 @@ static int cache_insert(struct mapping *m, struct folio *folio)
 	stat_inc(NR_FILE_PAGES);
 	if (m->flags & MAPPING_SHMEM)
 		stat_inc(NR_SHMEM);
+	if (m->flags & MAPPING_WRITEBACK)
+		workingset_refault(workingset_file_key(m, folio->index), folio);
 	lru_add(folio);
 	return 0;
 }

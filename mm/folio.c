@@ -176,6 +176,10 @@ void folio_end_writeback(struct folio *folio)
 	ASSERT(old & (1UL << PG_writeback));
 	if (unlikely(old & (1UL << PG_waiters)))
 		folio_unlock_slow(folio);
+	if (old & (1UL << PG_reclaim)) {
+		folio_clear(folio, PG_reclaim);
+		lru_rotate(folio);
+	}
 	folio_put(folio);
 }
 

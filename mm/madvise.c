@@ -39,6 +39,8 @@ static bool advice_valid(int advice)
 	case MADV_DONTNEED:
 	case MADV_DONTNEED_LOCKED:
 	case MADV_FREE:
+	case MADV_COLD:
+	case MADV_PAGEOUT:
 	case MADV_REMOVE:
 	case MADV_POPULATE_READ:
 	case MADV_POPULATE_WRITE:
@@ -87,9 +89,6 @@ static int advise_dontneed(struct vma *vma, unsigned long start, unsigned long e
 	unsigned long refuse = VM_PFNMAP | (advice == MADV_DONTNEED_LOCKED ? 0 : VM_LOCKED);
 
 	if (vma->flags & refuse)
-		return -EINVAL;
-	/* Freed lazily elsewhere; dropping at once is within what MADV_FREE allows. */
-	if (advice == MADV_FREE && !vma_is_anonymous(vma))
 		return -EINVAL;
 	zap_range(vma, start, end, 0);
 	return 0;
@@ -145,6 +144,10 @@ static int advise_pages(struct mm *mm, struct vma *vma, unsigned long start, uns
 		return guard_install(vma, start, end);
 	case MADV_GUARD_REMOVE:
 		return guard_remove(vma, start, end);
+	case MADV_COLD:
+	case MADV_PAGEOUT:
+	case MADV_FREE:
+		return advise_reclaim(vma, start, end, advice);
 	default:
 		return advise_dontneed(vma, start, end, advice);
 	}

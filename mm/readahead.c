@@ -265,6 +265,7 @@ struct folio *filemap_read_folio(struct mapping *m, struct file_ra *ra, unsigned
 		return ERR_PTR(err);
 	if (ra)
 		RACY_WRITE(ra->prev, index + 1);
+	folio_mark_accessed(folio);
 	return folio;
 }
 

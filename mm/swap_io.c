@@ -203,6 +203,7 @@ static int publish(struct folio *folio, swp_entry_t swp)
 		return err;
 	}
 	folio_lock_to_io(folio);
+	workingset_refault(workingset_swap_key(swp), folio);
 	lru_add(folio);
 	stat_inc(PSWPIN);
 	return 0;

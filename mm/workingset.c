@@ -159,6 +159,7 @@ void workingset_refault(u64 key, struct folio *folio)
 	stat_inc(WORKINGSET_ACTIVATE_ANON + anon);
 	if (entry & WORKINGSET_BIT) {
 		folio_set(folio, PG_workingset);
+		reclaim_note_cost(!anon, 1);
 		stat_inc(WORKINGSET_RESTORE_ANON + anon);
 	}
 }

@@ -30,7 +30,11 @@ FULL = {
     "8G": ({"mem": "8G"}, False),
     "2-cpus": ({"mem": "512M", "smp": 2}, False),
     "4-cpus-debug": ({"mem": "1G", "smp": 4, "debug": True}, False),
+    "swap": ({"mem": "256M", "smp": 2, "swap": "512M"}, False),
+    "swap-debug": ({"mem": "256M", "swap": "512M", "debug": True}, False),
 }
+# What is about memory that leaves: the only programs that run where there is swap.
+ABOUT_SWAP = ("swap_", "madvise_", "mlock_", "fork_basic", "cow_fork", "mremap_", "shm_", "shared_anon", "memfd", "mincore", "proc_")  # fmt: skip
 # With several CPUs: what is about threads, signals, processes and address spaces that more than one uses.
 ABOUT_CPUS = ("cow_", "exec_", "fault_", "fork_", "futex", "membarrier", "mlock_", "mmap_", "mprotect_effect", "mremap_move",
               "munmap_", "pipe", "poll_", "proc_", "pthread_", "shared_", "signal_", "smp_", "thread", "wait_")  # fmt: skip
@@ -41,6 +45,11 @@ def pytest_addoption(parser):
     parser.addoption("--quick", action="store_true", help="one boot for all user tests, no comparison with Linux")
     parser.addoption("--soak", action="store_true", help="many boots, long runs: what `make soak` asks for")
     parser.addoption("--no-linux", action="store_true", help="leave out what runs under the distribution's kernel")
+
+
+def programs_of(machine):
+    """What the names of the programs that run there begin with."""
+    return ABOUT_SWAP if "swap" in machine else ABOUT_CPUS if "smp" in machine else ""
 
 
 def places(config):
@@ -63,7 +72,7 @@ def pytest_collect_file(file_path, parent):
 class UserFile(pytest.File):
     def collect(self):
         for place, how in places(self.config).items():
-            if how and "smp" in how[0] and not self.path.stem.startswith(ABOUT_CPUS):
+            if how and not self.path.stem.startswith(programs_of(how[0])):
                 continue
             yield UserItem.from_parent(self, name=place)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(TOP, "tools"))
+import disks
 import mkinitramfs
 import vm
 
@@ -132,11 +133,13 @@ def warm_up():
     return JobResult("warm-up"), ["busybox", "true"], "/bin/busybox"
 
 
-def boot(init, jobs, **config):
-    """Boots one machine for [(result, program)]; returns how many jobs have ended."""
+def boot(init, jobs, swap=None, **config):
+    """Boots one machine for [(result, program)], swap: a size; returns how many jobs have ended."""
     archive = mkinitramfs.base_archive(init)
     warm, argv, path = warm_up()
-    text = mkinitramfs.job_strings(warm.name, argv, path=path, env=ENVIRONMENT, cwd="/")
+    swap_disks = [disks.swap_disk(swap)] if swap else []
+    text = mkinitramfs.job_strings(warm.name, argv, path=path, env=ENVIRONMENT, cwd="/",
+                                   swap=disks.guest_name(0) if swap else None)  # fmt: skip
     for result, program in jobs:
         archive.program(program.guest, program.host)
         for guest, host in program.files:
@@ -151,7 +154,7 @@ def boot(init, jobs, **config):
         initrd.flush()
         patience = max(program.seconds for _, program in jobs) + STALL_SECONDS
         results = [warm] + [result for result, _ in jobs]
-        session = BatchSession(vm.Config(initrd=initrd.name, **config), results, patience)
+        session = BatchSession(vm.Config(initrd=initrd.name, disks=swap_disks, **config), results, patience)
         outcome = session.run()
     ended = sum(result.done.is_set() for result, _ in jobs)
     if ended < len(jobs):

@@ -5,8 +5,10 @@
 #include <fs/procfs/internal.h>
 #include <kern/err.h>
 #include <kern/string.h>
+#include <kernel/oom.h>
 #include <mm/mm.h>
 #include <mm/page_alloc.h>
+#include <mm/swap.h>
 
 /* ---- comm ---- */
 
@@ -85,12 +87,12 @@ int limits_show(struct seq *s)
 /* As in Linux: thousandths of all memory, shifted by the adjustment, scaled to 0..2000. */
 int oom_score_show(struct seq *s)
 {
-	long total = (long)max(totalram_pages(), 1UL), points, score = 0;
+	long total = (long)max(totalram_pages() + swap_total_pages(), 1UL), points, score = 0;
 	struct mm *mm = proc_get_mm(s->node);
 	int adj = READ_ONCE(s->node->task->process->oom_score_adj);
 
 	if (mm) {
-		points = (long)mm_rss(mm) + atomic_read(&mm->pgt.nr_tables) + adj * (total / 1000);
+		points = oom_badness(mm, adj);
 		mm_put(mm);
 		if (adj != -1000)
 			score = max((1000 + points * 1000 / total) * 2 / 3, 0L);

@@ -14,6 +14,7 @@
 #include <kernel/utsname.h>
 #include <mm/page_alloc.h>
 #include <mm/slab.h>
+#include <mm/stats.h>
 #include <mm/writeback.h>
 
 #define CAP_LAST_CAP 40
@@ -116,7 +117,12 @@ static int drop_caches_write(const struct proc_node *node __maybe_unused, char *
 
 	if (kstrtoul(trim(text), 0, &what) || what < 1 || what > 4)
 		return -EINVAL;
+	if (what & 1) {
+		(void)writeback_drop_clean();
+		stat_inc(DROP_PAGECACHE);
+	}
 	if (what & 2) {
+		stat_inc(DROP_SLAB);
 		kstack_drain();
 		pgtable_drain();
 		(void)slab_shrink();
@@ -126,6 +132,23 @@ static int drop_caches_write(const struct proc_node *node __maybe_unused, char *
 	if (what & 3)
 		drain_pcps();
 	return 0;
+}
+
+/* In KiB what the watermark is, whoever chose it. */
+static int min_free_show(struct seq *s)
+{
+	seq_dec(s, watermark_pages(WMARK_MIN) << (PAGE_SHIFT - 10), 1);
+	seq_putc(s, '\n');
+	return 0;
+}
+
+static int watermark_knob_write(const struct proc_node *node, char *text)
+{
+	int err = knob_write(node, text);
+
+	if (!err)
+		watermarks_update();
+	return err;
 }
 
 /* Counters are summed when they are read: there is nothing to refresh. */
@@ -152,7 +175,12 @@ static const struct proc_entry vm_entries[] = {
 	  .show = stat_refresh_show,
 	  .write = drop_caches_write },
 	KNOB("max_map_count", "vm.max_map_count", knob_max_map_count),
-	NUMBER("min_free_kbytes", 0), /* no pages are set aside yet */
+	{ .name = "min_free_kbytes",
+	  .mode = S_IFREG | 0644,
+	  .iops = &sysctl_iops,
+	  .show = min_free_show,
+	  .write = watermark_knob_write,
+	  .data = &(const struct sysctl_knob){ "vm.min_free_kbytes", &knob_min_free_kbytes } },
 	KNOB("mmap_min_addr", "vm.mmap_min_addr", knob_mmap_min_addr),
 	KNOB("overcommit_memory", "vm.overcommit_memory", knob_overcommit_memory),
 	KNOB("overcommit_ratio", "vm.overcommit_ratio", knob_overcommit_ratio),
@@ -163,6 +191,13 @@ static const struct proc_entry vm_entries[] = {
 	  .show = stat_refresh_show,
 	  .write = stat_refresh_write },
 	KNOB("swappiness", "vm.swappiness", knob_swappiness),
+	{ .name = "watermark_scale_factor",
+	  .mode = S_IFREG | 0644,
+	  .iops = &sysctl_iops,
+	  .show = knob_show,
+	  .write = watermark_knob_write,
+	  .data = &(const struct sysctl_knob){ "vm.watermark_scale_factor",
+					       &knob_watermark_scale_factor } },
 	{ 0 },
 };
 

@@ -52,6 +52,7 @@ static const struct proc_entry root_entries[] = {
 	TEXT("uptime", 0444, uptime_show),
 	TEXT("version", 0444, version_show),
 	TEXT("vmstat", 0444, vmstat_show),
+	TEXT("zoneinfo", 0444, zoneinfo_show),
 	{ 0 },
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * /proc/vmstat (every counter of stats.def, gauges first), buddyinfo and slabinfo: what memory is used for.
+ * /proc/vmstat (every counter of stats.def, gauges first), zoneinfo, buddyinfo and slabinfo: what memory is used for.
  */
 #include <fs/procfs/internal.h>
 #include <mm/page_alloc.h>
@@ -31,6 +31,26 @@ int buddyinfo_show(struct seq *s)
 		seq_putc(s, ' ');
 	}
 	seq_putc(s, '\n');
+	return 0;
+}
+
+/* What there is one of: a node with a zone. */
+int zoneinfo_show(struct seq *s)
+{
+	unsigned long total = totalram_pages();
+
+	seq_printf(s,
+		   "Node 0, zone   Normal\n"
+		   "  pages free     %lu\n"
+		   "        boost    0\n"
+		   "        min      %lu\n"
+		   "        low      %lu\n"
+		   "        high     %lu\n"
+		   "        spanned  %lu\n"
+		   "        present  %lu\n"
+		   "        managed  %lu\n",
+		   nr_free_pages(), watermark_pages(WMARK_MIN), watermark_pages(WMARK_LOW),
+		   watermark_pages(WMARK_HIGH), max_pfn(), total, total);
 	return 0;
 }
 

@@ -101,6 +101,7 @@ struct mm {
 	spinlock_t anon_lock; /* the first anonymous page of a vma comes: its anon_vma */
 	atomic_t
 		lock_walks; /* [A] VM_LOCKED changed somewhere, and the entries do not all say so yet */
+	bool oom_reaped;	  /* [A] killed for want of memory, and its private pages are gone */
 	bool membarrier;	  /* [A] registered for membarrier(); a fork inherits it */
 	unsigned long def_flags;  /* [W] lock bits that new vmas get: mlockall(MCL_FUTURE) */
 	unsigned long total_vm;	  /* [W] pages mapped */
@@ -145,6 +146,12 @@ struct mm *mm_next(struct mm *mm);
 /* Drops a user; the last one unmaps everything. Must not be the address space some CPU runs in. May sleep. */
 void mm_put(struct mm *mm);
 
+/*
+ * Frees the private pages of an address space whose tasks were sent SIGKILL, if its mmap_lock can be had at once. Its
+ * tasks do not reach user mode again, and their accesses from the kernel fail from now on.
+ */
+void mm_oom_reap(struct mm *mm);
+
 static inline unsigned long mm_rss(const struct mm *mm)
 {
 	return (unsigned long)(atomic_read(&mm->rss[RSS_ANON]) + atomic_read(&mm->rss[RSS_FILE]) +
@@ -179,6 +186,10 @@ static __always_inline void mmap_read_lock(struct mm *mm)
 static __always_inline int __must_check mmap_read_lock_killable(struct mm *mm)
 {
 	return mmap_lock_mode(mm, false, PARK_KILLABLE, 0);
+}
+static inline bool mmap_read_trylock(struct mm *mm)
+{
+	return down_read_trylock(&mm->mmap_lock);
 }
 static inline void mmap_read_unlock(struct mm *mm)
 {

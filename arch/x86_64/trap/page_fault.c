@@ -35,7 +35,9 @@ static __noinline void user_fault_failed(unsigned long addr, unsigned long err,
 	case FAULT_BUS:
 		force_signal_fault(SIGBUS, BUS_ADRERR, addr, TRAP_PF, err);
 		break;
-	case FAULT_OOM:
+	case FAULT_OOM: /* it is the victim, or there is nobody else */
+		if (fatal_signal_pending(current))
+			break;
 		pr_err("Out of memory: Killed process %d (%s)", current->process->pid,
 		       current->comm);
 		(void)send_signal_process(current->process, SIGKILL, NULL);

@@ -184,3 +184,15 @@ int file_punch_hole(struct file *f, u64 offset, u64 len)
 	filemap_punch_hole(&f->mapping, offset, offset + len);
 	return 0;
 }
+
+bool *caller_reclaiming(void)
+{
+	static __thread bool reclaiming;
+
+	return &reclaiming;
+}
+
+bool caller_out_of_memory(void)
+{
+	return false;
+}

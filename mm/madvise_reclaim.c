@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Advice that concerns reclaim: MADV_COLD (first to go when memory is short), MADV_PAGEOUT (go now), MADV_FREE (need
+ * not be kept, unless written again).
+ *
+ * All three leave pages alone that somebody else maps, too: the advice is the caller's and not theirs.
+ *
+ * Locking: mmap_lock for reading; folios are picked under the page-table lock, which keeps them in existence, and
+ * reclaimed without it.
+ */
+#include <mm/swap.h>
+
+#include "internal.h"
+
+struct ager {
+	struct vma *vma;
+	int advice;
+	bool anon_only;		   /* a file that the caller might not write to */
+	unsigned long first, last; /* bytes: entries that lost a bit which the TLB may remember */
+	struct list_head folios;   /* isolated, to be paged out */
+	unsigned int nr;
+};
+
+static void note_changed(struct ager *a, unsigned long va)
+{
+	a->first = min(a->first, va);
+	a->last = max(a->last, va + PAGE_SIZE);
+}
+
+static void flush_changed(struct ager *a)
+{
+	if (a->first < a->last)
+		tlb_flush_range(&a->vma->mm->tlb, a->first, a->last, false);
+	a->first = ~0UL;
+	a->last = 0;
+}
+
+/* Page-table lock held for these. */
+static void make_cold(struct ager *a, pte_t *pte, unsigned long va, struct folio *folio)
+{
+	if (pte_young(pte_read(pte))) {
+		pte_clear_bits(pte, PTE_A);
+		note_changed(a, va);
+	}
+	folio_clear(folio, PG_referenced);
+	if (a->advice == MADV_COLD) {
+		lru_deactivate(folio);
+	} else if (lru_isolate_folio(folio)) {
+		list_add(&folio->lru, &a->folios);
+		a->nr++;
+	}
+}
+
+static void make_free(struct ager *a, pte_t *pte, unsigned long va, struct folio *folio)
+{
+	if (folio_test(folio, PG_swapcache) || folio_test(folio, PG_dirty)) {
+		bool ours;
+
+		if (!folio_trylock(folio))
+			return;
+		ours = !folio_test(folio, PG_swapcache) || swap_cache_try_free(folio);
+		if (ours)
+			folio_clear(folio, PG_dirty);
+		folio_unlock(folio);
+		if (!ours)
+			return;
+	}
+	if (pte_read(pte) & (PTE_A | PTE_D)) {
+		pte_clear_bits(pte, PTE_A | PTE_D);
+		note_changed(a, va);
+	}
+	lru_mark_lazyfree(folio);
+}
+
+static void age_entry(struct ager *a, pte_t *pte, unsigned long va)
+{
+	pte_t e = pte_read(pte);
+	struct folio *folio;
+
+	if (!pte_present(e) || pte_special(e))
+		return;
+	folio = pfn_folio(pte_pfn(e));
+	if (atomic_read(&folio->mapcount) != 1 || (a->anon_only && !folio_test(folio, PG_anon)))
+		return;
+	if (a->advice == MADV_FREE)
+		make_free(a, pte, va, folio);
+	else
+		make_cold(a, pte, va, folio);
+}
+
+/* The entries of [va, stop), all in one table, as long as the batch has room. Where it stopped. */
+static unsigned long age_table(struct ager *a, pte_t *pte, unsigned long va, unsigned long stop)
+{
+	spinlock_t *ptl = pte_lockptr(pte);
+
+	spin_lock(ptl);
+	for (; va < stop && a->nr < LRU_BATCH; va += PAGE_SIZE, pte++)
+		age_entry(a, pte, va);
+	spin_unlock(ptl);
+	return va;
+}
+
+static bool is_file_of_others(const struct vma *vma)
+{
+	struct file_mmap info;
+
+	return vma->file && (file_mmap_info(vma->file, &info) || !info.writable);
+}
+
+int advise_reclaim(struct vma *vma, unsigned long start, unsigned long end, int advice)
+{
+	struct ager a = { .vma = vma, .advice = advice, .first = ~0UL };
+	struct mm *mm = vma->mm;
+	unsigned long stop;
+	pte_t *pte;
+
+	if (vma->flags & (VM_PFNMAP | VM_LOCKED))
+		return -EINVAL;
+	if (advice == MADV_FREE && !vma_is_anonymous(vma))
+		return -EINVAL;
+	INIT_LIST_HEAD(&a.folios);
+	a.anon_only = advice == MADV_PAGEOUT && is_file_of_others(vma);
+	while ((pte = pgtable_next(&mm->pgt, &start, end, &stop))) {
+		start = age_table(&a, pte, start, stop);
+		flush_changed(&a);
+		if (a.nr)
+			(void)reclaim_folios(&a.folios);
+		a.nr = 0;
+		if (park_interrupted(PARK_KILLABLE))
+			break;
+		cond_resched();
+	}
+	return 0;
+}
