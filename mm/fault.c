@@ -141,8 +141,12 @@ static __always_inline enum fault_result fault_install(struct mm *mm, struct fau
 /* Phase 4. Page-table lock held. */
 static __always_inline void fault_to_lru(struct fault_ctx *f)
 {
-	if (f->new_anon)
-		lru_add_new(f->folio);
+	if (!f->new_anon)
+		return;
+	lru_add_new(f->folio);
+	/* Reclaim drops it, as after MADV_FREE, instead of writing it to swap. */
+	if (unlikely(f->vma->flags & VM_DROPPABLE))
+		lru_mark_lazyfree(f->folio);
 }
 
 /* Drops what phase 2 brought and the entry did not take over. */

@@ -93,7 +93,7 @@ static unsigned int populate_run(struct mm *mm, const struct fault_ctx *f, unsig
 {
 	unsigned int n;
 
-	if (!f->write || !vma_is_anonymous(f->vma) || vma_is_shared(f->vma))
+	if (!f->write || !vma_is_anonymous(f->vma) || (f->vma->flags & (VM_SHARED | VM_DROPPABLE)))
 		return 0;
 	n = count_none(f->pte, min(max, ANON_POPULATE_MAX));
 	if (n)

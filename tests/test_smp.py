@@ -16,7 +16,7 @@ from conftest import BUILD, INIT, kernel_path, run_argv
 
 MMRACE = os.path.join(BUILD, "user", "mmrace")
 STALE = os.path.join(BUILD, "tests", "user", "munmap_stale")
-STRESSORS = ["futex", "pthread", "mmap", "fork", "switch"]
+STRESSORS = ["futex", "pthread", "mmap", "fork", "switch", "shm-sysv"]
 
 
 def pytest_generate_tests(metafunc):

@@ -86,6 +86,17 @@ FORKED_TEST(advice, "it stays out of children and dumps: no advice changes that"
 	CHECK_EQ(load(p), 1);
 }
 
+FORKED_TEST(not_for_swap, "its pages are anonymous and not swap-backed: what reclaim takes is gone")
+{
+	char *p = droppable(20);
+
+	fill(p, 2);
+	CHECK_EQ(SYS(madvise, p, 20 * PAGE, MADV_POPULATE_WRITE), 0);
+	drain_batches();
+	for (int i = 0; i < 20; i++)
+		CHECK_EQ(kpageflags(p + (size_t)i * PAGE) & (KPF_ANON | KPF_SWAPBACKED), KPF_ANON);
+}
+
 FORKED_TEST(merging, "it merges with its like, not with ordinary memory")
 {
 	char *at = free_area(4);
