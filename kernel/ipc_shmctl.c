@@ -17,7 +17,9 @@
 
 void shm_describe(const struct shm_segment *seg, struct shm_report *r)
 {
+	struct mapping *m = &seg->file->inode->mapping;
 	struct shmid64_ds *ds = &r->ds;
+	unsigned long pages = mapping_nr_pages(m), swapped = READ_ONCE(m->nr_swapped);
 
 	memset(r, 0, sizeof(*r));
 	r->id = seg->id;
@@ -35,7 +37,8 @@ void shm_describe(const struct shm_segment *seg, struct shm_report *r)
 	ds->shm_cpid = seg->cpid;
 	ds->shm_lpid = seg->lpid;
 	ds->shm_nattch = seg->nattch;
-	r->rss = mapping_nr_pages(&seg->file->inode->mapping);
+	r->swap = min(swapped, pages);
+	r->rss = pages - r->swap;
 }
 
 /* The highest index in use; 0 when there is none. shm_lock held. */
