@@ -155,7 +155,7 @@ struct task {
 	int nice;	     /* [T to change] shortens the time slice */
 	u64 cpus_allowed;    /* [Q to change] bit n: may run on CPU n; some online one is set */
 	struct user *user;   /* [o] of the real uid; one reference */
-	bool reclaiming;		/* [o] frees memory: may use the last of it meanwhile */
+	bool reclaiming;     /* [o] frees memory: may use the last of it meanwhile */
 	unsigned long min_flt, maj_flt; /* [o] */
 	unsigned long nvcsw, nivcsw;	/* [o] */
 #ifdef CONFIG_DEBUG

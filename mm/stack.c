@@ -47,7 +47,9 @@ int mm_setup_stack(struct mm *mm, unsigned long top, unsigned long size, unsigne
 {
 	unsigned long flags = VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC |
 			      VM_GROWSDOWN | VM_ACCOUNT | (prot & PROT_EXEC ? VM_EXEC : 0);
-	struct vma_desc d = { top - size, top, flags, NULL, NULL, (top - size) >> PAGE_SHIFT, NULL };
+	struct vma_desc d = {
+		top - size, top, flags, NULL, NULL, (top - size) >> PAGE_SHIFT, NULL
+	};
 	struct vma_neighbours nb;
 	struct vma *vma;
 	int err = 0;

@@ -95,20 +95,20 @@ struct mm {
 	struct vma *top_vma;		 /* [W] the highest, or NULL */
 	struct pgtable pgt;
 	struct tlb_context tlb;
-	atomic_t users;	      /* [A] tasks that run in it (and /proc readers) */
+	atomic_t users;	       /* [A] tasks that run in it (and /proc readers) */
 	struct list_head node; /* in the list of all address spaces: mm/mm.c */
-	int map_count;	      /* [W] vmas */
-	spinlock_t anon_lock; /* the first anonymous page of a vma comes: its anon_vma */
+	int map_count;	       /* [W] vmas */
+	spinlock_t anon_lock;  /* the first anonymous page of a vma comes: its anon_vma */
 	atomic_t
 		lock_walks; /* [A] VM_LOCKED changed somewhere, and the entries do not all say so yet */
-	bool oom_reaped;	  /* [A] killed for want of memory, and its private pages are gone */
-	bool membarrier;	  /* [A] registered for membarrier(); a fork inherits it */
-	unsigned long def_flags;  /* [W] lock bits that new vmas get: mlockall(MCL_FUTURE) */
-	unsigned long total_vm;	  /* [W] pages mapped */
-	unsigned long data_vm;	  /* [W] private writable pages that are no stack */
-	unsigned long stack_vm;	  /* [W] pages of GROWSDOWN vmas */
-	unsigned long exec_vm;	  /* [W] executable, not writable */
-	unsigned long locked_vm;  /* [W] pages in VM_LOCKED vmas */
+	bool oom_reaped;	 /* [A] killed for want of memory, and its private pages are gone */
+	bool membarrier;	 /* [A] registered for membarrier(); a fork inherits it */
+	unsigned long def_flags; /* [W] lock bits that new vmas get: mlockall(MCL_FUTURE) */
+	unsigned long total_vm;	 /* [W] pages mapped */
+	unsigned long data_vm;	 /* [W] private writable pages that are no stack */
+	unsigned long stack_vm;	 /* [W] pages of GROWSDOWN vmas */
+	unsigned long exec_vm;	 /* [W] executable, not writable */
+	unsigned long locked_vm; /* [W] pages in VM_LOCKED vmas */
 	unsigned long hiwater_vm; /* [W] */
 	/* What faults write is apart from what they read. */
 	atomic_long_t rss[NR_RSS] __aligned(64); /* [A] pages */
