@@ -33,8 +33,15 @@ void anon_vma_init(void)
 	link_cache = kmem_cache_create("anon_vma_chain", sizeof(struct anon_link), 0);
 }
 
-/* With the reference of its links to be, and a parent, unless it is to be a root. */
-static struct anon_vma *anon_vma_alloc(struct anon_vma *parent)
+static void link_init(struct anon_link *link, struct vma *vma, struct anon_vma *anon_vma)
+{
+	link->vma = vma;
+	link->anon_vma = anon_vma;
+	link->next = NULL;
+}
+
+/* For vma, not linked yet, with the reference of its links to be. parent: NULL for a root. */
+static struct anon_vma *anon_vma_alloc(struct vma *vma, struct anon_vma *parent)
 {
 	struct anon_vma *anon_vma = kmem_cache_alloc(anon_vma_cache, GFP_KERNEL);
 
@@ -47,6 +54,7 @@ static struct anon_vma *anon_vma_alloc(struct anon_vma *parent)
 	anon_vma->children = !parent;
 	anon_vma->owners = 0;
 	anon_vma->links = (struct rb_root)RB_ROOT;
+	link_init(&anon_vma->first, vma, anon_vma);
 	if (parent)
 		atomic_inc(&parent->root->refcount);
 	return anon_vma;
@@ -91,9 +99,7 @@ static struct anon_link *link_alloc(struct vma *vma, struct anon_vma *anon_vma)
 
 	if (unlikely(!link))
 		return NULL;
-	link->vma = vma;
-	link->anon_vma = anon_vma;
-	link->next = NULL;
+	link_init(link, vma, anon_vma);
 	return link;
 }
 
@@ -179,28 +185,33 @@ static bool publish(struct vma *vma, struct anon_vma *anon_vma, struct anon_link
 	return true;
 }
 
+static int share(struct vma *vma, struct anon_vma *anon_vma)
+{
+	struct anon_link *link = link_alloc(vma, anon_vma);
+	bool published;
+
+	if (!link)
+		return -ENOMEM;
+	down_write(&anon_vma->root->lock);
+	published = publish(vma, anon_vma, link);
+	up_write(&anon_vma->root->lock);
+	if (!published)
+		links_free(link);
+	return 0;
+}
+
 /* A vma that no fork gave links: it shares a neighbour's anon_vma or becomes the owner of a new root. */
 static int make_first(struct vma *vma)
 {
-	struct anon_vma *shared = neighbours_anon_vma(vma);
-	struct anon_vma *anon_vma = shared ?: anon_vma_alloc(NULL);
-	struct anon_link *link = anon_vma ? link_alloc(vma, anon_vma) : NULL;
-	bool published = false;
+	struct anon_vma *anon_vma = neighbours_anon_vma(vma);
 
-	if (shared && link) {
-		down_write(&shared->root->lock);
-		published = publish(vma, shared, link);
-		up_write(&shared->root->lock);
-	} else if (link) {
-		published = publish(vma, anon_vma, link); /* nobody else knows it */
-	}
-	if (likely(published))
-		return 0;
-	if (!shared)
-		anon_vma_put(anon_vma);
-	if (!link)
+	if (anon_vma)
+		return share(vma, anon_vma);
+	anon_vma = anon_vma_alloc(vma, NULL);
+	if (!anon_vma)
 		return -ENOMEM;
-	links_free(link);
+	if (!publish(vma, anon_vma, &anon_vma->first)) /* no lock: nobody else knows it */
+		anon_vma_put(anon_vma);
 	return 0;
 }
 
@@ -221,10 +232,8 @@ static struct anon_vma *find_abandoned(const struct vma *vma)
  */
 static int make_own(struct vma *vma)
 {
-	struct anon_vma *parent = vma->anon_links->anon_vma, *root = parent->root, *reused;
-	struct anon_vma *own = NULL;
-	struct anon_link *link = NULL;
-	bool published;
+	struct anon_vma *parent = vma->anon_links->anon_vma, *root = parent->root;
+	struct anon_vma *own = NULL, *reused;
 
 	for (;;) {
 		down_write(&root->lock);
@@ -232,22 +241,19 @@ static int make_own(struct vma *vma)
 		if (reused || own || vma->anon_vma)
 			break;
 		up_write(&root->lock);
-		own = anon_vma_alloc(parent);
-		link = own ? link_alloc(vma, own) : NULL;
-		if (unlikely(!link)) {
-			anon_vma_put(own);
+		own = anon_vma_alloc(vma, parent);
+		if (!own)
 			return -ENOMEM;
-		}
 	}
-	published = publish(vma, reused ?: own, reused ? NULL : link);
-	if (published && !reused) {
+	if (reused) {
+		(void)publish(vma, reused, NULL);
+	} else if (!vma->anon_vma) {
+		(void)publish(vma, own, &own->first);
 		parent->children++;
 		own = NULL;
-		link = NULL;
 	}
 	up_write(&root->lock);
 	anon_vma_put(own);
-	links_free(link);
 	return 0;
 }
 
@@ -336,24 +342,34 @@ void anon_vma_unlink_slow(struct vma *vma)
 	struct anon_link *links = vma->anon_links;
 	struct anon_vma *root = links->anon_vma->root;
 
+	struct anon_link *unused = NULL, *dead = NULL, *next;
+
 	atomic_inc(&root->refcount); /* until its lock is released for good */
 	down_write(&root->lock);
-	for (struct anon_link *link = links; link; link = link->next) {
+	for (struct anon_link *link = links; link; link = next) {
 		struct anon_vma *anon_vma = link->anon_vma;
 
+		next = link->next;
 		interval_erase(&anon_vma->links, &link->node);
-		if (anon_vma->links.node)
-			link->anon_vma = NULL; /* others keep it */
-		else
+		if (link != &anon_vma->first) {
+			link->next = unused;
+			unused = link;
+		}
+		if (!anon_vma->links.node) {
 			anon_vma->parent->children--;
+			anon_vma->first.next = dead;
+			dead = &anon_vma->first;
+		}
 	}
 	if (vma->anon_vma)
 		vma->anon_vma->owners--;
 	up_write(&root->lock);
-	for (struct anon_link *link = links; link; link = link->next)
-		anon_vma_put(link->anon_vma);
+	for (; dead; dead = next) {
+		next = dead->next;
+		anon_vma_put(dead->anon_vma);
+	}
 	anon_vma_put(root);
-	links_free(links);
+	links_free(unused);
 	vma->anon_links = NULL;
 	vma->anon_vma = NULL;
 }

@@ -15,6 +15,14 @@
 #include <mm/page.h>
 #include <sync/rwsem.h>
 
+/* One vma may map pages of one anon_vma: those of the page offsets of node. */
+struct anon_link {
+	struct vma *vma;	   /* [I] */
+	struct anon_vma *anon_vma; /* [I] */
+	struct anon_link *next;	   /* [W] in vma->anon_links */
+	struct interval_node node; /* [V] in anon_vma->links */
+};
+
 /*
  * What anonymous folios point to: the vmas that may map them. A vma and those split off it share one; each fork
  * adds one below it, so they form a tree, whose root has the lock of all.
@@ -26,16 +34,9 @@ struct anon_vma {
 	atomic_t refcount; /* [A] one for all links together, one a descendant when root; walkers */
 	unsigned int
 		children; /* [V] those with this parent that have links; the root counts itself */
-	unsigned int owners;  /* [V] vmas whose anon_vma this is: new pages come here */
-	struct rb_root links; /* [V] anon_link->node */
-};
-
-/* One vma may map pages of one anon_vma: those of the page offsets of node. */
-struct anon_link {
-	struct vma *vma;	   /* [I] */
-	struct anon_vma *anon_vma; /* [I] */
-	struct anon_link *next;	   /* [W] in vma->anon_links */
-	struct interval_node node; /* [V] in anon_vma->links */
+	unsigned int owners;	/* [V] vmas whose anon_vma this is: new pages come here */
+	struct rb_root links;	/* [V] anon_link->node */
+	struct anon_link first; /* that of the vma for which it was made, as long as it is linked */
 };
 
 void anon_vma_init(void);

@@ -131,16 +131,22 @@ void vma_unlink_mapping(struct vma *vma)
 	mapping_unlock(vma->mapping);
 }
 
+static __noinline void tell_rmap(struct vma *vma)
+{
+	if (vma->mapping)
+		interval_resize(&vma->mapping->i_mmap, &vma->i_mmap_node, vma->pgoff,
+				vma->pgoff + vma_pages(vma) - 1);
+	anon_vma_moved(vma);
+}
+
 /* vma_rmap_lock() of the vma, or of another that has the same links, held. */
 static void set_range(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end)
 {
 	vma->pgoff += (long)(start - vma->start) >> PAGE_SHIFT;
 	vma->start = start;
 	vma->end = end;
-	if (vma->mapping)
-		interval_resize(&vma->mapping->i_mmap, &vma->i_mmap_node, vma->pgoff,
-				vma->pgoff + vma_pages(vma) - 1);
-	anon_vma_moved(vma);
+	if (vma->mapping || vma->anon_links)
+		tell_rmap(vma);
 	vma_resized(mm, vma);
 }
 
