@@ -122,4 +122,40 @@ TEST(fixed_same, "MAP_FIXED of the same kind over the middle leaves one line")
 	munmap(at, 6 * PAGE);
 }
 
+TEST(both_touched, "areas that each had pages before anything joined them stay two")
+{
+	char *at = free_area(6);
+
+	map_at(at, 2 * PAGE, RW);
+	map_at(at + 4 * PAGE, 2 * PAGE, RW);
+	store(at, 1);
+	store(at + 4 * PAGE, 2);
+	map_at(at + 2 * PAGE, 2 * PAGE, RW);
+	CHECK_EQ(maps_in(at, 6 * PAGE), 2);
+	CHECK_EQ(maps_in(at, 4 * PAGE), 1);
+	munmap(at, 6 * PAGE);
+}
+
+TEST(forked, "what a child inherited is cut and joined again, but does not join what is new")
+{
+	char *at = map_at(free_area(6), 4 * PAGE, RW);
+
+	store(at, 1);
+	IN_CHILD
+	{
+		map_at(at + 4 * PAGE, 2 * PAGE, RW);
+		CHECK_EQ(maps_in(at, 6 * PAGE), 2);
+		CHECK_EQ(mprotect(at + PAGE, PAGE, PROT_READ), 0);
+		CHECK_EQ(maps_in(at, 4 * PAGE), 3);
+		store(at, 5);
+		store(at + 3 * PAGE, 6);
+		CHECK_EQ(mprotect(at + PAGE, PAGE, RW), 0);
+		CHECK_EQ(maps_in(at, 4 * PAGE), 1);
+		CHECK_EQ(load(at), 5);
+		CHECK_EQ(load(at + 2 * PAGE), 0);
+	}
+	CHECK_EQ(load(at), 1);
+	munmap(at, 4 * PAGE);
+}
+
 TEST_MAIN()
