@@ -45,9 +45,11 @@ static void mincore_table(struct vma *vma, const pte_t *pte, unsigned long va, u
 
 	/* Without the lock a page that gives way to its copy would seem absent. */
 	spin_lock(ptl);
-	for (unsigned long i = 0; i < n; i++)
-		vec[i] =
-			likely(pte_read(&pte[i]) & PTE_P) || entry_in_core(pte_read(&pte[i]), none);
+	for (unsigned long i = 0; i < n; i++) {
+		pte_t e = pte_read(&pte[i]);
+
+		vec[i] = likely(e & PTE_P) ? 1 : entry_in_core(e, none);
+	}
 	spin_unlock(ptl);
 	if (none != ASK_FILE)
 		return;
