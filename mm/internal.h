@@ -257,6 +257,8 @@ enum fault_result anon_get_folio(struct fault_ctx *f);
 enum fault_result anon_write_protected(struct mm *mm, struct fault_ctx *f);
 enum fault_result swap_get_folio(struct fault_ctx *f); /* for a swap entry */
 enum fault_result filemap_get_fault_folio(struct mm *mm, struct fault_ctx *f);
+/* MADV_WILLNEED: starts reading what of [start, end) is in swap. mmap_lock held. */
+void swap_willneed(struct mm *mm, unsigned long start, unsigned long end);
 /* fault_wait() for a folio of the swap cache. Drops the reference. */
 enum fault_result swap_wait(struct folio *folio);
 /*
@@ -469,6 +471,8 @@ static inline swp_entry_t value_to_swp(const void *value)
 struct folio *shmem_get_folio(struct mapping *m, unsigned long index, u8 *io);
 /* The page at index, whose slot this value is, is no more. False: it is somewhere else now. */
 bool shmem_drop_value(struct mapping *m, unsigned long index, void *value);
+/* MADV_WILLNEED: starts reading what of [first, last] is in swap. */
+void shmem_willneed(struct mapping *m, unsigned long first, unsigned long last);
 /* The mapping has no pages any more, and ends. */
 void shmem_mapping_gone(struct mapping *m);
 /* Pages of [first, last] that are in swap. */

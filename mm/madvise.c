@@ -122,6 +122,10 @@ static int advise_willneed(struct mm *mm, struct vma *vma, unsigned long start, 
 	struct mapping *m = vma->mapping;
 	struct file *file = vma->file;
 
+	if (!m)
+		swap_willneed(mm, start, end);
+	else if (!m->ops)
+		shmem_willneed(m, first, first + ((end - start) >> PAGE_SHIFT) - 1);
 	if (!m || !m->ops)
 		return 0;
 	file_get(file);

@@ -146,6 +146,37 @@ struct folio *shmem_get_folio(struct mapping *m, unsigned long index, u8 *io)
 	return folio;
 }
 
+/* The slot of the first page of [*index, last] that is in swap; 0: none. */
+static swp_entry_t next_slot(struct mapping *m, unsigned long *index, unsigned long last)
+{
+	void *page;
+
+	spin_lock(&m->lock);
+	for (; (page = xa_find(&m->folios, index, last)); ++*index)
+		if (xa_is_value(page))
+			break;
+	spin_unlock(&m->lock);
+	return page ? value_to_swp(page) : 0;
+}
+
+void shmem_willneed(struct mapping *m, unsigned long first, unsigned long last)
+{
+	swp_entry_t swp;
+
+	if (!READ_ONCE(m->nr_swapped))
+		return;
+	for (unsigned long i = first; i <= last && (swp = next_slot(m, &i, last)); i++) {
+		bool io;
+		struct folio *folio = swap_cache_read(swp, &io);
+
+		if (!IS_ERR(folio))
+			folio_put(folio);
+		else if (PTR_ERR(folio) == -ENOMEM)
+			return;
+		cond_resched();
+	}
+}
+
 /* ---- gone ---- */
 
 bool shmem_drop_value(struct mapping *m, unsigned long index, void *value)

@@ -116,3 +116,57 @@ bool swap_make_alone(struct folio *folio)
 	folio_unlock(folio);
 	return alone && atomic_read(&folio->refcount) == 1;
 }
+
+/* Slots of one table's entries at a time: reading starts when its lock is free again. */
+#define WILLNEED_BATCH 32
+
+static unsigned int gather_slots(pte_t *pte, unsigned long n, swp_entry_t *slots)
+{
+	spinlock_t *ptl = pte_lockptr(pte);
+	unsigned int nr = 0;
+
+	spin_lock(ptl);
+	for (unsigned long i = 0; i < n; i++) {
+		pte_t e = pte_read(&pte[i]);
+
+		if (pte_has_slot(e))
+			slots[nr++] = pte_to_swp(e);
+	}
+	spin_unlock(ptl);
+	return nr;
+}
+
+/* False: there is no memory for it. */
+static bool start_reading(const swp_entry_t *slots, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		bool io;
+		struct folio *folio = swap_cache_read(slots[i], &io);
+
+		if (!IS_ERR(folio))
+			folio_put(folio);
+		else if (PTR_ERR(folio) == -ENOMEM)
+			return false;
+	}
+	return true;
+}
+
+void swap_willneed(struct mm *mm, unsigned long start, unsigned long end)
+{
+	swp_entry_t slots[WILLNEED_BATCH];
+	unsigned long stop;
+	pte_t *pte;
+
+	mmap_assert_locked(mm);
+	while ((pte = pgtable_next(&mm->pgt, &start, end, &stop))) {
+		while (start < stop) {
+			unsigned long n = min((stop - start) >> PAGE_SHIFT, WILLNEED_BATCH + 0UL);
+
+			if (!start_reading(slots, gather_slots(pte, n, slots)))
+				return;
+			pte += n;
+			start += n << PAGE_SHIFT;
+			cond_resched();
+		}
+	}
+}

@@ -113,6 +113,9 @@ static void end_read(struct bio *bio)
 		struct folio *folio = page_folio(bio->pages[i]);
 
 		folio_set(folio, bio->error ? PG_error : PG_uptodate);
+		/* Nobody has asked for it yet, and nobody is to find it like this. */
+		if (bio->error && folio_test(folio, PG_readahead))
+			swap_cache_forget(folio);
 		folio_unlock_io(folio);
 		swap_free_if_unused(folio);
 		folio_put(folio);

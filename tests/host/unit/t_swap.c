@@ -708,6 +708,23 @@ static void test_fault_error(void **state)
 	assert_int_equal(sim_peek(mm, AT(1)), 2);
 }
 
+static void test_willneed(void **state)
+{
+	struct mm *mm = *state;
+	unsigned long major, in = stat_read(PSWPIN);
+
+	fill(mm, 40);
+	for (unsigned long p = 0; p < 40; p += 2)
+		swap_out(mm, AT(p));
+	assert_int_equal(mm_madvise(mm, AT(0), 40 * PG, MADV_WILLNEED), 0);
+	assert_int_equal(stat_read(PSWPIN) - in, 20);
+	assert_int_equal(atomic_read(&mm->rss[RSS_SWAP]), 20);
+	major = stat_read(PGMAJFAULT);
+	for (unsigned long p = 0; p < 40; p++)
+		assert_int_equal(sim_peek(mm, AT(p)), p + 1);
+	assert_int_equal(stat_read(PGMAJFAULT), major);
+}
+
 /* A debugger writes to a page that is in swap, and that the program may not write to. */
 static void test_forced_write(void **state)
 {
@@ -854,6 +871,9 @@ static void test_shmem(void **state)
 	}
 	sim_block_fail(swap_dev, false, false);
 	assert_int_equal(sim_peek(mm, AT(5)), 6);
+	/* Read ahead of need. */
+	assert_int_equal(mm_madvise(mm, AT(0), 8 * PG, MADV_WILLNEED), 0);
+	assert_true(swap_is_cached(value_to_swp(xa_load(&m->folios, 4))));
 	/* A private copy of a page that is in swap. */
 	t_map_file(mm, AT(20), 8, RW, MAP_PRIVATE, f, 0);
 	sim_poke(mm, AT(24), 50);
@@ -926,6 +946,7 @@ int main(void)
 		S_MM(test_proc),
 		S_MM(test_fault_error),
 		S_MM(test_forced_write),
+		S_MM(test_willneed),
 		S_MM(test_swapoff),
 		S_MM(test_shmem),
 		S_MM(test_shmem_swapoff),
