@@ -86,8 +86,12 @@ static bool write_out(struct folio *folio, struct scan *sc)
 {
 	reclaim_note_cost(false, folio_nr_pages(folio));
 	folio_set(folio, PG_reclaim);
-	if (!folio_test(folio, PG_swapcache))
-		return shmem_writeout(folio, &sc->plug);
+	if (!folio_test(folio, PG_swapcache)) {
+		if (shmem_writeout(folio, &sc->plug))
+			return true;
+		folio_unlock(folio);
+		return false;
+	}
 	swap_writeout(folio, &sc->plug);
 	return true;
 }
@@ -121,7 +125,10 @@ enum outcome { FREED, PUT_BACK, PUT_BACK_ACTIVE, WAS_PUT_BACK };
 
 static enum outcome unlock_and(struct folio *folio, enum outcome outcome)
 {
-	folio_unlock(folio);
+	if (outcome == FREED)
+		folio_unlock(folio);
+	else
+		swap_folio_unlock(folio);
 	return outcome;
 }
 
@@ -277,7 +284,7 @@ static bool stays_active(struct folio *folio)
 	if (!folio_trylock(folio))
 		return false;
 	users = folio_referenced(folio, &vm_flags);
-	folio_unlock(folio);
+	swap_folio_unlock(folio);
 	return users > 0 && (vm_flags & VM_EXEC) && !folio_test(folio, PG_swapbacked);
 }
 
