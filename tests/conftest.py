@@ -32,13 +32,17 @@ FULL = {
     "4-cpus-debug": ({"mem": "1G", "smp": 4, "debug": True}, False),
     "swap": ({"mem": "256M", "smp": 2, "swap": "512M"}, False),
     "swap-debug": ({"mem": "256M", "swap": "512M", "debug": True}, False),
+    "disk": ({"mem": "256M", "disk": "64M"}, False),
+    "disk-2-cpus-debug": ({"mem": "512M", "smp": 2, "disk": "64M", "debug": True}, False),
 }
 # What is about memory that leaves: the only programs that run where there is swap.
 ABOUT_SWAP = ("swap_", "madvise_", "mlock_", "fork_basic", "cow_fork", "mremap_", "shm_", "shared_anon", "memfd", "mincore", "proc_")  # fmt: skip
 # With several CPUs: what is about threads, signals, processes and address spaces that more than one uses.
 ABOUT_CPUS = ("cow_", "exec_", "fault_", "fork_", "futex", "membarrier", "mlock_", "mmap_", "mprotect_effect", "mremap_move",
               "munmap_", "pipe", "poll_", "proc_", "pthread_", "shared_", "signal_", "smp_", "thread", "wait_")  # fmt: skip
-QUICK = {"linux": None, "1G": ({"mem": "1G"}, False)}
+# What needs a disk runs where there is one, and nothing else does.
+ABOUT_DISKS = "disk_"
+QUICK = {"linux": None, "1G": ({"mem": "1G"}, False), "disk": FULL["disk"]}
 
 
 def pytest_addoption(parser):
@@ -49,6 +53,8 @@ def pytest_addoption(parser):
 
 def programs_of(machine):
     """What the names of the programs that run there begin with."""
+    if "disk" in machine:
+        return ABOUT_DISKS
     return ABOUT_SWAP if "swap" in machine else ABOUT_CPUS if "smp" in machine else ""
 
 
@@ -73,6 +79,8 @@ class UserFile(pytest.File):
     def collect(self):
         for place, how in places(self.config).items():
             if how and not self.path.stem.startswith(programs_of(how[0])):
+                continue
+            if how and self.path.stem.startswith(ABOUT_DISKS) and "disk" not in how[0]:
                 continue
             yield UserItem.from_parent(self, name=place)
 

@@ -133,13 +133,14 @@ def warm_up():
     return JobResult("warm-up"), ["busybox", "true"], "/bin/busybox"
 
 
-def boot(init, jobs, swap=None, **config):
-    """Boots one machine for [(result, program)], swap: a size; returns how many jobs have ended."""
+def boot(init, jobs, disk=None, swap=None, **config):
+    """Boots one machine for [(result, program)], disk and swap: sizes; returns how many jobs have ended."""
     archive = mkinitramfs.base_archive(init)
     warm, argv, path = warm_up()
-    swap_disks = [disks.swap_disk(swap)] if swap else []
+    its_disks = [disks.parse(disk)] if disk else []
+    its_disks += [disks.swap_disk(swap)] if swap else []
     text = mkinitramfs.job_strings(warm.name, argv, path=path, env=ENVIRONMENT, cwd="/",
-                                   swap=disks.guest_name(0) if swap else None)  # fmt: skip
+                                   swap=disks.guest_name(len(its_disks) - 1) if swap else None)  # fmt: skip
     for result, program in jobs:
         archive.program(program.guest, program.host)
         for guest, host in program.files:
@@ -154,7 +155,7 @@ def boot(init, jobs, swap=None, **config):
         initrd.flush()
         patience = max(program.seconds for _, program in jobs) + STALL_SECONDS
         results = [warm] + [result for result, _ in jobs]
-        session = BatchSession(vm.Config(initrd=initrd.name, disks=swap_disks, **config), results, patience)
+        session = BatchSession(vm.Config(initrd=initrd.name, disks=its_disks, **config), results, patience)
         outcome = session.run()
     ended = sum(result.done.is_set() for result, _ in jobs)
     if ended < len(jobs):
