@@ -124,7 +124,7 @@ void bio_submit(struct bio *bio)
 	count(dev, bio);
 	served = dev->server;
 	if (served) {
-		list_add_tail(&bio->node, &dev->queue);
+		list_add(&bio->node, &dev->queue);
 		unpark(dev->server);
 	}
 	spin_unlock(&dev->lock);
@@ -158,7 +158,7 @@ int bio_submit_wait(struct bio *bio)
 	return bio->error;
 }
 
-/* The oldest request, or NULL. */
+/* The newest request, or NULL: nobody may count on their order. */
 static struct bio *take(struct block_device *dev, bool *stop)
 {
 	struct bio *bio = NULL;
@@ -183,6 +183,9 @@ void sim_block_begin_serving(struct block_device *dev)
 	spin_unlock(&dev->lock);
 }
 
+/* A request takes its time, so that others come meanwhile. */
+#define SERVE_YIELDS 20
+
 void sim_block_serve(struct block_device *dev)
 {
 	struct bio *bio;
@@ -190,6 +193,8 @@ void sim_block_serve(struct block_device *dev)
 
 	do {
 		bio = take(dev, &stop);
+		for (unsigned int i = 0; bio && i < SERVE_YIELDS; i++)
+			host_yield();
 		if (bio)
 			finish(bio);
 		else if (!stop)
