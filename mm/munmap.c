@@ -57,7 +57,6 @@ static void detach_vmas(struct mm *mm, struct vma *vma, unsigned long end, struc
 		struct vma *next = vma_next(vma);
 
 		vma_erase(mm, vma);
-		vma_unlink_mapping(vma);
 		account_removed(mm, vma);
 		d->pages += vma_pages(vma);
 		vma->rb.right = NULL;
@@ -87,7 +86,12 @@ static void unmap_detached(struct mm *mm, const struct detached *d)
 	unmap_batch_init(&b, mm);
 	for (vma = d->first; vma; vma = detached_next(vma)) {
 		unmap_vma_range(&b, vma, vma->start, vma->end);
-		anon_vma_unlink(vma); /* not before the pages are gone, nor after the tables */
+		/*
+		 * Not before the pages are gone: writeback must find who may still write to them. Nor after the
+		 * tables.
+		 */
+		vma_unlink_mapping(vma);
+		anon_vma_unlink(vma);
 	}
 	for (vma = d->first; vma; vma = detached_next(vma)) {
 		struct vma *next = detached_next(vma);
