@@ -44,8 +44,22 @@ struct vma_neighbours {
 /* Those around addr, which no vma contains (one that does is next). */
 struct vma_neighbours vma_neighbours(struct mm *mm, unsigned long addr);
 
+/* ---- vma_index.c: an address space's own. The rest of the index is in mm/mm.h ---- */
+
+void vma_index_init(void); /* once at boot */
+/* An empty index of the kind that the knob names. False when out of memory. */
+bool vma_index_create(struct mm *mm);
+/* Frees what the index is made of, not the vmas, which may be gone already. */
+void vma_index_destroy(struct mm *mm);
+/* The next vma_insert() will not need memory. False when out of memory. mmap_lock held for writing. */
+bool vma_index_reserve(struct mm *mm);
+void vma_index_validate(struct mm *mm);
+
 void vma_cache_init(void);
-/* Not yet in the index; takes its own file reference. NULL when out of memory. */
+/*
+ * Not yet in the index; takes its own file reference. NULL when out of memory. The index of mm has what it takes to
+ * insert this one vma, before any other is allocated. mmap_lock held for writing.
+ */
 struct vma *vma_alloc(struct mm *mm, const struct vma_desc *d);
 /* Drops the file reference and frees; the vma is in no index, no mapping and no anon_vma. */
 void vma_free(struct vma *vma);
@@ -86,7 +100,6 @@ static inline void vma_rmap_unlock(const struct vma *vma)
 		up_write(&vma->mapping->i_mmap_lock);
 }
 
-unsigned long vma_start_gap(const struct vma *vma);
 /*
  * PTE bits for flags. Private writable pages get no PTE_W: the write fault decides; nor do those of files with a
  * backing store, so that the write fault can make them dirty.
@@ -108,6 +121,16 @@ static inline bool vma_is_watched(const struct vma *vma)
 static inline bool vma_is_secret(const struct vma *vma)
 {
 	return vma->mapping && (RACY_READ(vma->mapping->flags) & MAPPING_SECRET);
+}
+
+/* The lowest address that a vma keeps from others. */
+static inline unsigned long vma_start_gap(const struct vma *vma)
+{
+	unsigned long guard = knob_stack_guard_gap << PAGE_SHIFT;
+
+	if (likely(!(vma->flags & VM_GROWSDOWN)))
+		return vma->start;
+	return vma->start > guard ? vma->start - guard : 0;
 }
 
 static inline bool vma_is_shared(const struct vma *vma)

@@ -32,6 +32,7 @@ void mm_init(void)
 	mm_cache = kmem_cache_create("mm_struct", sizeof(struct mm), __alignof__(struct mm));
 	vma_cache_init();
 	anon_vma_init();
+	vma_index_init();
 	lru_init();
 	swap_init();
 	folio_wait_init();
@@ -59,7 +60,12 @@ struct mm *mm_alloc(void)
 
 	if (!mm)
 		return NULL;
+	if (!vma_index_create(mm)) {
+		kmem_cache_free(mm_cache, mm);
+		return NULL;
+	}
 	if (pgtable_init(&mm->pgt)) {
+		vma_index_destroy(mm);
 		kmem_cache_free(mm_cache, mm);
 		return NULL;
 	}
@@ -134,33 +140,19 @@ static void unmap_all(struct mm *mm)
 	unmap_batch_finish(&b);
 }
 
-/* Post-order, so that the tree needs no rebalancing on the way. */
 static void free_vmas(struct mm *mm)
 {
-	struct rb_node *n = mm->vmas.node;
+	struct vma *vma = vma_first(mm);
 
-	while (n) {
-		struct rb_node *parent = rb_parent(n);
-		struct vma *vma = rb_entry(n, struct vma, rb);
+	vma_index_destroy(mm);
+	while (vma) {
+		struct vma *next = vma_next(vma);
 
-		if (n->left) {
-			n = n->left;
-			continue;
-		}
-		if (n->right) {
-			n = n->right;
-			continue;
-		}
-		if (parent && parent->left == n)
-			parent->left = NULL;
-		else if (parent)
-			parent->right = NULL;
 		if (vma->flags & VM_ACCOUNT)
 			vm_commit_uncharge(vma_pages(vma));
 		vma_free(vma);
-		n = parent;
+		vma = next;
 	}
-	mm->vmas.node = NULL;
 }
 
 void mm_put(struct mm *mm)

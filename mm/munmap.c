@@ -11,7 +11,7 @@
 /* From here on the write lock is not kept while pages are freed. */
 #define DOWNGRADE_PAGES 512
 
-/* The vmas of one munmap, out of the index, in ascending order, linked through rb.right. */
+/* The vmas of one munmap, out of the index but still linked to each other, in ascending order. */
 struct detached {
 	struct vma *first;
 	struct vma *prev, *next; /* neighbours that stay */
@@ -48,31 +48,19 @@ static void account_removed(struct mm *mm, const struct vma *vma)
 
 static void detach_vmas(struct mm *mm, struct vma *vma, unsigned long end, struct detached *d)
 {
-	struct rb_node **tail = NULL;
+	struct vma *last = vma;
 
-	d->first = NULL;
 	d->pages = 0;
 	d->prev = vma_prev(vma);
-	while (vma && vma->start < end) {
-		struct vma *next = vma_next(vma);
-
+	d->first = vma;
+	for (; vma && vma->start < end; vma = vma_next(vma)) {
 		vma_erase(mm, vma);
 		account_removed(mm, vma);
 		d->pages += vma_pages(vma);
-		vma->rb.right = NULL;
-		if (tail)
-			*tail = &vma->rb;
-		else
-			d->first = vma;
-		tail = &vma->rb.right;
-		vma = next;
+		last = vma;
 	}
+	last->next = NULL;
 	d->next = vma;
-}
-
-static struct vma *detached_next(const struct vma *vma)
-{
-	return vma->rb.right ? rb_entry(vma->rb.right, struct vma, rb) : NULL;
 }
 
 /* mmap_lock held, reading is enough: nobody else can reach these vmas. */
@@ -84,7 +72,7 @@ static void unmap_detached(struct mm *mm, const struct detached *d)
 	struct vma *vma;
 
 	unmap_batch_init(&b, mm);
-	for (vma = d->first; vma; vma = detached_next(vma)) {
+	for (vma = d->first; vma; vma = vma_next(vma)) {
 		unmap_vma_range(&b, vma, vma->start, vma->end);
 		/*
 		 * Not before the pages are gone: writeback must find who may still write to them. Nor after the
@@ -93,8 +81,8 @@ static void unmap_detached(struct mm *mm, const struct detached *d)
 		vma_unlink_mapping(vma);
 		anon_vma_unlink(vma);
 	}
-	for (vma = d->first; vma; vma = detached_next(vma)) {
-		struct vma *next = detached_next(vma);
+	for (vma = d->first; vma; vma = vma_next(vma)) {
+		struct vma *next = vma_next(vma);
 
 		unmap_free_tables(&b, vma->start, vma->end, floor, next ? next->start : top);
 	}
@@ -106,7 +94,7 @@ static void free_detached(const struct detached *d)
 	struct vma *vma = d->first;
 
 	while (vma) {
-		struct vma *next = detached_next(vma);
+		struct vma *next = vma_next(vma);
 
 		vma_free(vma);
 		vma = next;

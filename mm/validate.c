@@ -52,30 +52,13 @@ static void check_links(const struct vma *vma)
 
 static void check_vma(const struct vma *vma, const struct vma *prev)
 {
-	unsigned long gap_start = prev ? prev->end : 0, top = vma_start_gap(vma);
-
 	CHECK(vma->start < vma->end && vma->end <= TASK_SIZE, vma);
 	CHECK(IS_ALIGNED(vma->start | vma->end, PAGE_SIZE), vma);
 	CHECK(!prev || prev->end <= vma->start, vma);
-	CHECK(vma->gap == (top > gap_start ? top - gap_start : 0), vma);
 	CHECK(!(vma->flags & VM_LOCKONFAULT) || (vma->flags & VM_LOCKED), vma);
 	CHECK(vma->page_prot == vm_page_prot(vma->flags, vma->mapping), vma);
 	CHECK(!vma->mapping || vma->file, vma);
 	check_links(vma);
-}
-
-/* Returns the largest gap of the subtree. */
-static unsigned long check_max_gap(const struct rb_node *n)
-{
-	const struct vma *vma;
-	unsigned long best;
-
-	if (!n)
-		return 0;
-	vma = rb_entry(n, struct vma, rb);
-	best = max(vma->gap, max(check_max_gap(n->left), check_max_gap(n->right)));
-	CHECK(vma->max_gap == best, vma);
-	return best;
 }
 
 static void check_entry(const struct vma *vma, unsigned long va, pte_t e, struct totals *t)
@@ -192,7 +175,7 @@ void mm_validate(struct mm *mm)
 	/* Truncation takes pages without mmap_lock, so only what was counted before the walk bounds what it finds. */
 	for (unsigned int i = 0; i < NR_RSS; i++)
 		rss[i] = atomic_read(&mm->rss[i]);
-	check_max_gap(mm->vmas.node);
+	vma_index_validate(mm);
 	for_each_vma(mm, vma) {
 		check_vma(vma, prev);
 		add_totals(vma, &t);

@@ -49,7 +49,7 @@ struct vma *vma_alloc(struct mm *mm, const struct vma_desc *d)
 {
 	struct vma *vma;
 
-	if (fail_point(FAIL_VMA_ALLOC))
+	if (fail_point(FAIL_VMA_ALLOC) || !vma_index_reserve(mm))
 		return NULL;
 	vma = kmem_cache_alloc(vma_cache, GFP_KERNEL);
 	if (!vma)
@@ -198,7 +198,7 @@ struct vma_neighbours vma_neighbours(struct mm *mm, unsigned long addr)
 {
 	struct vma *next = vma_find(mm, addr);
 
-	return (struct vma_neighbours){ next ? vma_prev(next) : mm->top_vma, next };
+	return (struct vma_neighbours){ next ? vma_prev(next) : vma_last(mm), next };
 }
 
 struct vma *vma_merge_new(struct mm *mm, const struct vma_desc *d, const struct vma_neighbours *nb)

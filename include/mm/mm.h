@@ -65,11 +65,17 @@ struct anon_link;
 
 struct vma {
 	unsigned long start, end; /* [W] bytes, page-aligned, end exclusive */
-	struct rb_node rb;	  /* [W] the index */
-	unsigned long gap;	  /* [W] bytes free between the previous vma and start */
-	unsigned long max_gap;	  /* [W] the largest gap in this subtree of the index */
-	unsigned long flags;	  /* [W] VM_* */
-	pte_t page_prot;	  /* [W] PTE bits for a page mapped with all the rights of flags */
+	struct vma *prev, *next;  /* [W] by address; NULL at the ends */
+	union {			  /* [W] its place in the index */
+		struct vma_node *leaf;
+		struct {
+			struct rb_node rb;
+			unsigned long gap;     /* bytes free between the previous vma and start */
+			unsigned long max_gap; /* the largest gap in this subtree */
+		};
+	};
+	unsigned long flags; /* [W] VM_* */
+	pte_t page_prot;     /* [W] PTE bits for a page mapped with all the rights of flags */
 	unsigned long
 		pgoff;	   /* [W] pages: of start in the file, or start's address when anonymous */
 	struct mm *mm;	   /* [I] */
@@ -82,6 +88,24 @@ struct vma {
 		*anon_vma; /* [A] new anonymous pages' ; set once under anon_lock, else [W] */
 };
 
+/* The alternatives of knob vma.index, in its order. */
+enum vma_index_kind { VMA_INDEX_LIST, VMA_INDEX_RBTREE, VMA_INDEX_MAPLE };
+
+struct vma_node;
+
+/* All [W] but kind, [I]. */
+struct vma_index {
+	unsigned int kind;	  /* enum vma_index_kind */
+	unsigned int nr_spare;	  /* maple: nodes set aside for insertions that must not fail */
+	struct vma *first, *last; /* the list of all, by address */
+	union {
+		struct rb_root rb; /* rbtree */
+		struct {	   /* maple: never NULL */
+			struct vma_node *root, *spare;
+		};
+	};
+};
+
 /* CPUs share them when there are more; threads mostly fault in a vma of their own each. */
 #define VMA_HINTS 4
 
@@ -90,9 +114,8 @@ enum rss_kind { RSS_ANON, RSS_FILE, RSS_SHMEM, RSS_SWAP, NR_RSS };
 
 struct mm {
 	struct rwsem mmap_lock;
-	struct rb_root vmas;		 /* [W] the index: vma_tree.c */
+	struct vma_index index;		 /* mm/vma_index.c */
 	struct vma *last_vma[VMA_HINTS]; /* [A] by CPU: what its latest lookup found */
-	struct vma *top_vma;		 /* [W] the highest, or NULL */
 	struct pgtable pgt;
 	struct tlb_context tlb;
 	atomic_t users;	       /* [A] tasks that run in it (and /proc readers) */
@@ -231,15 +254,21 @@ static inline void mmap_assert_write_locked(const struct mm *mm)
 	ASSERT(rwsem_is_write_locked(&mm->mmap_lock));
 }
 
-/* ---- the vma index: mm/vma_tree.c. mmap_lock held (write to change) ---- */
+/* ---- the vma index: mm/vma_index.c. mmap_lock held (write to change) ---- */
 
 /* The first vma with end > addr, or NULL. */
 struct vma *vma_find(struct mm *mm, unsigned long addr);
 /* prev and next are the vmas around it, which the caller has found already; NULL at the edges. */
 void vma_insert(struct mm *mm, struct vma *vma, struct vma *prev, struct vma *next);
 void vma_erase(struct mm *mm, struct vma *vma);
-struct vma *vma_next(const struct vma *vma);
-struct vma *vma_prev(const struct vma *vma);
+static inline struct vma *vma_next(const struct vma *vma)
+{
+	return vma->next;
+}
+static inline struct vma *vma_prev(const struct vma *vma)
+{
+	return vma->prev;
+}
 /*
  * The highest address range of len bytes inside [low, high) that keeps the guard gap below GROWSDOWN
  * vmas; 0 when there is none. bottom_up: the lowest instead.
@@ -248,8 +277,15 @@ unsigned long vma_gap(struct mm *mm, unsigned long len, unsigned long low, unsig
 		      bool bottom_up);
 /* Boundaries of a vma in the index changed (it stays between its neighbours): fixes the gaps. */
 void vma_resized(struct mm *mm, struct vma *vma);
-/* The lowest vma, or NULL. */
-struct vma *vma_first(struct mm *mm);
+/* The lowest vma, the highest one; NULL when there is none. */
+static inline struct vma *vma_first(const struct mm *mm)
+{
+	return mm->index.first;
+}
+static inline struct vma *vma_last(const struct mm *mm)
+{
+	return mm->index.last;
+}
 
 /* The vma that contains addr, or NULL. */
 static inline struct vma *vma_lookup(struct mm *mm, unsigned long addr)

@@ -656,6 +656,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void begin(void)
 {
 	memset(spaces, 0, sizeof(spaces));
+	knob_vma_index = take_below(VMA_INDEX_MAPLE + 1);
 	spaces[0].mm = mm_create(false);
 	EXPECT(spaces[0].mm);
 	for (unsigned int i = 0; i < NR_FILES; i++) {

@@ -250,6 +250,10 @@ int main(void)
 		T_MM(test_map_count_limit),
 	};
 
+	int failed = 0;
+
 	sim_boot(T_FRAMES);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	for (knob_vma_index = VMA_INDEX_LIST; knob_vma_index <= VMA_INDEX_MAPLE; knob_vma_index++)
+		failed += cmocka_run_group_tests(tests, NULL, NULL);
+	return failed;
 }

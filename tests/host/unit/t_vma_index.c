@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The vma index against a walk over the list: finding, neighbours, and the gap search in both
+ * The vma indexes, each against a walk over the list: finding, neighbours, and the gap search in both
  * directions.
  */
 #include "t.h"
@@ -49,7 +49,7 @@ static void test_gap_search(void **state)
 	for (unsigned int round = 0; round < 60; round++) {
 		knob_stack_guard_gap = t_below(2) ? 256 : 3;
 		random_layout(mm, (unsigned int)t_below(60));
-		mmap_read_lock(mm);
+		mmap_write_lock(mm);
 		mm_validate(mm);
 		for (unsigned int i = 0; i < 300; i++) {
 			unsigned long len = (1 + t_below(t_below(4) ? 8 : 500)) * PG;
@@ -60,7 +60,7 @@ static void test_gap_search(void **state)
 				assert_int_equal(vma_gap(mm, len, low, high, up),
 						 naive_gap(mm, len, low, high, up));
 		}
-		mmap_read_unlock(mm);
+		mmap_write_unlock(mm);
 		assert_int_equal(mm_munmap(mm, LOW, (SPAN + 10) * PG), 0);
 	}
 }
@@ -109,11 +109,96 @@ static void test_hint(void **state)
 	assert_int_equal(sim_touch(mm, a + 2 * PG, FAULT_READ), FAULT_DONE);
 }
 
+/* Enough areas for a tree of several levels, and down again: nodes split, even out, join and go. */
+static void test_grow_and_shrink(void **state)
+{
+	struct mm *mm = *state;
+	const unsigned long window = 6000;
+
+	for (unsigned int phase = 0; phase < 6; phase++) {
+		for (unsigned int i = 0; i < 3000; i++) {
+			unsigned long at = t_below(window), pages = 1 + t_below(3);
+
+			/* Neighbours with different rights stay apart. */
+			if (t_below(8) < (phase % 2 ? 2 : 6))
+				t_map(mm, LOW + at * PG, 1,
+				      at % 2 ? PROT_READ : PROT_READ | PROT_EXEC);
+			else
+				assert_int_equal(mm_munmap(mm, LOW + at * PG, pages * PG), 0);
+			if (i % 250 == 0)
+				t_validate(mm);
+		}
+		t_validate(mm);
+	}
+	/* From the top, and from the bottom. */
+	for (unsigned long at = 0; at < window / 2; at += 4) {
+		assert_int_equal(mm_munmap(mm, LOW + at * PG, 4 * PG), 0);
+		assert_int_equal(mm_munmap(mm, LOW + (window - at) * PG, 4 * PG), 0);
+		if (at % 128 == 0)
+			t_validate(mm);
+	}
+}
+
+/* Mappings that the kernel places: one below the other, until there is no room; then every third goes. */
+static void test_sequences(void **state)
+{
+	struct mm *mm = *state;
+	unsigned long first = t_map(mm, 0, 1, PROT_READ), last = first;
+
+	for (unsigned int i = 1; i < 2000; i++) {
+		unsigned long at = t_map(mm, 0, 1, i % 2 ? PROT_NONE : PROT_READ);
+
+		assert_int_equal(at, last - PG);
+		last = at;
+	}
+	t_validate(mm);
+	for (unsigned long at = last; at < first; at += 3 * PG)
+		assert_int_equal(mm_munmap(mm, at, PG), 0);
+	t_validate(mm);
+	/* The highest holes first; what fits into none goes below. */
+	assert_int_equal(t_map(mm, 0, 1, PROT_READ), last + (first - last - 1) / (3 * PG) * 3 * PG);
+	assert_int_equal(t_map(mm, 0, 2, PROT_READ), last - PG);
+	t_validate(mm);
+}
+
+/* Without memory for nodes mmap fails, and nothing has changed. */
+static void test_no_memory(void **state)
+{
+	struct mm *mm = *state;
+
+	for (unsigned int i = 0; i < 1000; i++) {
+		unsigned long at = LOW + t_below(2000) * PG;
+		long r;
+
+		fail_at(FAIL_ALLOC_PAGES, t_below(4));
+		r = mm_mmap(mm, at, PG, t_below(2) ? PROT_READ : PROT_NONE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0);
+		fail_at(FAIL_ALLOC_PAGES, 0);
+		assert_true(r == (long)at || r == -ENOMEM);
+		if (i % 50 == 0)
+			t_validate(mm);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T_MM(test_gap_search), T_MM(test_find),
-					    T_MM(test_hint) };
+	static const struct CMUnitTest list[] = { T_MM(test_gap_search), T_MM(test_find),
+						  T_MM(test_hint), T_MM(test_sequences) };
+	static const struct CMUnitTest trees[] = {
+		T_MM(test_gap_search),
+		T_MM(test_find),
+		T_MM(test_hint),
+		T_MM(test_sequences),
+		T_MM(test_grow_and_shrink),
+		T_MM(test_no_memory),
+	};
+	int failed;
 
 	sim_boot(T_FRAMES);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	knob_vma_index = VMA_INDEX_LIST;
+	failed = cmocka_run_group_tests_name("list", list, NULL, NULL);
+	knob_vma_index = VMA_INDEX_RBTREE;
+	failed += cmocka_run_group_tests_name("rbtree", trees, NULL, NULL);
+	knob_vma_index = VMA_INDEX_MAPLE;
+	return failed + cmocka_run_group_tests_name("maple", trees, NULL, NULL);
 }

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The vma index: find, insert, erase, next, prev, gap. The vmas of an address space are a list by address,
+ * always; knob vma.index says what finds one in it, and a gap between two:
+ *
+ *   list     nothing: the list is walked. What kernels did in the beginning, and the yardstick for the others
+ *   rbtree   a red-black tree through the vmas (mm/vma_rbtree.c): Linux until 6.0
+ *   maple    a B-tree beside them (mm/vma_btree.c): in idea Linux's maple tree, and named after it
+ *
+ * An address space keeps the index that it was made with.
+ */
+#include "vma_index.h"
+
+void vma_index_init(void)
+{
+	btree_init();
+}
+
+bool vma_index_create(struct mm *mm)
+{
+	mm->index.kind = (unsigned int)knob_vma_index;
+	return mm->index.kind != VMA_INDEX_MAPLE || btree_create(mm);
+}
+
+void vma_index_destroy(struct mm *mm)
+{
+	if (mm->index.kind == VMA_INDEX_MAPLE)
+		btree_destroy(mm);
+}
+
+bool vma_index_reserve(struct mm *mm)
+{
+	return mm->index.kind != VMA_INDEX_MAPLE || btree_reserve(mm);
+}
+
+static struct vma *list_find(struct mm *mm, unsigned long addr)
+{
+	struct vma *vma = mm->index.first;
+
+	while (vma && vma->end <= addr)
+		vma = vma->next;
+	return vma_remember(mm, vma);
+}
+
+struct vma *vma_find(struct mm *mm, unsigned long addr)
+{
+	struct vma *hint = __atomic_load_n(vma_hint(mm), __ATOMIC_RELAXED);
+
+	mmap_assert_locked(mm);
+	if (likely(hint) && addr < hint->end &&
+	    (hint->start <= addr || (hint->prev && hint->prev->end <= addr)))
+		return hint;
+	if (likely(mm->index.kind == VMA_INDEX_MAPLE))
+		return btree_find(mm, addr);
+	return mm->index.kind == VMA_INDEX_RBTREE ? rbtree_find(mm, addr) : list_find(mm, addr);
+}
+
+void vma_insert(struct mm *mm, struct vma *vma, struct vma *prev, struct vma *next)
+{
+	mmap_assert_write_locked(mm);
+	ASSERT(!prev || (prev->end <= vma->start && prev->next == next));
+	ASSERT(!next || (vma->end <= next->start && next->prev == prev));
+	vma->prev = prev;
+	vma->next = next;
+	*(prev ? &prev->next : &mm->index.first) = vma;
+	*(next ? &next->prev : &mm->index.last) = vma;
+	mm->map_count++;
+	(void)vma_remember(mm, vma); /* who maps something uses it next */
+	if (likely(mm->index.kind == VMA_INDEX_MAPLE))
+		btree_insert(mm, vma);
+	else if (mm->index.kind == VMA_INDEX_RBTREE)
+		rbtree_insert(mm, vma);
+}
+
+void vma_erase(struct mm *mm, struct vma *vma)
+{
+	struct vma *prev = vma->prev, *next = vma->next;
+
+	mmap_assert_write_locked(mm);
+#pragma GCC unroll 4
+	for (unsigned int i = 0; i < VMA_HINTS; i++)
+		if (unlikely(mm->last_vma[i] == vma))
+			mm->last_vma[i] = NULL;
+	*(prev ? &prev->next : &mm->index.first) = next;
+	*(next ? &next->prev : &mm->index.last) = prev;
+	mm->map_count--;
+	if (likely(mm->index.kind == VMA_INDEX_MAPLE))
+		btree_erase(mm, vma);
+	else if (mm->index.kind == VMA_INDEX_RBTREE)
+		rbtree_erase(mm, vma);
+}
+
+void vma_resized(struct mm *mm, struct vma *vma)
+{
+	mmap_assert_write_locked(mm);
+	if (likely(mm->index.kind == VMA_INDEX_MAPLE))
+		btree_resized(vma);
+	else if (mm->index.kind == VMA_INDEX_RBTREE)
+		rbtree_resized(vma);
+}
+
+static unsigned long list_highest_gap(struct mm *mm, const struct gap_request *rq)
+{
+	for (const struct vma *vma = mm->index.last; vma; vma = vma->prev) {
+		unsigned long to = vma_start_gap(vma), from = to - vma_gap_below(vma);
+
+		if (gap_fits(rq, &from, &to))
+			return to - rq->len;
+	}
+	return 0;
+}
+
+static unsigned long list_lowest_gap(struct mm *mm, const struct gap_request *rq)
+{
+	for (const struct vma *vma = mm->index.first; vma; vma = vma->next) {
+		unsigned long to = vma_start_gap(vma), from = to - vma_gap_below(vma);
+
+		if (gap_fits(rq, &from, &to))
+			return from;
+	}
+	return 0;
+}
+
+static unsigned long highest_gap(struct mm *mm, const struct gap_request *rq)
+{
+	if (likely(mm->index.kind == VMA_INDEX_MAPLE))
+		return btree_highest_gap(mm, rq);
+	if (mm->index.kind == VMA_INDEX_RBTREE)
+		return rbtree_highest_gap(mm, rq);
+	return list_highest_gap(mm, rq);
+}
+
+static unsigned long lowest_gap(struct mm *mm, const struct gap_request *rq)
+{
+	if (likely(mm->index.kind == VMA_INDEX_MAPLE))
+		return btree_lowest_gap(mm, rq);
+	if (mm->index.kind == VMA_INDEX_RBTREE)
+		return rbtree_lowest_gap(mm, rq);
+	return list_lowest_gap(mm, rq);
+}
+
+unsigned long vma_gap(struct mm *mm, unsigned long len, unsigned long low, unsigned long high,
+		      bool bottom_up)
+{
+	const struct gap_request rq = { len, max(low, PAGE_SIZE), high };
+	unsigned long above = max(mm->index.last ? mm->index.last->end : 0, rq.low), found;
+	bool fits_above = above < high && high - above >= len;
+
+	mmap_assert_write_locked(mm);
+	if (high < len || high - len < rq.low)
+		return 0;
+	if (!bottom_up)
+		return fits_above ? high - len : highest_gap(mm, &rq);
+	found = lowest_gap(mm, &rq);
+	return found || !fits_above ? found : above;
+}
+
+void vma_index_validate(struct mm *mm)
+{
+	const struct vma *prev = NULL;
+	int n = 0;
+
+	for (const struct vma *vma = mm->index.first; vma; prev = vma, vma = vma->next, n++)
+		BUG_ON(vma->prev != prev);
+	BUG_ON(mm->index.last != prev || n != mm->map_count);
+	if (mm->index.kind == VMA_INDEX_MAPLE)
+		btree_validate(mm);
+	else if (mm->index.kind == VMA_INDEX_RBTREE)
+		rbtree_validate(mm);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Behind the vma index (mm/vma_index.c): the tree that finds. The list of vmas is right before each of these
+ * is called: a new vma is in it already, one that is erased has left it, a changed one has its new boundaries.
+ * mmap_lock held; for writing, but to find.
+ */
+#ifndef MM_VMA_INDEX_H
+#define MM_VMA_INDEX_H
+
+#include "internal.h"
+
+struct gap_request {
+	unsigned long len, low, high; /* bytes; low < high, and len fits between them */
+};
+
+/* The free bytes below vma, less a stack's guard; 0 when the guard reaches into what is below. */
+static inline unsigned long vma_gap_below(const struct vma *vma)
+{
+	unsigned long from = vma->prev ? vma->prev->end : 0, to = vma_start_gap(vma);
+
+	return to > from ? to - from : 0;
+}
+
+/* The part of [from, to) inside the window, when len bytes fit into it. */
+static inline bool gap_fits(const struct gap_request *rq, unsigned long *from, unsigned long *to)
+{
+	*from = max(*from, rq->low);
+	*to = min(*to, rq->high);
+	return *to > *from && *to - *from >= rq->len;
+}
+
+/* The next lookup on this CPU may be for the same vma (or NULL: not). Returns it. */
+static inline struct vma *vma_remember(struct mm *mm, struct vma *vma)
+{
+	if (likely(vma))
+		__atomic_store_n(vma_hint(mm), vma, __ATOMIC_RELAXED);
+	return vma;
+}
+
+/*
+ * find: the first vma with end > addr, or NULL, remembered. highest, lowest: the highest (lowest) place below some vma that
+ * fits, or 0; what lies above the last vma is not theirs. validate: panics with what is wrong.
+ */
+
+struct vma *rbtree_find(struct mm *mm, unsigned long addr);
+void rbtree_insert(struct mm *mm, struct vma *vma);
+void rbtree_erase(struct mm *mm, struct vma *vma);
+void rbtree_resized(struct vma *vma);
+unsigned long rbtree_highest_gap(struct mm *mm, const struct gap_request *rq);
+unsigned long rbtree_lowest_gap(struct mm *mm, const struct gap_request *rq);
+void rbtree_validate(struct mm *mm);
+
+void btree_init(void); /* the cache of nodes; once at boot */
+/* The root. False when out of memory. */
+bool btree_create(struct mm *mm);
+/* Frees all nodes; the vmas are not looked at. */
+void btree_destroy(struct mm *mm);
+/* Nodes enough for one insertion, whatever it splits, wait in the index. False when out of memory. */
+bool btree_reserve(struct mm *mm);
+struct vma *btree_find(struct mm *mm, unsigned long addr);
+void btree_insert(struct mm *mm, struct vma *vma);
+void btree_erase(struct mm *mm, struct vma *vma);
+void btree_resized(struct vma *vma);
+unsigned long btree_highest_gap(struct mm *mm, const struct gap_request *rq);
+unsigned long btree_lowest_gap(struct mm *mm, const struct gap_request *rq);
+void btree_validate(struct mm *mm);
+
+#endif
