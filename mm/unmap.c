@@ -88,7 +88,8 @@ static void batch_make_room(struct unmap_batch *b)
 /* What one table's worth of zapping adds up, applied once. */
 struct zap_counts {
 	long rss[NR_RSS];
-	long anon_unmapped, file_unmapped;
+	long anon_shared;	/* of rss[RSS_ANON]: others map them still */
+	long file_unmapped;	/* nobody does */
 	unsigned int munlocked; /* folios whose last locked mapping went */
 };
 
@@ -97,8 +98,8 @@ static void apply_counts(struct mm *mm, const struct zap_counts *c)
 	for (unsigned int i = 0; i < NR_RSS; i++)
 		if (c->rss[i])
 			atomic_sub(&mm->rss[i], c->rss[i]);
-	if (c->anon_unmapped)
-		stat_add(NR_ANON_PAGES, -c->anon_unmapped);
+	if (c->rss[RSS_ANON] != c->anon_shared)
+		stat_add(NR_ANON_PAGES, c->anon_shared - c->rss[RSS_ANON]);
 	if (c->file_unmapped)
 		stat_add(NR_FILE_MAPPED, -c->file_unmapped);
 }
@@ -114,30 +115,40 @@ static __noinline void zap_dirty(struct unmap_batch *b, struct folio *folio)
 		b->flush_first = true;
 }
 
-/* Undoes one present entry; its reference moves to the batch. */
-static inline void zap_folio(struct unmap_batch *b, struct folio *folio, pte_t e,
-			     struct zap_counts *c)
+static void zap_other_folio(struct unmap_batch *b, struct folio *folio, pte_t e,
+			    struct zap_counts *c)
 {
 	bool last = atomic_dec_and_test(&folio->mapcount);
 
+	if (folio_test(folio, PG_anon)) {
+		c->rss[RSS_ANON]++;
+		c->anon_shared += !last;
+		b->swapcache = true;
+		return;
+	}
+	c->rss[folio_rss_kind(folio)]++;
+	c->file_unmapped += last;
+	if (pte_dirty(e))
+		zap_dirty(b, folio);
+	if (pte_young(e) && !folio_test(folio, PG_referenced))
+		folio_set(folio, PG_referenced);
+}
+
+/* Undoes one present entry, which is cleared; its reference is the batch's. */
+static inline void zap_folio(struct unmap_batch *b, struct folio *folio, pte_t e,
+			     struct zap_counts *c)
+{
+	unsigned long flags = RACY_READ(folio->flags);
+
 	if (unlikely(pte_mlocked(e)))
 		c->munlocked += atomic_dec_and_test(&folio->mlock_count);
-	if ((RACY_READ(folio->flags) & (1UL << PG_anon | 1UL << PG_swapcache)) == 1UL << PG_anon) {
-		c->rss[RSS_ANON]++;
-		c->anon_unmapped += last;
-	} else if (unlikely(folio_test(folio, PG_anon))) {
-		c->rss[RSS_ANON]++;
-		c->anon_unmapped += last;
-		b->swapcache = true;
-	} else {
-		c->rss[folio_rss_kind(folio)]++;
-		c->file_unmapped += last;
-		if (pte_dirty(e))
-			zap_dirty(b, folio);
-		if (pte_young(e) && !folio_test(folio, PG_referenced))
-			folio_set(folio, PG_referenced);
+	if ((flags & (1UL << PG_anon | 1UL << PG_swapcache)) != 1UL << PG_anon) {
+		zap_other_folio(b, folio, e, c);
+		return;
 	}
-	b->folios[b->nr++] = folio;
+	c->rss[RSS_ANON]++;
+	if (unlikely(!atomic_dec_and_test(&folio->mapcount)))
+		c->anon_shared++;
 }
 
 static bool maps_private_copy(pte_t e)
@@ -167,7 +178,9 @@ static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long 
 	spinlock_t *ptl = pte_lockptr(pte);
 	unsigned long first = ~0UL, last = 0;
 	u32 *used = pte_used(pte), left;
-	unsigned int before = b->nr;
+	struct folio **before = b->folios + b->nr, **out = before;
+	struct folio *const *full = b->folios + b->capacity;
+	bool keep_private = b->how & ZAP_KEEP_PRIVATE;
 
 	/* Acquire: who sees that another thread emptied the table sees it in mm->zaps, too. */
 	if (__atomic_load_n(used, __ATOMIC_ACQUIRE) == 0)
@@ -184,18 +197,21 @@ static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long 
 				continue;
 			}
 		}
-		if ((unlikely(b->how & ZAP_KEEP_PRIVATE) && maps_private_copy(e)))
+		if (unlikely(keep_private) && maps_private_copy(e))
 			continue;
-		if (unlikely(b->nr == b->capacity))
+		if (unlikely(out == full))
 			break;
 		e = pte_get_and_clear(pte);
 		left--;
-		if (first == ~0UL)
+		if (unlikely(first == ~0UL))
 			first = va;
 		last = va + PAGE_SIZE;
-		if (likely(!pte_special(e)))
-			zap_folio(b, pfn_folio(pte_pfn(e)), e, &counts);
+		if (unlikely(pte_special(e)))
+			continue;
+		*out = pfn_folio(pte_pfn(e));
+		zap_folio(b, *out++, e, &counts);
 	}
+	b->nr = (unsigned int)(out - b->folios);
 	if (left == 0)
 		va = stop;
 	__atomic_store_n(used, left, __ATOMIC_RELEASE);
@@ -206,7 +222,7 @@ static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long 
 	spin_unlock(ptl);
 	apply_counts(b->mm, &counts);
 	if (unlikely(counts.munlocked))
-		lru_munlock(b->folios + before, b->nr - before);
+		lru_munlock(before, (unsigned int)(out - before));
 	b->start = min(b->start, first);
 	b->end = max(b->end, last);
 	return va;
