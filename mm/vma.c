@@ -140,13 +140,18 @@ static __noinline void tell_rmap(struct vma *vma)
 }
 
 /* vma_rmap_lock() of the vma, or of another that has the same links, held. */
-static void set_range(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end)
+static void set_bounds(struct vma *vma, unsigned long start, unsigned long end)
 {
 	vma->pgoff += (long)(start - vma->start) >> PAGE_SHIFT;
 	vma->start = start;
 	vma->end = end;
 	if (vma->mapping || vma->anon_links)
 		tell_rmap(vma);
+}
+
+static void set_range(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end)
+{
+	set_bounds(vma, start, end);
 	vma_resized(mm, vma);
 }
 
@@ -252,9 +257,9 @@ struct vma *vma_split(struct mm *mm, struct vma *vma, unsigned long addr)
 	stat_inc(VMA_SPLIT);
 	next = vma_next(vma);
 	vma_rmap_lock(vma);
-	set_range(mm, vma, vma->start, addr);
+	set_bounds(vma, vma->start, addr);
 	mapping_add_vma(new);
-	vma_insert(mm, new, vma, next);
+	vma_insert(mm, new, vma, next); /* which tells the index of the cut as well */
 	vma_rmap_unlock(vma);
 	return new;
 }

@@ -408,6 +408,8 @@ void btree_insert(struct mm *mm, struct vma *vma)
 	}
 	put_entry(leaf, at, vma->end, 0, vma);
 	vma->leaf = leaf;
+	if (prev)
+		leaf->bound[at - 1] = prev->end;
 	set_gap(leaf, at, vma);
 	set_next_gap(leaf, at + 1, vma->next);
 	if (unlikely(vma->end > leaf->high))
@@ -430,9 +432,11 @@ void btree_resized(struct vma *vma)
 	struct vma_node *leaf = vma->leaf;
 	unsigned long at = place_of(leaf, vma->start);
 
-	leaf->bound[at] = vma->end;
 	set_gap(leaf, at, vma);
-	set_next_gap(leaf, at + 1, vma->next);
+	if (leaf->bound[at] != vma->end) {
+		leaf->bound[at] = vma->end;
+		set_next_gap(leaf, at + 1, vma->next);
+	}
 	if (unlikely(vma->end > leaf->high))
 		move_bound(leaf, vma->next->leaf, vma->end);
 	if (unlikely(vma->start < leaf->low))

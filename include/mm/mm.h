@@ -258,7 +258,10 @@ static inline void mmap_assert_write_locked(const struct mm *mm)
 
 /* The first vma with end > addr, or NULL. */
 struct vma *vma_find(struct mm *mm, unsigned long addr);
-/* prev and next are the vmas around it, which the caller has found already; NULL at the edges. */
+/*
+ * prev and next are the vmas around it, which the caller has found already; NULL at the edges. prev may have been cut
+ * to make room: its new end is taken over.
+ */
 void vma_insert(struct mm *mm, struct vma *vma, struct vma *prev, struct vma *next);
 void vma_erase(struct mm *mm, struct vma *vma);
 static inline struct vma *vma_next(const struct vma *vma)
