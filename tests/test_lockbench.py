@@ -68,3 +68,16 @@ def test_usage(arguments, status):
     assert done.returncode == status
     if status < 3:
         assert (done.stdout + done.stderr).find("usage: lockbench") >= 0
+
+
+def test_stream(run):
+    """Bandwidths are positive, results right, locked or not."""
+    for lock in ("no", "whole", "onfault"):
+        done = run("--", os.path.join(BUILD, "user", "stream"), "--csv", "--elements", "64K", "--rounds", 3, "--lock", lock)
+        assert done.returncode == 0, done.stderr.decode()
+        assert [row["function"] for row in rows(done.stdout.decode()) if float(row["best_mb_s"]) > 0] == ["copy", "scale", "add", "triad"]
+
+
+@pytest.mark.parametrize("arguments", [["--rounds", "1"], ["--lock", "some"], ["--elements", "0"], ["x"]])
+def test_stream_usage(arguments):
+    assert subprocess.run([os.path.join(BUILD, "user", "stream"), *arguments], capture_output=True, timeout=10).returncode == 2
