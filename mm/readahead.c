@@ -89,6 +89,32 @@ static void read_range(struct mapping *m, unsigned long first, unsigned long n,
 	run_submit(&run);
 }
 
+/*
+ * The page at index, with a reference from before its read starts: whoever drops clean pages may otherwise be faster
+ * than we. NULL: no memory.
+ */
+static struct folio *read_one(struct mapping *m, unsigned long index)
+{
+	struct folio *folio;
+	int err;
+
+	do {
+		folio = folio_alloc(GFP_KERNEL, 0);
+		if (!folio)
+			return NULL;
+		RACY_WRITE(folio->flags, 1UL << PG_locked);
+		err = filemap_insert(m, folio, index);
+		if (!err) {
+			m->ops->read(m, &folio, 1);
+			return folio;
+		}
+		folio_clear(folio, PG_locked);
+		folio_put(folio);
+		folio = err == -EEXIST ? filemap_get_folio(m, index) : NULL;
+	} while (!folio && err == -EEXIST);
+	return folio;
+}
+
 #define NO_MARKER (~0UL)
 
 /* Pages between two looks at whether somebody still wants them. */
@@ -239,10 +265,7 @@ static struct folio *find_or_start(struct mapping *m, struct file_ra *ra, unsign
 	if (ra)
 		miss(m, ra, index, want);
 	folio = filemap_get_folio(m, index);
-	if (folio)
-		return folio;
-	read_range(m, index, 1, NO_MARKER);
-	return filemap_get_folio(m, index);
+	return folio ? folio : read_one(m, index);
 }
 
 struct folio *filemap_read_folio(struct mapping *m, struct file_ra *ra, unsigned long index,
@@ -285,10 +308,7 @@ struct folio *fault_readahead(struct vma *vma, unsigned long index)
 		read_window(m, ra, start, max, max / 4);
 	}
 	folio = filemap_get_folio(m, index);
-	if (folio)
-		return folio;
-	read_range(m, index, 1, NO_MARKER);
-	return filemap_get_folio(m, index);
+	return folio ? folio : read_one(m, index);
 }
 
 void fault_readahead_marker(struct vma *vma, struct folio *folio)
