@@ -171,6 +171,9 @@ void mm_put(struct mm *mm)
 	spin_unlock(&all.lock);
 	for (unsigned int i = 0; i < NR_RSS; i++)
 		BUG_ON(atomic_read(&mm->rss[i]) != 0);
+	/* Reclaim that took a page here is about to flush, and then done with it. */
+	while (atomic_read(&mm->unflushed))
+		cond_resched();
 	pgtable_destroy(&mm->pgt);
 	if (mm->exe_file)
 		file_put(mm->exe_file);

@@ -149,7 +149,8 @@ struct mm *mm_fork(struct mm *old)
 		if (err)
 			break;
 	}
-	if (flush)
+	/* Entries that reclaim took are shared as slots: nobody may still write to the pages. */
+	if (flush || unlikely(atomic_read(&old->unflushed)))
 		tlb_flush_range(&old->tlb, 0, TASK_SIZE, false);
 	validate_mm(old);
 	if (!err)

@@ -57,8 +57,8 @@ static void change_entries(struct vma *vma, unsigned long start, unsigned long e
 		if (va < end)
 			cond_resched();
 	}
-	/* Truncation may have cleared entries and not flushed them yet: they lose their rights here, too. */
-	if (flush || unlikely(atomic_read(&mm->zaps)))
+	/* Truncation or reclaim may have cleared entries and not flushed them yet: they lose their rights here, too. */
+	if (flush || unlikely(atomic_read(&mm->zaps) || atomic_read(&mm->unflushed)))
 		tlb_flush_range(&mm->tlb, start, end, false);
 }
 

@@ -13,6 +13,9 @@
  *   anonymous, tmpfs       a swap slot; entries become swap entries; written; freed when it is seen again, clean
  *   file                   unmapped; clean: freed; dirty: active, and the flusher is woken
  *
+ * Up to 32 folios are judged and unmapped at a time, all locked; then the TLBs of all CPUs are flushed once; then what was
+ * unmapped is written or freed, and unlocked.
+ *
  * How much comes from anonymous pages and how much from files: swappiness, weighed by what the recent reclaim of
  * each has cost (pages that came back, pages that had to be written); Linux's rule since 5.8.
  *
@@ -37,6 +40,7 @@ struct scan {
 	unsigned long dirty;	  /* file pages seen that the flusher must write */
 	struct folio *in_writing; /* one that is being written, with a reference: to wait for */
 	struct swap_plug plug;
+	struct unflushed unflushed;
 };
 
 /* [A] what reclaim of each kind has cost lately, by [anon, file]; halved when large. */
@@ -121,7 +125,7 @@ static bool remove_from_cache(struct folio *folio)
 }
 
 /* What became of a folio that was to be reclaimed. */
-enum outcome { FREED, PUT_BACK, PUT_BACK_ACTIVE, WAS_PUT_BACK };
+enum outcome { UNMAPPED, FREED, PUT_BACK, PUT_BACK_ACTIVE, WAS_PUT_BACK };
 
 static enum outcome unlock_and(struct folio *folio, enum outcome outcome)
 {
@@ -150,33 +154,23 @@ static enum outcome keep_unmapped(struct folio *folio)
 	return unlock_and(folio, PUT_BACK);
 }
 
-/* From the verdict "reclaim" on. */
-static enum outcome take_away(struct folio *folio, bool clean_only, struct scan *sc)
+/* Nobody maps it any more, and no TLB remembers it. Locked. */
+static enum outcome take_away(struct folio *folio, struct scan *sc)
 {
 	bool lazyfree = folio_test(folio, PG_anon) && !folio_test(folio, PG_swapbacked);
 
-	if (folio_test(folio, PG_anon) && !lazyfree && !folio_test(folio, PG_swapcache) &&
-	    !swap_cache_add(folio))
-		return unlock_and(folio, PUT_BACK_ACTIVE);
-	if (atomic_read(&folio->mapcount) > 0 && !try_to_unmap(folio))
-		return keep_unmapped(folio);
 	if (lazyfree && folio_test(folio, PG_dirty)) { /* written again */
 		folio_set(folio, PG_swapbacked);
 		return unlock_and(folio, PUT_BACK_ACTIVE);
 	}
 	if (folio_is_shmem(folio) ||
-	    (folio_test(folio, PG_dirty) && folio_test(folio, PG_swapcache))) {
-		if (write_out(folio, sc))
-			return PUT_BACK;
-		return PUT_BACK_ACTIVE;
-	}
-	if (folio_test(folio, PG_dirty) && !lazyfree) {
+	    (folio_test(folio, PG_dirty) && folio_test(folio, PG_swapcache)))
+		return write_out(folio, sc) ? PUT_BACK : PUT_BACK_ACTIVE;
+	if (folio_test(folio, PG_dirty)) {
 		folio_set(folio, PG_reclaim);
 		sc->dirty += folio_nr_pages(folio);
 		return unlock_and(folio, PUT_BACK_ACTIVE);
 	}
-	if (clean_only && folio_test(folio, PG_dirty))
-		return unlock_and(folio, PUT_BACK);
 	if (!remove_from_cache(folio))
 		return unlock_and(folio, PUT_BACK);
 	if (lazyfree)
@@ -184,7 +178,21 @@ static enum outcome take_away(struct folio *folio, bool clean_only, struct scan 
 	return unlock_and(folio, FREED);
 }
 
-static enum outcome reclaim_folio(struct folio *folio, struct scan *sc)
+/* From the verdict "reclaim" on: it has a place to go to, and nobody maps it. UNMAPPED stays locked. */
+static enum outcome unmap(struct folio *folio, bool clean_only, struct scan *sc)
+{
+	if (clean_only && folio_test(folio, PG_dirty))
+		return unlock_and(folio, PUT_BACK);
+	if (folio_test(folio, PG_anon) && folio_test(folio, PG_swapbacked) &&
+	    !folio_test(folio, PG_swapcache) && !swap_cache_add(folio))
+		return unlock_and(folio, PUT_BACK_ACTIVE);
+	if (atomic_read(&folio->mapcount) > 0 && !try_to_unmap(folio, &sc->unflushed))
+		return keep_unmapped(folio);
+	return UNMAPPED;
+}
+
+/* May not sleep: TLB flushes are owed. */
+static enum outcome judge(struct folio *folio, struct scan *sc)
 {
 	enum verdict verdict = RECLAIM;
 
@@ -205,7 +213,7 @@ static enum outcome reclaim_folio(struct folio *folio, struct scan *sc)
 		return unlock_and(folio, PUT_BACK);
 	if (verdict == ACTIVATE)
 		return unlock_and(folio, PUT_BACK_ACTIVE);
-	return take_away(folio, verdict == RECLAIM_IF_CLEAN, sc);
+	return unmap(folio, verdict == RECLAIM_IF_CLEAN, sc);
 }
 
 static void activate_isolated(struct folio *folio)
@@ -217,46 +225,65 @@ static void activate_isolated(struct folio *folio)
 	stat_add(PGACTIVATE, (long)folio_nr_pages(folio));
 }
 
-/* Reclaims what it can of isolated folios; the list is empty afterwards. Pages reclaimed. */
+/* Where the folios of one batch go. */
+struct sorted {
+	struct list_head unmapped, back;
+	struct folio *dead[LRU_BATCH];
+	unsigned int nr_dead;
+	unsigned long freed, freed_anon; /* pages */
+};
+
+static void sort_folio(struct folio *folio, enum outcome outcome, struct sorted *s)
+{
+	switch (outcome) {
+	case UNMAPPED:
+		list_add_tail(&folio->lru, &s->unmapped);
+		break;
+	case FREED:
+		s->freed += folio_nr_pages(folio);
+		if (folio_test(folio, PG_swapbacked))
+			s->freed_anon += folio_nr_pages(folio);
+		s->dead[s->nr_dead++] = folio;
+		break;
+	case WAS_PUT_BACK:
+		folio_put(folio);
+		break;
+	case PUT_BACK_ACTIVE:
+		activate_isolated(folio);
+		list_add(&folio->lru, &s->back);
+		break;
+	case PUT_BACK:
+		list_add(&folio->lru, &s->back);
+		break;
+	}
+}
+
+/* At most LRU_BATCH isolated folios: reclaims what it can of them; the list is empty afterwards. Pages reclaimed. */
 static unsigned long shrink_folios(struct list_head *folios, struct scan *sc)
 {
-	struct folio *dead[LRU_BATCH];
-	unsigned long freed = 0, anon = 0;
-	unsigned int nr_dead = 0;
-	LIST_HEAD(back);
+	struct sorted s = { .nr_dead = 0 };
+	struct folio *folio;
 
+	INIT_LIST_HEAD(&s.unmapped);
+	INIT_LIST_HEAD(&s.back);
 	while (!list_empty(folios)) {
-		struct folio *folio = list_last_entry(folios, struct folio, lru);
-		bool swapbacked = folio_test(folio, PG_swapbacked);
-		enum outcome outcome;
-
+		folio = list_last_entry(folios, struct folio, lru);
 		list_del(&folio->lru);
-		outcome = reclaim_folio(folio, sc);
-		if (outcome == FREED) {
-			freed += folio_nr_pages(folio);
-			anon += swapbacked ? folio_nr_pages(folio) : 0;
-			dead[nr_dead++] = folio;
-			if (nr_dead == LRU_BATCH) {
-				free_folios(dead, nr_dead);
-				nr_dead = 0;
-			}
-			continue;
-		}
-		if (outcome == PUT_BACK_ACTIVE)
-			activate_isolated(folio);
-		if (outcome == WAS_PUT_BACK)
-			folio_put(folio);
-		else
-			list_add(&folio->lru, &back);
-		cond_resched();
+		sort_folio(folio, judge(folio, sc), &s);
 	}
-	free_folios(dead, nr_dead);
+	unflushed_flush(&sc->unflushed);
+	while (!list_empty(&s.unmapped)) {
+		folio = list_first_entry(&s.unmapped, struct folio, lru);
+		list_del(&folio->lru);
+		sort_folio(folio, take_away(folio, sc), &s);
+	}
 	swap_plug_flush(&sc->plug);
-	lru_putback(&back);
-	stat_add(PGSTEAL_ANON, (long)anon);
-	stat_add(PGSTEAL_FILE, (long)(freed - anon));
-	sc->reclaimed += freed;
-	return freed;
+	free_folios(s.dead, s.nr_dead);
+	lru_putback(&s.back);
+	stat_add(PGSTEAL_ANON, (long)s.freed_anon);
+	stat_add(PGSTEAL_FILE, (long)(s.freed - s.freed_anon));
+	sc->reclaimed += s.freed;
+	return s.freed;
 }
 
 /* ---- lists ---- */

@@ -23,9 +23,10 @@ struct rmap_walk {
 	struct folio *folio;
 	/* An entry that maps the folio; its lock is held. False: enough seen. */
 	bool (*visit)(struct rmap_walk *w, struct vma *vma, unsigned long addr, pte_t *pte);
-	int referenced;		/* folio_referenced(): entries */
-	int left;		/* entries not seen yet, as far as known */
-	unsigned long vm_flags; /* of the vmas seen */
+	int referenced;		     /* folio_referenced(): entries */
+	struct unflushed *unflushed; /* try_to_unmap() */
+	int left;		     /* entries not seen yet, as far as known */
+	unsigned long vm_flags;	     /* of the vmas seen */
 };
 
 static bool maps_folio(pte_t e, const struct folio *folio)
@@ -142,12 +143,47 @@ static void entry_gone(struct folio *folio, struct mm *mm, pte_t *pte)
 	atomic_dec(&mm->rss[kind]);
 	if (atomic_dec_and_test(&folio->mapcount))
 		stat_add(kind == RSS_ANON ? NR_ANON_PAGES : NR_FILE_MAPPED, -1);
-	folio_put(folio); /* the entry's; not the last, and the TLBs have forgotten the page */
+	folio_put(
+		folio); /* the entry's; the caller keeps another until the TLBs have forgotten the page */
+}
+
+void unflushed_flush(struct unflushed *u)
+{
+	for (unsigned int i = 0; i < u->nr; i++) {
+		struct mm *mm = u->range[i].mm;
+
+		tlb_flush_range(&mm->tlb, u->range[i].start, u->range[i].end, false);
+		atomic_dec(&mm->unflushed);
+	}
+	u->nr = 0;
+}
+
+/* The entry at addr is about to go. Its page-table lock held: who finds it gone sees mm->unflushed. */
+static void flush_later(struct unflushed *u, struct mm *mm, unsigned long addr)
+{
+	unsigned int i = 0;
+
+	while (i < u->nr && u->range[i].mm != mm)
+		i++;
+	if (i == UNFLUSHED_MAX) {
+		unflushed_flush(u);
+		i = 0;
+	}
+	if (i == u->nr) {
+		atomic_inc(&mm->unflushed);
+		u->range[i].mm = mm;
+		u->range[i].start = addr;
+		u->range[i].end = addr + PAGE_SIZE;
+		u->nr++;
+		return;
+	}
+	u->range[i].start = min(u->range[i].start, addr);
+	u->range[i].end = max(u->range[i].end, addr + PAGE_SIZE);
 }
 
 /*
- * The flush is under the page-table lock: whoever finds the entry changed may rely on its being out of the TLBs, and
- * a write fault waits until nothing writes to the old page any more.
+ * The flush can wait, because whoever faults on the entry waits for the folio lock. Not so for a page of MADV_FREE,
+ * whose place a new one may take at once.
  */
 static bool visit_unmap(struct rmap_walk *w, struct vma *vma, unsigned long addr, pte_t *pte)
 {
@@ -157,8 +193,11 @@ static bool visit_unmap(struct rmap_walk *w, struct vma *vma, unsigned long addr
 
 	if (unlikely(pte_mlocked(e)))
 		return false;
+	if (likely(!is_lazyfree(folio)))
+		flush_later(w->unflushed, mm, addr);
 	e = pte_get_and_clear(pte);
-	tlb_flush_page(&mm->tlb, addr);
+	if (unlikely(is_lazyfree(folio)))
+		tlb_flush_page(&mm->tlb, addr);
 	if (unlikely(is_lazyfree(folio)) && !(RACY_READ(vma->flags) & VM_DROPPABLE) &&
 	    (pte_dirty(e) || folio_test(folio, PG_dirty))) {
 		pte_set(pte, e);
@@ -175,9 +214,9 @@ static bool visit_unmap(struct rmap_walk *w, struct vma *vma, unsigned long addr
 	return atomic_read(&folio->mapcount) > 0;
 }
 
-bool try_to_unmap(struct folio *folio)
+bool try_to_unmap(struct folio *folio, struct unflushed *u)
 {
-	struct rmap_walk w = { .folio = folio, .visit = visit_unmap };
+	struct rmap_walk w = { .folio = folio, .visit = visit_unmap, .unflushed = u };
 
 	ASSERT(!folio_test(folio, PG_anon) || folio_test(folio, PG_swapcache) ||
 	       is_lazyfree(folio));

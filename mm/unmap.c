@@ -52,6 +52,10 @@ static __noinline void free_swap_cache(struct unmap_batch *b)
 
 void unmap_batch_flush(struct unmap_batch *b)
 {
+	if (unlikely(atomic_read(&b->mm->unflushed))) {
+		b->start = 0;
+		b->end = TASK_SIZE;
+	}
 	if (b->start < b->end)
 		tlb_flush_range(&b->mm->tlb, b->start, b->end, b->tables_freed);
 	b->start = ~0UL;

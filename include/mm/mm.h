@@ -124,14 +124,15 @@ struct mm {
 	spinlock_t anon_lock;  /* the first anonymous page of a vma comes: its anon_vma */
 	atomic_t
 		lock_walks; /* [A] VM_LOCKED changed somewhere, and the entries do not all say so yet */
-	bool oom_reaped;	 /* [A] killed for want of memory, and its private pages are gone */
-	bool membarrier;	 /* [A] registered for membarrier(); a fork inherits it */
-	unsigned long def_flags; /* [W] lock bits that new vmas get: mlockall(MCL_FUTURE) */
-	unsigned long total_vm;	 /* [W] pages mapped */
-	unsigned long data_vm;	 /* [W] private writable pages that are no stack */
-	unsigned long stack_vm;	 /* [W] pages of GROWSDOWN vmas */
-	unsigned long exec_vm;	 /* [W] executable, not writable */
-	unsigned long locked_vm; /* [W] pages in VM_LOCKED vmas */
+	atomic_t unflushed; /* [A] reclaim took entries, and the TLBs may not know yet: mm/rmap.h */
+	bool oom_reaped;    /* [A] killed for want of memory, and its private pages are gone */
+	bool membarrier;    /* [A] registered for membarrier(); a fork inherits it */
+	unsigned long def_flags;  /* [W] lock bits that new vmas get: mlockall(MCL_FUTURE) */
+	unsigned long total_vm;	  /* [W] pages mapped */
+	unsigned long data_vm;	  /* [W] private writable pages that are no stack */
+	unsigned long stack_vm;	  /* [W] pages of GROWSDOWN vmas */
+	unsigned long exec_vm;	  /* [W] executable, not writable */
+	unsigned long locked_vm;  /* [W] pages in VM_LOCKED vmas */
 	unsigned long hiwater_vm; /* [W] */
 	/* What faults write is apart from what they read. */
 	atomic_long_t rss[NR_RSS] __aligned(64); /* [A] pages */

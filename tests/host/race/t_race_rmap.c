@@ -117,7 +117,7 @@ static bool reclaim_one(struct folio *folio, u64 *x)
 		(void)folio_referenced(folio, &flags);
 	else if (folio_test(folio, PG_anon) && atomic_read(&folio->mapcount) > 0 &&
 		 (folio_test(folio, PG_swapcache) || swap_cache_add(folio)) &&
-		 try_to_unmap(folio)) {
+		 unmap_now(folio)) {
 		__atomic_add_fetch(&nr_unmapped, 1, __ATOMIC_RELAXED);
 		kept = evict(folio, x);
 	}

@@ -7,6 +7,7 @@
 
 #include "../../../mm/internal.h"
 #include <kern/block.h>
+#include <mm/rmap.h>
 
 /* ---- sim_phys.c ---- */
 
@@ -89,6 +90,16 @@ void sim_block_serve(struct block_device *dev);
 void sim_block_stop_serving(struct block_device *dev);
 /* From now on reads, writes fail with -EIO, or succeed again. */
 void sim_block_fail(struct block_device *dev, bool reads, bool writes);
+
+/* try_to_unmap() and the flush that it owes. */
+static inline bool unmap_now(struct folio *folio)
+{
+	struct unflushed u = { 0 };
+	bool unmapped = try_to_unmap(folio, &u);
+
+	unflushed_flush(&u);
+	return unmapped;
+}
 
 /* ---- park_futex.c ---- */
 

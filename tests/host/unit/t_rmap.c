@@ -205,7 +205,7 @@ static void do_swap_out(struct space *s)
 	folio_get(folio);
 	folio_lock(folio);
 	assert_true(folio_test(folio, PG_swapcache) || swap_cache_add(folio));
-	assert_true(try_to_unmap(folio));
+	assert_true(unmap_now(folio));
 	assert_int_equal(atomic_read(&folio->mapcount), 0);
 	wanted = folio;
 	entries = 0;
@@ -287,7 +287,7 @@ static void test_file(void **state)
 	assert_int_equal(referenced(folio), 1);
 	folio_lock(folio);
 	folio_clear(folio, PG_dirty);
-	assert_true(try_to_unmap(folio));
+	assert_true(unmap_now(folio));
 	assert_true(folio_test(folio, PG_dirty)); /* what the entry knew */
 	assert_int_equal(atomic_read(&folio->mapcount), 0);
 	assert_int_equal(sim_pte(mm, AT(1)) | sim_pte(mm, AT(13)) | sim_pte(child, AT(13)), 0);
@@ -318,7 +318,7 @@ static void test_gives_up(void **state)
 	folio_unlock(folio);
 	assert_int_equal(mm_mlock(mm, AT(0), PG, false), 0);
 	folio_lock(folio);
-	assert_false(try_to_unmap(folio));
+	assert_false(unmap_now(folio));
 	folio_unlock(folio);
 	assert_true(pte_present(sim_pte(mm, AT(0))));
 	assert_int_equal(mm_munlock(mm, AT(0), PG), 0);
@@ -327,12 +327,12 @@ static void test_gives_up(void **state)
 	folio_lock(folio);
 	vma = vma_lookup(mm, AT(0));
 	vma_rmap_lock(vma);
-	assert_false(try_to_unmap(folio));
+	assert_false(unmap_now(folio));
 	assert_int_equal(folio_referenced(folio, &flags), -1);
 	vma_rmap_unlock(vma);
 	mmap_write_unlock(mm);
 
-	assert_true(try_to_unmap(folio));
+	assert_true(unmap_now(folio));
 	assert_int_equal(atomic_read(&mm->rss[RSS_SWAP]), 1);
 	assert_int_equal(atomic_read(&mm->rss[RSS_ANON]), 0);
 	folio_unlock(folio);
@@ -363,7 +363,7 @@ static void test_lazyfree(void **state)
 			sim_poke(mm, AT(p), 8);
 		assert_true(lru_isolate_folio(folio));
 		folio_lock(folio);
-		assert_int_equal(try_to_unmap(folio), p == 0);
+		assert_int_equal(unmap_now(folio), p == 0);
 		assert_int_equal(folio_test(folio, PG_swapbacked), p);
 		folio_unlock(folio);
 		list_add(&folio->lru, &isolated);
