@@ -417,10 +417,8 @@ static int advise_page(struct opage *p, int advice)
 		p->own = false;
 		return 0;
 	case MADV_FREE:
-		if (p->obj)
-			return -EINVAL;
-		p->own = false;
-		return 0;
+		/* A page goes when memory is short, which it never is here. */
+		return p->obj ? -EINVAL : 0;
 	case MADV_DONTFORK:
 		p->dontfork = true;
 		return 0;
