@@ -172,7 +172,7 @@ void mm_put(struct mm *mm)
 	for (unsigned int i = 0; i < NR_RSS; i++)
 		BUG_ON(atomic_read(&mm->rss[i]) != 0);
 	/* Reclaim that took a page here is about to flush, and then done with it. */
-	while (atomic_read(&mm->unflushed))
+	while (__atomic_load_n(&mm->unflushed.v, __ATOMIC_ACQUIRE))
 		cond_resched();
 	pgtable_destroy(&mm->pgt);
 	if (mm->exe_file)
