@@ -153,7 +153,7 @@ void unflushed_flush(struct unflushed *u)
 		struct mm *mm = u->range[i].mm;
 
 		tlb_flush_range(&mm->tlb, u->range[i].start, u->range[i].end, false);
-		atomic_dec(&mm->unflushed);
+		(void)atomic_sub_return(&mm->unflushed, 1); /* the last use of mm */
 	}
 	u->nr = 0;
 }

@@ -116,8 +116,7 @@ static bool reclaim_one(struct folio *folio, u64 *x)
 	if (next_random(x) % 2)
 		(void)folio_referenced(folio, &flags);
 	else if (folio_test(folio, PG_anon) && atomic_read(&folio->mapcount) > 0 &&
-		 (folio_test(folio, PG_swapcache) || swap_cache_add(folio)) &&
-		 unmap_now(folio)) {
+		 (folio_test(folio, PG_swapcache) || swap_cache_add(folio)) && unmap_now(folio)) {
 		__atomic_add_fetch(&nr_unmapped, 1, __ATOMIC_RELAXED);
 		kept = evict(folio, x);
 	}
