@@ -401,7 +401,7 @@ void btree_insert(struct mm *mm, struct vma *vma)
 	struct vma_node *leaf = beside ? beside->leaf : mm->index.root;
 	unsigned long at = prev ? place_of(leaf, prev->start) + 1 : 0;
 
-	if (unlikely(leaf->nr == MAX_ENTRIES)) {
+	if (beside && unlikely(leaf->nr == MAX_ENTRIES)) {
 		split(mm, leaf, at);
 		leaf = beside->leaf;
 		at = prev ? place_of(leaf, prev->start) + 1 : 0;

@@ -18,7 +18,7 @@
 
 #ifdef CONFIG_DEBUG
 
-#define LOCKDEP_MAX_HELD 24
+#define LOCKDEP_MAX_HELD 64 /* reclaim holds the locks of 32 folios at once */
 
 /* A line of the source that initialises locks. */
 struct lockdep_key {
