@@ -277,9 +277,10 @@ static unsigned long shrink_folios(struct list_head *folios, struct scan *sc)
 		list_del(&folio->lru);
 		sort_folio(folio, take_away(folio, sc), &s);
 	}
-	swap_plug_flush(&sc->plug);
 	free_folios(s.dead, s.nr_dead);
+	/* Before the writes begin: at their end folios move to the end of their list, if they are on one. */
 	lru_putback(&s.back);
+	swap_plug_flush(&sc->plug);
 	stat_add(PGSTEAL_ANON, (long)s.freed_anon);
 	stat_add(PGSTEAL_FILE, (long)(s.freed - s.freed_anon));
 	sc->reclaimed += s.freed;
