@@ -14,10 +14,12 @@
 #include "mmrace/area.h"
 #include "mmrace/pages.h"
 #include "mmrace/process.h"
+#include "mmrace/reclaim.h"
 #include <dirent.h>
 
 #define SLICE_MS 400
 #define HANG_SECONDS 60
+#define HANG_SECONDS_PRESSED 240 /* when memory is short */
 
 static const struct scenario scenarios[] = {
 	{ "layout", "faults against mmap, munmap, mprotect, mremap", layout_set_up, area_work,
@@ -34,12 +36,14 @@ static const struct scenario scenarios[] = {
 	{ "heap-stack", "one heap and one growing stack for all", heap_set_up, heap_work, NULL },
 	{ "futex", "pairs that wake each other", futex_set_up, futex_work, NULL },
 	{ "threads", "threads that come and go", threads_set_up, threads_work, NULL },
+	{ "pageout", "pages advised away, locked, forked and used", out_set_up, out_work, NULL },
 };
 #define SCENARIOS (sizeof(scenarios) / sizeof(scenarios[0]))
+_Static_assert(SCENARIOS <= MAX_SCENARIOS, "counters for every scenario");
 
 static struct options {
-	long seconds, threads;
-	const char *only;
+	long seconds, threads, press;
+	const char *only, *swap;
 	bool memory;
 } options = { .seconds = 10 };
 
@@ -52,7 +56,7 @@ static void *worker_main(void *arg)
 	wander(w);
 	scenario->work(w);
 	canary_check(w);
-	totals[scenario - scenarios].ops += w->ops;
+	common->ops[scenario - scenarios] += w->ops;
 	return NULL;
 }
 
@@ -107,13 +111,14 @@ static void show_threads(pid_t pid)
 
 static void wait_for_scenario(pid_t pid)
 {
-	int64_t deadline = now_ms() + SLICE_MS + HANG_SECONDS * 1000;
+	int hang = options.press ? HANG_SECONDS_PRESSED : HANG_SECONDS;
+	int64_t deadline = now_ms() + SLICE_MS + hang * 1000;
 	int status;
 
 	while (waitpid(pid, &status, WNOHANG) != pid) {
 		if (now_ms() > deadline) {
 			show_threads(pid);
-			fail("no end after %d seconds", HANG_SECONDS);
+			fail("no end after %d seconds", hang);
 		}
 		sleep_us(5000);
 	}
@@ -147,6 +152,22 @@ static long free_memory(void)
 	return kib + (p ? strtol(p + 6, NULL, 10) : 0);
 }
 
+/* A debug kernel makes up the books of all memory anew. */
+static void check_books(void)
+{
+	char text[256];
+	int fd = open("/proc/validate", O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return;
+	n = read(fd, text, sizeof(text) - 1);
+	text[n > 0 ? n : 0] = 0;
+	close(fd);
+	if (strcmp(text, "ok\n"))
+		fail("/proc/validate: %s", text);
+}
+
 /* What processes leave behind that have just ended may take a moment. */
 static void check_memory(long before)
 {
@@ -159,6 +180,42 @@ static void check_memory(long before)
 		sleep_us(20000);
 	}
 	fail("%ld KiB of memory are gone", before - now);
+}
+
+/* ---- what goes on beside the scenarios ---- */
+
+static pid_t beside[2];
+
+/* From here on they run. */
+static void start_beside(void)
+{
+	fflush(stdout);
+	for (int i = 0; i < 2; i++) {
+		if (i ? !options.swap : !options.press)
+			continue;
+		beside[i] = fork();
+		must(beside[i] >= 0, "fork");
+		if (!beside[i] && i)
+			switch_swap(options.swap, &common->end);
+		if (!beside[i])
+			press((unsigned long)options.press, &common->end);
+	}
+}
+
+static void end_beside(void)
+{
+	common->end = 1;
+	for (int i = 0; i < 2; i++) {
+		int status = 0;
+
+		if (beside[i])
+			must(waitpid(beside[i], &status, 0) == beside[i], "waitpid");
+		if (status == 1 << 8)
+			exit(1); /* it has said why */
+		if (status)
+			fail("%s ended with status %#x", i ? "swapoff" : "press",
+			     (unsigned int)status);
+	}
 }
 
 /* ---- the run ---- */
@@ -208,11 +265,16 @@ static void run(void)
 			}
 		}
 		/* The first pass makes what the kernel keeps for good, the first look what looking needs. */
-		if (memory < 0)
+		if (memory < 0) {
 			memory = options.memory ? (free_memory(), free_memory()) : 0;
+			start_beside();
+		}
 	} while (now_ms() < end);
-	if (options.memory)
+	end_beside();
+	if (options.memory) {
+		check_books();
 		check_memory(memory);
+	}
 }
 
 static long number(const char *text)
@@ -230,7 +292,10 @@ static long number(const char *text)
 __attribute__((noreturn)) static void usage(int status)
 {
 	puts("usage: mmrace [--seed S] [--seconds N] [--threads N] [--only SCENARIO] [--memory]\n"
+	     "              [--press MIB] [--swap DEVICE]\n"
 	     "  --memory  free memory must be at the end what it was (nothing else may run)\n"
+	     "  --press   beside the scenarios a process uses so much memory, more than there is if it can be swapped\n"
+	     "  --swap    beside them the device, whose contents are lost, is switched on and off as swap space\n"
 	     "scenarios:");
 	for (unsigned int i = 0; i < SCENARIOS; i++)
 		printf("  %-13s %s\n", scenarios[i].name, scenarios[i].what);
@@ -248,6 +313,10 @@ static void parse(int argc, char **argv)
 			options.seconds = number(argv[++i]);
 		else if (!strcmp(argv[i], "--threads") && more)
 			options.threads = number(argv[++i]);
+		else if (!strcmp(argv[i], "--press") && more)
+			options.press = number(argv[++i]);
+		else if (!strcmp(argv[i], "--swap") && more)
+			options.swap = argv[++i];
 		else if (!strcmp(argv[i], "--only") && more)
 			options.only = argv[++i];
 		else if (!strcmp(argv[i], "--memory"))
@@ -277,12 +346,12 @@ int main(int argc, char **argv)
 	nr_workers = options.threads < MAX_WORKERS ? (int)options.threads : MAX_WORKERS;
 	printf("mmrace --seed %lu --seconds %ld --threads %d\n", (unsigned long)seed,
 	       options.seconds, nr_workers);
-	totals = mmap(NULL, SCENARIOS * sizeof(*totals), RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	must(totals != MAP_FAILED, "mmap");
+	common = mmap(NULL, sizeof(*common), RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	must(common != MAP_FAILED, "mmap");
 	run();
 	for (unsigned int i = 0; i < SCENARIOS; i++) {
-		printf("mmrace: %-13s %10lu\n", scenarios[i].name, totals[i].ops);
-		ops += totals[i].ops;
+		printf("mmrace: %-13s %10lu\n", scenarios[i].name, common->ops[i]);
+		ops += common->ops[i];
 	}
 	printf("mmrace: passed, %lu operations\n", ops);
 	return 0;

@@ -29,6 +29,7 @@
 #define RW (PROT_READ | PROT_WRITE)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
 #define MAX_WORKERS 32
+#define MAX_SCENARIOS 16
 #define CANARY_PAGES 2
 
 #ifndef MADV_POPULATE_READ
@@ -53,9 +54,10 @@ struct scenario {
 };
 
 /* Shared by all processes of the run. */
-static struct totals {
-	_Atomic unsigned long ops;
-} * totals;
+static struct common {
+	atomic_int end; /* of what runs beside the scenarios */
+	_Atomic unsigned long ops[MAX_SCENARIOS];
+} * common;
 
 static const struct scenario *scenario;
 static struct worker workers[MAX_WORKERS];
