@@ -428,6 +428,8 @@ void lru_deactivate(struct folio *folio);
 void lru_rotate(struct folio *folio);
 /* MADV_FREE: an anonymous folio whose contents are not needed unless it is written again. */
 void lru_mark_lazyfree(struct folio *folio);
+/* Debug: what is on a list says so by its flags, or panic. pages: how many are on each list. */
+void lru_validate(unsigned long pages[NR_LRU_LISTS]);
 
 /* ---- workingset.c: pages that were reclaimed not long ago ---- */
 
@@ -498,6 +500,8 @@ bool shmem_drop_value(struct mapping *m, unsigned long index, void *value);
 void shmem_willneed(struct mapping *m, unsigned long first, unsigned long last);
 /* The mapping has no pages any more, and ends. */
 void shmem_mapping_gone(struct mapping *m);
+/* Debug: visits the slot of every page of every file that is in swap. visit() may not sleep. May sleep itself. */
+void shmem_for_each_slot(void (*visit)(void *arg, swp_entry_t swp), void *arg);
 /* Pages of [first, last] that are in swap. */
 unsigned long shmem_swapped_pages(struct mapping *m, unsigned long first, unsigned long last);
 /* swapoff: all pages of all files that are in the area of this number. 0, -ENOMEM, -EIO, -EINTR. */

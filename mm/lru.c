@@ -628,3 +628,38 @@ void folio_mark_accessed(struct folio *folio)
 		workingset_age(folio_nr_pages(folio));
 	}
 }
+
+/* ---- debug ---- */
+
+#ifdef CONFIG_DEBUG
+/* The list's lock held, and lru_lock. Pages. */
+static unsigned long validate_list(const struct list_head *folios, enum lru_list list, u8 lru_cpu)
+{
+	const unsigned long listed = 1UL << PG_lru | 1UL << PG_unevictable;
+	const struct folio *folio;
+	unsigned long pages = 0;
+
+	list_for_each_entry(folio, folios, lru) {
+		unsigned long flags = RACY_READ(folio->flags);
+
+		BUG_ON((flags & listed) != 1UL << PG_lru);
+		BUG_ON(folio_evictable_list(flags) != list || folio->lru_cpu != lru_cpu);
+		pages += folio_nr_pages(folio);
+	}
+	return pages;
+}
+
+void lru_validate(unsigned long pages[NR_LRU_LISTS])
+{
+	spin_lock(&lru.lock);
+	for (unsigned int list = 0; list < NR_LRU_LISTS; list++)
+		pages[list] = validate_list(&lru.lists[list], list, 0);
+	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++) {
+		spin_lock(&new_folios[cpu].lock);
+		pages[LRU_INACTIVE_ANON] +=
+			validate_list(&new_folios[cpu].folios, LRU_INACTIVE_ANON, (u8)(cpu + 1));
+		spin_unlock(&new_folios[cpu].lock);
+	}
+	spin_unlock(&lru.lock);
+}
+#endif

@@ -285,3 +285,34 @@ int shmem_bring_back(unsigned long area)
 	spin_unlock(&swapped.lock);
 	return err;
 }
+
+/* ---- debug ---- */
+
+#ifdef CONFIG_DEBUG
+static void visit_slots(struct mapping *m, void (*visit)(void *arg, swp_entry_t swp), void *arg)
+{
+	void *entry;
+
+	spin_lock(&m->lock);
+	for (unsigned long i = 0; (entry = xa_find(&m->folios, &i, ~0UL >> PAGE_SHIFT)); i++)
+		if (xa_is_value(entry))
+			visit(arg, value_to_swp(entry));
+	spin_unlock(&m->lock);
+}
+
+void shmem_for_each_slot(void (*visit)(void *arg, swp_entry_t swp), void *arg)
+{
+	struct list_head *node = &swapped.mappings;
+
+	mutex_lock(&bring_back_mutex);
+	for (;;) {
+		spin_lock(&swapped.lock);
+		node = node->next;
+		spin_unlock(&swapped.lock);
+		if (node == &swapped.mappings)
+			break;
+		visit_slots(list_entry(node, struct mapping, swap_node), visit, arg);
+	}
+	mutex_unlock(&bring_back_mutex);
+}
+#endif

@@ -47,14 +47,17 @@ class JobResult:
     trouble: str = ""  # what the machine said when it ended
     memory: dict = field(default_factory=dict)  # "before"/"after" -> (free KiB, slab KiB)
     caches: dict = field(default_factory=dict)  # "before"/"after" -> {cache: objects}
+    wrong: str = ""  # what a debug kernel says that does not hold (/proc/validate)
     done: threading.Event = field(default_factory=threading.Event)
 
     def leak(self):
-        """What the kernel did not get back, as text; empty when all is there.
+        """What the kernel did not get back or counts wrongly, as text; empty when all is right.
 
         Every slab cache must hold as many objects as before, and free memory must be what it was but for pages
         that the same objects spread over: a page may move between "free" and a half-empty slab.
         """
+        if self.wrong:
+            return f"the kernel's books are wrong: {self.wrong}"
         before, after = self.memory.get("before"), self.memory.get("after")
         if not before or not after or min(before) <= 0:
             return f"the leak oracle has no figures: {self.memory}"
@@ -110,6 +113,8 @@ class BatchSession(vm.Session):
             if when == "before":
                 self._next_books()
             self._books()[1].setdefault(when, {})[cache] = int(objects)
+        elif word == "books" and self.current:
+            self.current.wrong += rest
         elif word == "mem":
             when, free, slab = rest.split(" ")
             if when == "before":

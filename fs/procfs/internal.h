@@ -157,6 +157,7 @@ int kernel_cmdline_show(struct seq *s);
 int slabinfo_show(struct seq *s);
 int buddyinfo_show(struct seq *s);
 int zoneinfo_show(struct seq *s);
+int validate_show(struct seq *s); /* debug builds */
 int swaps_show(struct seq *s);
 extern const struct file_ops kpageflags_fops, kpagecount_fops;
 extern const struct proc_entry sysctl_entries[], sysvipc_entries[];

@@ -50,6 +50,9 @@ static const struct proc_entry root_entries[] = {
 	  .children = sysvipc_entries },
 	{ .name = "thread-self", .mode = S_IFLNK | 0777, .iops = &thread_self_iops },
 	TEXT("uptime", 0444, uptime_show),
+#ifdef CONFIG_DEBUG
+	TEXT("validate", 0400, validate_show),
+#endif
 	TEXT("version", 0444, version_show),
 	TEXT("vmstat", 0444, vmstat_show),
 	TEXT("zoneinfo", 0444, zoneinfo_show),

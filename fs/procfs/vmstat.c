@@ -3,6 +3,7 @@
  * /proc/vmstat (every counter of stats.def, gauges first), zoneinfo, buddyinfo and slabinfo: what memory is used for.
  */
 #include <fs/procfs/internal.h>
+#include <mm/mm.h>
 #include <mm/page_alloc.h>
 #include <mm/slab.h>
 #include <mm/stats.h>
@@ -76,3 +77,18 @@ int slabinfo_show(struct seq *s)
 	slab_for_each_cache(put_cache, s);
 	return 0;
 }
+
+#ifdef CONFIG_DEBUG
+/* "ok", or what does not hold. Nothing else may use memory meanwhile. */
+int validate_show(struct seq *s)
+{
+	char what[160];
+	int err = memory_validate(what, sizeof(what));
+
+	if (err == -ENOMEM)
+		return err;
+	seq_puts(s, err ? what : "ok");
+	seq_putc(s, '\n');
+	return 0;
+}
+#endif

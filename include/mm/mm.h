@@ -373,5 +373,10 @@ u64 page_kpagecount(unsigned long pfn);
 
 /* Debug: every invariant of mm/validate.c; panics with the one that does not hold. mmap_lock held. */
 void mm_validate(struct mm *mm);
+/*
+ * Debug builds only: counts what all page tables, frames and LRU lists have, and compares it with what is kept
+ * (mm/validate_memory.c). Nothing else may use memory meanwhile. 0; -EINVAL: what says what does not hold; -ENOMEM.
+ */
+int memory_validate(char *what, size_t size);
 
 #endif

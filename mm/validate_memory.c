@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The books of all memory, made up anew from page tables, frames and LRU lists, and compared with what is kept:
+ * map counts, mlock counts, counts of swap slots, flags against lists, and the gauges of stats.def.
+ *
+ * Nothing is stopped meanwhile, so they only agree when nothing else changes memory. Who asks makes sure of that; a
+ * thread of the kernel that is about to finish something is waited for by looking again.
+ */
+#include "swap_internal.h"
+
+#include <arch/timer.h>
+#include <kern/printf.h>
+
+#ifdef CONFIG_DEBUG
+
+#define PATIENCE_NS (300UL * 1000 * 1000)
+
+/* ---- a counter for each of n things ---- */
+
+#define CHUNK_COUNTS (PAGE_SIZE / sizeof(u32))
+
+struct tally {
+	u32 **chunks;
+	unsigned long n;
+};
+
+static unsigned long nr_chunks(unsigned long n)
+{
+	return (n + CHUNK_COUNTS - 1) / CHUNK_COUNTS;
+}
+
+static void tally_end(struct tally *t)
+{
+	for (unsigned long i = 0; t->chunks && i < nr_chunks(t->n); i++)
+		if (t->chunks[i])
+			free_pages(virt_to_page(t->chunks[i]), 0);
+	kfree(t->chunks);
+}
+
+/* False: no memory; tally_end() all the same. */
+static bool tally_begin(struct tally *t, unsigned long n)
+{
+	unsigned long chunks = nr_chunks(n);
+
+	t->n = n;
+	t->chunks = kzalloc(chunks * sizeof(*t->chunks), GFP_KERNEL);
+	for (unsigned long i = 0; t->chunks && i < chunks; i++) {
+		struct page *page = alloc_pages(GFP_KERNEL | __GFP_ZERO | __GFP_NORETRY, 0);
+
+		if (!page)
+			return false;
+		t->chunks[i] = page_address(page);
+	}
+	return t->chunks;
+}
+
+/* NULL: there is no such thing, or there was none when the tally began. */
+static u32 *tally_at(const struct tally *t, unsigned long i)
+{
+	return i < t->n ? &t->chunks[i / CHUNK_COUNTS][i % CHUNK_COUNTS] : NULL;
+}
+
+static u32 tally_read(const struct tally *t, unsigned long i)
+{
+	const u32 *count = tally_at(t, i);
+
+	return count ? *count : 0;
+}
+
+/* ---- the books ---- */
+
+struct books {
+	struct tally maps, locked;	      /* of each frame, by its first one of a folio */
+	struct tally slots[SWAP_MAX_AREAS];   /* entries of both kinds that name a slot */
+	unsigned long pages[NR_STATS];	      /* what gauges should say */
+	unsigned long on_lists[NR_LRU_LISTS]; /* what the lists have */
+	char *what;			      /* the first thing that does not hold */
+	size_t size;
+};
+
+__printf(2, 3) static void complain(struct books *b, const char *fmt, ...)
+{
+	va_list args;
+
+	if (b->what[0])
+		return;
+	va_start(args, fmt);
+	vsnprintf(b->what, b->size, fmt, args);
+	va_end(args);
+}
+
+static void count(struct books *b, struct tally *t, unsigned long i)
+{
+	u32 *at = tally_at(t, i);
+
+	if (at)
+		++*at;
+	else
+		complain(b, "an entry names frame or slot %lx, which does not exist", i);
+}
+
+static void count_slot(void *books, swp_entry_t swp)
+{
+	struct books *b = books;
+
+	count(b, &b->slots[swp_area(swp)], swp_offset(swp));
+}
+
+static void count_entry(struct books *b, pte_t e)
+{
+	unsigned long pfn;
+
+	if (pte_has_slot(e))
+		count_slot(b, pte_to_swp(e));
+	if (!pte_present(e) || pte_special(e))
+		return;
+	pfn = folio_pfn(pfn_folio(pte_pfn(e)));
+	count(b, &b->maps, pfn);
+	if (pte_mlocked(e))
+		count(b, &b->locked, pfn);
+}
+
+static void count_mm(struct books *b, struct mm *mm)
+{
+	struct vma *vma;
+
+	mmap_read_lock(mm);
+	for_each_vma(mm, vma) {
+		unsigned long va = vma->start, stop;
+		pte_t *pte;
+
+		while ((pte = pgtable_next(&mm->pgt, &va, vma->end, &stop))) {
+			spinlock_t *ptl = pte_lockptr(pte);
+
+			spin_lock(ptl);
+			for (; va < stop; va += PAGE_SIZE, pte++)
+				count_entry(b, pte_read(pte));
+			spin_unlock(ptl);
+			cond_resched();
+		}
+	}
+	mmap_read_unlock(mm);
+}
+
+/* ---- frames ---- */
+
+#define BIT_OF(flag) (1UL << (flag))
+/* Not a folio of user data. */
+#define KERNELS (BIT_OF(PG_reserved) | BIT_OF(PG_buddy) | BIT_OF(PG_slab) | BIT_OF(PG_pgtable))
+/* A folio of user data has one of these at least. */
+#define USERS                                                                                      \
+	(BIT_OF(PG_anon) | BIT_OF(PG_uptodate) | BIT_OF(PG_lru) | BIT_OF(PG_mlocked) |             \
+	 BIT_OF(PG_unevictable) | BIT_OF(PG_swapcache))
+
+static void check_counts(struct books *b, unsigned long pfn, const struct folio *folio)
+{
+	unsigned int maps = tally_read(&b->maps, pfn), locked = tally_read(&b->locked, pfn);
+	unsigned int mapcount = (unsigned int)atomic_read(&folio->mapcount);
+	unsigned int mlock_count = (unsigned int)atomic_read(&folio->mlock_count);
+	unsigned int refcount = (unsigned int)atomic_read(&folio->refcount);
+
+	if (maps != mapcount || locked != mlock_count || maps > refcount)
+		complain(b,
+			 "frame %lx flags %lx: mapped %u times, %u of them locked; mapcount %u, "
+			 "mlock_count %u, refcount %u",
+			 pfn, folio->flags, maps, locked, mapcount, mlock_count, refcount);
+}
+
+static void check_flags(struct books *b, unsigned long pfn, unsigned long flags, bool locked)
+{
+	bool lru = flags & BIT_OF(PG_lru), mlocked = flags & BIT_OF(PG_mlocked);
+	bool unevictable = flags & BIT_OF(PG_unevictable);
+
+	/* A file may keep a page that nobody has locked, an anonymous page has none. */
+	if (mlocked != locked || (unevictable && !lru) || (lru && mlocked && !unevictable) ||
+	    (unevictable && !mlocked && (flags & BIT_OF(PG_anon))))
+		complain(b, "frame %lx: flags %lx, and it is %slocked", pfn, flags,
+			 locked ? "" : "not ");
+}
+
+static void add_to_gauges(struct books *b, unsigned long flags, bool mapped, unsigned long n)
+{
+	bool active = flags & BIT_OF(PG_active);
+
+	if (flags & BIT_OF(PG_unevictable))
+		b->pages[NR_UNEVICTABLE] += n;
+	else if (flags & BIT_OF(PG_lru) && flags & BIT_OF(PG_swapbacked))
+		b->pages[active ? NR_ACTIVE_ANON : NR_INACTIVE_ANON] += n;
+	else if (flags & BIT_OF(PG_lru))
+		b->pages[active ? NR_ACTIVE_FILE : NR_INACTIVE_FILE] += n;
+	if (flags & BIT_OF(PG_mlocked))
+		b->pages[NR_MLOCK] += n;
+	if (flags & BIT_OF(PG_swapcache))
+		b->pages[NR_SWAPCACHED] += n;
+	if (flags & BIT_OF(PG_writeback))
+		b->pages[NR_WRITEBACK] += n;
+	if (mapped)
+		b->pages[flags & BIT_OF(PG_anon) ? NR_ANON_PAGES : NR_FILE_MAPPED] += n;
+}
+
+static void check_frames(struct books *b)
+{
+	for (unsigned long pfn = 0; pfn < b->maps.n; pfn++) {
+		const struct folio *folio = (const struct folio *)pfn_to_page(pfn);
+		unsigned long flags = READ_ONCE(folio->flags);
+		bool mapped = tally_read(&b->maps, pfn);
+
+		if (flags & BIT_OF(PG_tail) || (!mapped && (flags & KERNELS || !(flags & USERS))))
+			continue;
+		check_counts(b, pfn, folio);
+		check_flags(b, pfn, flags, tally_read(&b->locked, pfn));
+		add_to_gauges(b, flags, mapped, folio_nr_pages(folio));
+		if (pfn % CHUNK_COUNTS == 0)
+			cond_resched();
+	}
+}
+
+/* ---- swap ---- */
+
+static void check_slot(struct books *b, swp_entry_t swp, const struct swap_slot *slot)
+{
+	u32 named = tally_read(&b->slots[swp_area(swp)], swp_offset(swp));
+	const struct folio *folio = slot->pfn ? pfn_folio(slot->pfn) : NULL;
+
+	if (slot->count != (slot->count == SLOT_BAD && !named ? SLOT_BAD : named))
+		complain(b, "swap slot %lx: named by %u entries, count %u", (unsigned long)swp,
+			 named, slot->count);
+	if (folio && (!folio_test(folio, PG_swapcache) || folio->swap != swp))
+		complain(b, "swap slot %lx: frame %x does not have it", (unsigned long)swp,
+			 slot->pfn);
+}
+
+/* *from: where to go on. False: that was all. */
+static bool check_chunk(struct books *b, unsigned int nr, unsigned long *from)
+{
+	struct swap_area *area = &swap_areas[nr];
+	bool more;
+
+	spin_lock(&area->lock);
+	more = area->chunks && *from < area->nr_slots;
+	if (more) {
+		const struct swap_chunk *chunk = &area->chunks[*from / CHUNK_SLOTS];
+
+		for (unsigned int i = 0; i < CHUNK_SLOTS; i++)
+			check_slot(b, swp_entry(nr, *from + i), &chunk->slots[i]);
+		*from += CHUNK_SLOTS;
+	}
+	spin_unlock(&area->lock);
+	return more;
+}
+
+static void check_slots(struct books *b)
+{
+	for (unsigned int nr = 0; nr < SWAP_MAX_AREAS; nr++)
+		for (unsigned long from = 0; check_chunk(b, nr, &from);)
+			cond_resched();
+}
+
+/* ---- gauges ---- */
+
+static void check_gauges(struct books *b)
+{
+	static const enum stat_item gauges[] = {
+		NR_ANON_PAGES,	NR_FILE_MAPPED, NR_INACTIVE_ANON, NR_ACTIVE_ANON, NR_INACTIVE_FILE,
+		NR_ACTIVE_FILE, NR_UNEVICTABLE, NR_MLOCK,	  NR_WRITEBACK,	  NR_SWAPCACHED,
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(gauges); i++)
+		if (stat_read(gauges[i]) != b->pages[gauges[i]])
+			complain(b, "%s is %lu, and %lu pages are", stat_name(gauges[i]),
+				 stat_read(gauges[i]), b->pages[gauges[i]]);
+	for (unsigned int i = 0; i < NR_LRU_LISTS; i++)
+		if (b->on_lists[i] != b->pages[NR_INACTIVE_ANON + i])
+			complain(b, "%lu pages are on the list of %s, and %lu say so",
+				 b->on_lists[i], stat_name(NR_INACTIVE_ANON + i),
+				 b->pages[NR_INACTIVE_ANON + i]);
+}
+
+/* ---- all of it ---- */
+
+static bool begin_books(struct books *b)
+{
+	if (!tally_begin(&b->maps, max_pfn()) || !tally_begin(&b->locked, max_pfn()))
+		return false;
+	for (unsigned int i = 0; i < SWAP_MAX_AREAS; i++) {
+		unsigned long n = READ_ONCE(swap_areas[i].nr_slots);
+
+		if (swap_areas[i].chunks && !tally_begin(&b->slots[i], n))
+			return false;
+	}
+	return true;
+}
+
+static void end_books(struct books *b)
+{
+	tally_end(&b->maps);
+	tally_end(&b->locked);
+	for (unsigned int i = 0; i < SWAP_MAX_AREAS; i++)
+		tally_end(&b->slots[i]);
+	kfree(b);
+}
+
+/* One look at everything. */
+static int compare_books(char *what, size_t size)
+{
+	struct books *b = kzalloc(sizeof(*b), GFP_KERNEL);
+	struct mm *mm = NULL;
+	int err = -ENOMEM;
+
+	if (!b)
+		return err;
+	*b = (struct books){ .what = what, .size = size };
+	what[0] = 0;
+	if (begin_books(b)) {
+		while ((mm = mm_next(mm)))
+			count_mm(b, mm);
+		shmem_for_each_slot(count_slot, b);
+		check_frames(b);
+		check_slots(b);
+		lru_validate(b->on_lists);
+		check_gauges(b);
+		err = what[0] ? -EINVAL : 0;
+	}
+	end_books(b);
+	return err;
+}
+
+int memory_validate(char *what, size_t size)
+{
+	u64 end = clock_ns() + PATIENCE_NS;
+	int err;
+
+	swap_validate();
+	do {
+		err = compare_books(what, size);
+		cond_resched();
+	} while (err == -EINVAL && clock_ns() < end);
+	return err;
+}
+
+#endif
