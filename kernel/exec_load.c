@@ -189,10 +189,10 @@ static unsigned long find_place(struct mm *mm, unsigned long size, unsigned long
 {
 	unsigned long addr;
 
-	mmap_read_lock(mm);
+	mmap_write_lock(mm);
 	addr = vma_gap(mm, size + align - PAGE_SIZE, PAGE_ALIGN(knob_mmap_min_addr), mm->mmap_base,
 		       false);
-	mmap_read_unlock(mm);
+	mmap_write_unlock(mm);
 	return ALIGN_UP(addr, align);
 }
 

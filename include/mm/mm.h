@@ -275,7 +275,8 @@ static inline struct vma *vma_prev(const struct vma *vma)
 }
 /*
  * The highest address range of len bytes inside [low, high) that keeps the guard gap below GROWSDOWN
- * vmas; 0 when there is none. bottom_up: the lowest instead.
+ * vmas; 0 when there is none. bottom_up: the lowest instead. mmap_lock held for writing: what the search
+ * learns about the gaps it writes down.
  */
 unsigned long vma_gap(struct mm *mm, unsigned long len, unsigned long low, unsigned long high,
 		      bool bottom_up);
