@@ -120,11 +120,11 @@ bool caller_out_of_memory(void)
 		kill_all_in(mm);
 	}
 	if (mm)
-		mm_get(mm);
+		mm_hold(mm);
 	spin_unlock(&tasklist_lock);
 	if (!mm)
 		return false;
 	mm_oom_reap(mm);
-	mm_put(mm);
+	mm_drop(mm);
 	return true;
 }

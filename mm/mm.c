@@ -73,6 +73,7 @@ struct mm *mm_alloc(void)
 	rwsem_init(&mm->mmap_lock);
 	spin_lock_init(&mm->anon_lock);
 	atomic_set(&mm->users, 1);
+	atomic_set(&mm->holders, 1);
 	spin_lock(&all.lock);
 	list_add_tail(&mm->node, &all.mms);
 	spin_unlock(&all.lock);
@@ -165,6 +166,7 @@ void mm_put(struct mm *mm)
 	tlb_context_release(&mm->tlb);
 	unmap_all(mm);
 	free_vmas(mm);
+	WRITE_ONCE(mm->oom_reaped, true);
 	mmap_write_unlock(mm);
 	spin_lock(&all.lock);
 	list_del(&mm->node);
@@ -177,5 +179,11 @@ void mm_put(struct mm *mm)
 	pgtable_destroy(&mm->pgt);
 	if (mm->exe_file)
 		file_put(mm->exe_file);
-	kmem_cache_free(mm_cache, mm);
+	mm_drop(mm);
+}
+
+void mm_drop(struct mm *mm)
+{
+	if (atomic_dec_and_test(&mm->holders))
+		kmem_cache_free(mm_cache, mm);
 }

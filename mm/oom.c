@@ -17,9 +17,11 @@ void mm_oom_reap(struct mm *mm)
 
 	if (!mmap_read_trylock(mm))
 		return; /* the next to run out of memory tries again */
-	WRITE_ONCE(mm->oom_reaped, true);
-	for_each_vma(mm, vma)
-		if (is_private(vma))
-			zap_range(vma, vma->start, vma->end, ZAP_NO_YIELD);
+	if (!mm->oom_reaped) {
+		WRITE_ONCE(mm->oom_reaped, true);
+		for_each_vma(mm, vma)
+			if (is_private(vma))
+				zap_range(vma, vma->start, vma->end, ZAP_NO_YIELD);
+	}
 	mmap_read_unlock(mm);
 }

@@ -119,14 +119,15 @@ struct mm {
 	struct pgtable pgt;
 	struct tlb_context tlb;
 	atomic_t users;	       /* [A] tasks that run in it (and /proc readers) */
+	atomic_t holders;      /* [A] of the structure: mm_hold(), and one for all users */
 	struct list_head node; /* in the list of all address spaces: mm/mm.c */
 	int map_count;	       /* [W] vmas */
 	spinlock_t anon_lock;  /* the first anonymous page of a vma comes: its anon_vma */
 	atomic_t
 		lock_walks; /* [A] VM_LOCKED changed somewhere, and the entries do not all say so yet */
 	atomic_t unflushed; /* [A] reclaim took entries, and the TLBs may not know yet: mm/rmap.h */
-	bool oom_reaped;    /* [A] killed for want of memory, and its private pages are gone */
-	bool membarrier;    /* [A] registered for membarrier(); a fork inherits it */
+	bool oom_reaped; /* [A] its private pages are gone: killed for want of memory, or at its end */
+	bool membarrier;	  /* [A] registered for membarrier(); a fork inherits it */
 	unsigned long def_flags;  /* [W] lock bits that new vmas get: mlockall(MCL_FUTURE) */
 	unsigned long total_vm;	  /* [W] pages mapped */
 	unsigned long data_vm;	  /* [W] private writable pages that are no stack */
@@ -169,10 +170,21 @@ static inline void mm_get(struct mm *mm)
 struct mm *mm_next(struct mm *mm);
 /* Drops a user; the last one unmaps everything. Must not be the address space some CPU runs in. May sleep. */
 void mm_put(struct mm *mm);
+/*
+ * The structure stays, but not what it describes: for one that must not be the last user, since it may not sleep or
+ * holds locks that the end of an address space takes. The caller knows that a user is there.
+ */
+static inline void mm_hold(struct mm *mm)
+{
+	atomic_inc(&mm->holders);
+}
+/* Takes no lock that sleeps. */
+void mm_drop(struct mm *mm);
 
 /*
- * Frees the private pages of an address space whose tasks were sent SIGKILL, if its mmap_lock can be had at once. Its
- * tasks do not reach user mode again, and their accesses from the kernel fail from now on.
+ * Frees the private pages of an address space whose tasks were sent SIGKILL, if its mmap_lock can be had at once and
+ * they are not gone yet. The tasks do not reach user mode again, and their accesses from the kernel fail from now on.
+ * mm_hold() is enough.
  */
 void mm_oom_reap(struct mm *mm);
 
