@@ -7,6 +7,7 @@
 #include <arch/thread.h>
 #include <fs/procfs/internal.h>
 #include <kern/err.h>
+#include <kern/failpoint.h>
 #include <kern/knobs.h>
 #include <kern/string.h>
 #include <kernel/pid.h>
@@ -151,6 +152,19 @@ static int watermark_knob_write(const struct proc_node *node, char *text)
 	return err;
 }
 
+/* 1 until the failure that was asked for has happened. */
+static int fail_at_show(struct seq *s)
+{
+	seq_puts(s, READ_ONCE(fail_armed) ? "1\n" : "0\n");
+	return 0;
+}
+
+/* SITE:N has the Nth allocation at a site fail, as on the command line; N = 0: none. */
+static int fail_at_write(const struct proc_node *node __maybe_unused, char *text)
+{
+	return fail_parse(trim(text));
+}
+
 /* Counters are summed when they are read: there is nothing to refresh. */
 static int stat_refresh_show(struct seq *s __maybe_unused)
 {
@@ -174,6 +188,11 @@ static const struct proc_entry vm_entries[] = {
 	  .iops = &sysctl_iops,
 	  .show = stat_refresh_show,
 	  .write = drop_caches_write },
+	{ .name = "fail_at",
+	  .mode = S_IFREG | 0600,
+	  .iops = &sysctl_iops,
+	  .show = fail_at_show,
+	  .write = fail_at_write },
 	KNOB("max_map_count", "vm.max_map_count", knob_max_map_count),
 	{ .name = "min_free_kbytes",
 	  .mode = S_IFREG | 0644,
