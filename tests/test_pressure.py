@@ -1,13 +1,114 @@
 # SPDX-License-Identifier: MIT
-"""What is written is read again, under pressure and beside locked memory (user/memcheck)."""
+"""More is written than there is memory, and all of it is read again (user/memcheck): anonymous memory with swap, and a
+mapped disk, on 1 and 4 CPUs, alone and beside a process that holds half of the memory by mlock.
+
+Small machines and one pass in `make test`; with --soak larger ones, more passes, random orders.
+"""
 
 import os
 import subprocess
+from dataclasses import dataclass
 
 import pytest
-from conftest import BUILD
+from conftest import BUILD, run_argv
 
 MEMCHECK = os.path.join(BUILD, "user", "memcheck")
+
+
+@dataclass
+class Size:
+    """Of the machine, in MiB; what is written is four times that, and swap eight times."""
+
+    memory: int
+    passes: int
+    order: str
+    seconds: int
+
+
+SMALL = Size(memory=64, passes=1, order="sequential", seconds=120)
+FULL = Size(memory=512, passes=3, order="both", seconds=3600)
+
+
+@pytest.fixture
+def size(request, kernel):
+    if request.config.getoption("--quick"):
+        pytest.skip("too long for --quick")
+    if request.config.getoption("--soak"):
+        return FULL
+    if kernel == "linux":
+        pytest.skip("on Linux, which takes minutes, only with --soak")
+    return SMALL
+
+
+@pytest.fixture(params=[1, 4], ids=["1-cpu", "4-cpus"])
+def pressed(request, kernel, size):
+    """pressed(memcheck's arguments): it must pass; what it said."""
+
+    def call(*args, order=size.order):
+        argv = run_argv(kernel, "--mem", f"{size.memory}M", "--smp", request.param, "--disk", f"{4 * size.memory}M",
+                        "--swap", f"{8 * size.memory}M", "--timeout", size.seconds, "--", MEMCHECK,
+                        "--passes", size.passes, "--processes", request.param, "--order", order, *args)  # fmt: skip
+        done = subprocess.run(list(map(str, argv)), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=size.seconds + 30)
+        assert done.returncode == 0, f"{' '.join(map(str, args))}: status {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    return call
+
+
+def test_anonymous(pressed, size):
+    assert "right" in pressed("--anon", f"{4 * size.memory}M")
+
+
+def test_anonymous_at_random(pressed, size):
+    assert "right" in pressed("--anon", f"{size.memory * 3 // 2}M", order="both")
+
+
+def test_mapped_disk(pressed):
+    assert "right" in pressed("--file", "/dev/vda")
+
+
+def test_mapped_disk_read_by_pread(pressed):
+    assert "right" in pressed("--file", "/dev/vda", "--pread")
+
+
+def test_anonymous_beside_locked_memory(pressed, size):
+    """Their pages never leave, and their owner never faults."""
+    assert "held" in pressed("--anon", f"{2 * size.memory}M", "--hold", f"{size.memory // 2}M")
+
+
+def test_mapped_disk_beside_locked_memory(pressed, size):
+    assert "held" in pressed("--file", "/dev/vda", "--hold", f"{size.memory // 2}M")
+
+
+def test_locked_on_fault(pressed, size):
+    """What was touched never leaves; what was not has no memory, be it as much as there is."""
+    assert "held" in pressed("--anon", f"{2 * size.memory}M", "--hold", f"{size.memory}M", "--onfault")
+
+
+def test_munlock_makes_reclaimable(pressed, size):
+    out = pressed("--anon", f"{size.memory}M", "--hold", f"{size.memory // 2}M", "--release")
+    assert "left after munlock" in out and "right" in out
+
+
+RETURNED = """
+memcheck --anon {anon}M --passes 1 --order sequential || exit 1
+swapoff /dev/vda || exit 1
+grep -E '^(SwapTotal|SwapCached|Unevictable|Mlocked):' /proc/meminfo
+dmesg 2>/dev/null | grep -c BUG
+"""
+
+
+def test_all_is_given_back(kernel, size):
+    """After the processes have gone there is nothing in swap, and nothing locked."""
+    script = RETURNED.format(anon=2 * size.memory)
+    argv = run_argv(kernel, "--mem", f"{size.memory}M", "--swap", f"{8 * size.memory}M", "--file", f"{MEMCHECK}:/bin/memcheck",
+                    "--", "busybox", "sh", "-c", script)  # fmt: skip
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=size.seconds)
+    figures = {line.split()[0]: line.split()[1] for line in done.stdout.splitlines() if ":" in line and line.endswith("kB")}
+    assert figures == {"SwapTotal:": "0", "SwapCached:": "0", "Unevictable:": "0", "Mlocked:": "0"}, done.stdout + done.stderr
+
+
+# ---- the program itself, natively: it must see what is wrong ----
 
 
 def native(*args):
