@@ -90,6 +90,19 @@ def test_munlock_makes_reclaimable(pressed, size):
     assert "left after munlock" in out and "right" in out
 
 
+@pytest.mark.parametrize("cpus", [1, 4])
+@pytest.mark.parametrize("where", ["anonymous", "disk"])
+def test_debug_kernel(request, where, cpus):
+    """With lock-order checking, and every invariant checked after each call."""
+    if request.config.getoption("--quick"):
+        pytest.skip("too long for --quick")
+    what = ["--anon", "96M"] if where == "anonymous" else ["--file", "/dev/vda"]
+    argv = run_argv("faultline", "--debug", "--mem", "64M", "--smp", cpus, "--disk", "128M", "--swap", "512M", "--timeout", 200, "--",
+                    MEMCHECK, "--passes", 1, "--order", "sequential", "--processes", cpus, "--hold", "32M", *what)  # fmt: skip
+    done = subprocess.run(list(map(str, argv)), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=230)
+    assert done.returncode == 0 and "right" in done.stdout, done.stdout + done.stderr
+
+
 RETURNED = """
 memcheck --anon {anon}M --passes 1 --order sequential || exit 1
 swapoff /dev/vda || exit 1
