@@ -35,6 +35,15 @@ static unsigned char entry_in_core(pte_t e, unsigned char none)
 	return pte_present(e) || (pte_has_slot(e) && swap_is_cached(pte_to_swp(e)));
 }
 
+/* Entries looked at together: a cache line of them. */
+#define GROUP 8UL
+
+static inline bool group_present(const pte_t *p)
+{
+	return pte_read(&p[0]) & pte_read(&p[1]) & pte_read(&p[2]) & pte_read(&p[3]) &
+	       pte_read(&p[4]) & pte_read(&p[5]) & pte_read(&p[6]) & pte_read(&p[7]) & PTE_P;
+}
+
 /* The pages of one table: what has an entry is in memory; for the rest of a file the cache decides. */
 static void mincore_table(struct vma *vma, const pte_t *pte, unsigned long va, unsigned long stop,
 			  unsigned char *vec)
@@ -45,10 +54,19 @@ static void mincore_table(struct vma *vma, const pte_t *pte, unsigned long va, u
 
 	/* Without the lock a page that gives way to its copy would seem absent. */
 	spin_lock(ptl);
-	for (unsigned long i = 0; i < n; i++) {
-		pte_t e = pte_read(&pte[i]);
+	for (unsigned long i = 0; i < n;) {
+		unsigned long group_end = i + GROUP;
 
-		vec[i] = likely(e & PTE_P) ? 1 : entry_in_core(e, none);
+		if (likely(group_end <= n && group_present(&pte[i]))) {
+			__builtin_memset(&vec[i], 1, GROUP);
+			i = group_end;
+			continue;
+		}
+		for (; i < group_end && i < n; i++) {
+			pte_t e = pte_read(&pte[i]);
+
+			vec[i] = e & PTE_P ? 1 : entry_in_core(e, none);
+		}
 	}
 	spin_unlock(ptl);
 	if (none != ASK_FILE)
