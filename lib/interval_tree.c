@@ -28,6 +28,11 @@ void interval_insert(struct rb_root *tree, struct interval_node *node)
 {
 	struct rb_node **link = &tree->node, *parent = NULL;
 
+	node->max_last = node->last;
+	if (!*link) { /* nothing above it: the one vma of a file or an anon_vma is common */
+		rb_link_first(tree, &node->rb);
+		return;
+	}
 	while (*link) {
 		struct interval_node *above = node_of(*link);
 
@@ -35,14 +40,16 @@ void interval_insert(struct rb_root *tree, struct interval_node *node)
 		above->max_last = max(above->max_last, node->last);
 		link = node->start < above->start ? &parent->left : &parent->right;
 	}
-	node->max_last = node->last;
 	rb_link(&node->rb, parent, link);
 	rb_balance(tree, &node->rb, update_max_last);
 }
 
 void interval_erase(struct rb_root *tree, struct interval_node *node)
 {
-	rb_erase(tree, &node->rb, update_max_last);
+	if (rb_is_only(tree, &node->rb))
+		tree->node = NULL;
+	else
+		rb_erase(tree, &node->rb, update_max_last);
 }
 
 void interval_resize(struct rb_root *tree, struct interval_node *node, unsigned long start,

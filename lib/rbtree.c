@@ -14,8 +14,6 @@
 
 enum side { LEFT, RIGHT };
 
-#define BLACK 1UL
-
 static inline struct rb_node **child(struct rb_node *n, enum side s)
 {
 	return s == LEFT ? &n->left : &n->right;
@@ -23,22 +21,22 @@ static inline struct rb_node **child(struct rb_node *n, enum side s)
 
 static inline bool is_black(const struct rb_node *n)
 {
-	return !n || (n->parent_color & BLACK);
+	return !n || (n->parent_color & RB_BLACK);
 }
 
 static inline void set_parent(struct rb_node *n, struct rb_node *parent)
 {
-	n->parent_color = (unsigned long)parent | (n->parent_color & BLACK);
+	n->parent_color = (unsigned long)parent | (n->parent_color & RB_BLACK);
 }
 
 static inline void set_black(struct rb_node *n)
 {
-	n->parent_color |= BLACK;
+	n->parent_color |= RB_BLACK;
 }
 
 static inline void set_red(struct rb_node *n)
 {
-	n->parent_color &= ~BLACK;
+	n->parent_color &= ~RB_BLACK;
 }
 
 /* What pointed to old, a child of parent or the root, now points to new. */
@@ -167,7 +165,7 @@ static void erase_fixup(struct rb_root *root, struct rb_node *x, struct rb_node 
 			sibling = near;
 		}
 		sibling->parent_color =
-			(sibling->parent_color & ~BLACK) | (parent->parent_color & BLACK);
+			(sibling->parent_color & ~RB_BLACK) | (parent->parent_color & RB_BLACK);
 		set_black(parent);
 		set_black(far);
 		rotate(root, parent, s, update);

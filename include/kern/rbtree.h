@@ -14,6 +14,8 @@ struct rb_node {
 	struct rb_node *left, *right;
 };
 
+#define RB_BLACK 1UL /* the colour bit; red without */
+
 struct rb_root {
 	struct rb_node *node;
 };
@@ -50,6 +52,21 @@ struct rb_node *rb_first(const struct rb_root *root);
 struct rb_node *rb_last(const struct rb_root *root);
 struct rb_node *rb_next(const struct rb_node *node);
 struct rb_node *rb_prev(const struct rb_node *node);
+
+/* The tree is empty; the value of node is its own. */
+static inline void rb_link_first(struct rb_root *root, struct rb_node *node)
+{
+	node->parent_color = RB_BLACK;
+	node->left = NULL;
+	node->right = NULL;
+	root->node = node;
+}
+
+/* node is in the tree, and nothing else is. */
+static inline bool rb_is_only(const struct rb_root *root, const struct rb_node *node)
+{
+	return root->node == node && !node->left && !node->right;
+}
 
 static inline struct rb_node *rb_parent(const struct rb_node *n)
 {
