@@ -94,6 +94,7 @@ struct zap_counts {
 	long rss[NR_RSS];
 	long anon_shared;	/* of rss[RSS_ANON]: others map them still */
 	long file_unmapped;	/* nobody does */
+	long others;		/* folios that were counted one by one */
 	unsigned int munlocked; /* folios whose last locked mapping went */
 };
 
@@ -124,6 +125,7 @@ static void zap_other_folio(struct unmap_batch *b, struct folio *folio, pte_t e,
 {
 	bool last = atomic_dec_and_test(&folio->mapcount);
 
+	c->others++;
 	if (folio_test(folio, PG_anon)) {
 		c->rss[RSS_ANON]++;
 		c->anon_shared += !last;
@@ -138,7 +140,10 @@ static void zap_other_folio(struct unmap_batch *b, struct folio *folio, pte_t e,
 		folio_set(folio, PG_referenced);
 }
 
-/* Undoes one present entry, which is cleared; its reference is the batch's. */
+/*
+ * Undoes one present entry, which is cleared; its reference is the batch's. The caller counts in rss[RSS_ANON] what is
+ * not among the others.
+ */
 static inline void zap_folio(struct unmap_batch *b, struct folio *folio, pte_t e,
 			     struct zap_counts *c)
 {
@@ -150,7 +155,6 @@ static inline void zap_folio(struct unmap_batch *b, struct folio *folio, pte_t e
 		zap_other_folio(b, folio, e, c);
 		return;
 	}
-	c->rss[RSS_ANON]++;
 	if (unlikely(!atomic_dec_and_test(&folio->mapcount)))
 		c->anon_shared++;
 }
@@ -180,7 +184,7 @@ static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long 
 {
 	struct zap_counts counts = { 0 };
 	spinlock_t *ptl = pte_lockptr(pte);
-	unsigned long first = ~0UL, last = 0;
+	unsigned long first, last = 0;
 	u32 *used = pte_used(pte), left;
 	struct folio **before = b->folios + b->nr, **out = before;
 	struct folio *const *full = b->folios + b->capacity;
@@ -190,7 +194,13 @@ static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long 
 	if (__atomic_load_n(used, __ATOMIC_ACQUIRE) == 0)
 		return stop;
 	spin_lock(ptl);
-	for (left = *used; left && va < stop; va += PAGE_SIZE, pte++) {
+	left = *used;
+	while (left && va < stop && pte_none(pte_read(pte))) {
+		va += PAGE_SIZE;
+		pte++;
+	}
+	first = va;
+	for (; left && va < stop; va += PAGE_SIZE, pte++) {
 		pte_t e = pte_read(pte);
 
 		if (!(e & PTE_P)) {
@@ -207,28 +217,29 @@ static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long 
 			break;
 		e = pte_get_and_clear(pte);
 		left--;
-		if (unlikely(first == ~0UL))
-			first = va;
-		last = va + PAGE_SIZE;
+		last = va;
 		if (unlikely(pte_special(e)))
 			continue;
 		*out = pfn_folio(pte_pfn(e));
 		zap_folio(b, *out++, e, &counts);
 	}
 	b->nr = (unsigned int)(out - b->folios);
+	counts.rss[RSS_ANON] += (out - before) - counts.others;
 	if (left == 0)
 		va = stop;
 	__atomic_store_n(used, left, __ATOMIC_RELEASE);
 	if (unlikely(b->flush_first)) {
-		tlb_flush_range(&b->mm->tlb, first, last, false);
+		tlb_flush_range(&b->mm->tlb, first, last + PAGE_SIZE, false);
 		b->flush_first = false;
 	}
 	spin_unlock(ptl);
 	apply_counts(b->mm, &counts);
 	if (unlikely(counts.munlocked))
 		lru_munlock(before, (unsigned int)(out - before));
-	b->start = min(b->start, first);
-	b->end = max(b->end, last);
+	if (last >= first) {
+		b->start = min(b->start, first);
+		b->end = max(b->end, last + PAGE_SIZE);
+	}
 	return va;
 }
 
