@@ -341,10 +341,9 @@ void anon_vma_unlink_slow(struct vma *vma)
 {
 	struct anon_link *links = vma->anon_links;
 	struct anon_vma *root = links->anon_vma->root;
-
 	struct anon_link *unused = NULL, *dead = NULL, *next;
+	bool root_lives;
 
-	atomic_inc(&root->refcount); /* until its lock is released for good */
 	down_write(&root->lock);
 	for (struct anon_link *link = links; link; link = next) {
 		struct anon_vma *anon_vma = link->anon_vma;
@@ -363,12 +362,17 @@ void anon_vma_unlink_slow(struct vma *vma)
 	}
 	if (vma->anon_vma)
 		vma->anon_vma->owners--;
+	/* Until its lock is released for good. One without links keeps their reference until it is put below. */
+	root_lives = root->links.node;
+	if (root_lives)
+		atomic_inc(&root->refcount);
 	up_write(&root->lock);
 	for (; dead; dead = next) {
 		next = dead->next;
 		anon_vma_put(dead->anon_vma);
 	}
-	anon_vma_put(root);
+	if (root_lives)
+		anon_vma_put(root);
 	links_free(unused);
 	vma->anon_links = NULL;
 	vma->anon_vma = NULL;
