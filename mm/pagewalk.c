@@ -30,6 +30,8 @@ static void usage_add_page(struct vma_usage *u, struct folio *folio, pte_t e, bo
 	switch (folio_rss_kind(folio)) {
 	case RSS_ANON:
 		u->anonymous += PAGE_SIZE;
+		if (!dirty && !folio_test(folio, PG_swapbacked))
+			u->lazyfree += PAGE_SIZE;
 		u->pss_anon += pss;
 		break;
 	case RSS_SHMEM:
@@ -85,6 +87,7 @@ void vma_usage(struct mm *mm, struct vma *vma, struct vma_usage *u)
 	u->private_dirty += sum.private_dirty;
 	u->referenced += sum.referenced;
 	u->anonymous += sum.anonymous;
+	u->lazyfree += sum.lazyfree;
 	u->swap += sum.swap;
 	u->swap_pss += sum.swap_pss >> PSS_SHIFT;
 	u->locked += sum.locked >> PSS_SHIFT;

@@ -148,10 +148,10 @@ static void put_usage(struct seq *s, const struct vma_usage *u, bool rollup)
 	seq_kb(s, "Private_Dirty:  ", u->private_dirty >> 10);
 	seq_kb(s, "Referenced:     ", u->referenced >> 10);
 	seq_kb(s, "Anonymous:      ", u->anonymous >> 10);
-	/* Of these kinds of memory there is none here. */
-	seq_puts(s, "KSM:                   0 kB\n"
-		    "LazyFree:              0 kB\n"
-		    "AnonHugePages:         0 kB\n"
+	/* Of this kind of memory, and of those below, there is none here. */
+	seq_puts(s, "KSM:                   0 kB\n");
+	seq_kb(s, "LazyFree:       ", u->lazyfree >> 10);
+	seq_puts(s, "AnonHugePages:         0 kB\n"
 		    "ShmemPmdMapped:        0 kB\n"
 		    "FilePmdMapped:         0 kB\n"
 		    "Shared_Hugetlb:        0 kB\n"

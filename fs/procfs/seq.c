@@ -237,37 +237,42 @@ static int skip_to(struct seq *s, u64 pos)
 	return 1;
 }
 
+/* Copies what the buffer has, n bytes at most. Bytes copied, or -EFAULT. */
+static ssize_t copy_out(struct seq *s, char __user *buf, size_t n)
+{
+	size_t chunk = min(n, s->len - s->taken);
+	size_t left = copy_to_user(buf, s->buf + s->taken, chunk);
+
+	s->taken += chunk - left;
+	s->pos += chunk - left;
+	return left < chunk || !left ? (ssize_t)(chunk - left) : -EFAULT;
+}
+
+/*
+ * What is left of a batch and the next one; not more, however large the reader's buffer: that bounds the call, and
+ * programs that stop at the first short read (stress-ng --madvise) would otherwise get the whole file.
+ */
 static ssize_t seq_read_locked(struct seq *s, char __user *buf, size_t n, u64 *pos)
 {
-	size_t done = 0;
+	ssize_t done, more;
 	int ret = 1;
 
 	if (*pos == 0)
 		rewind(s);
 	else if (*pos != s->pos)
 		ret = skip_to(s, *pos);
-	while (ret > 0 && done < n) {
-		size_t chunk, left;
-
-		if (s->taken == s->len) {
-			if (done && signal_pending(current))
-				break;
-			ret = fill(s);
-			if (ret <= 0)
-				break;
-			cond_resched();
-		}
-		chunk = min(n - done, s->len - s->taken);
-		left = copy_to_user(buf + done, s->buf + s->taken, chunk);
-		chunk -= left;
-		s->taken += chunk;
-		s->pos += chunk;
-		done += chunk;
-		if (left)
-			ret = -EFAULT;
+	if (ret <= 0)
+		return ret;
+	done = copy_out(s, buf, n);
+	if (done >= 0 && (size_t)done < n && s->taken == s->len) {
+		ret = fill(s);
+		more = ret > 0 ? copy_out(s, buf + done, n - (size_t)done) : ret;
+		if (more > 0 || !done)
+			done += more;
 	}
-	*pos += done;
-	return done ? (ssize_t)done : min(ret, 0);
+	if (done > 0)
+		*pos += (u64)done;
+	return done;
 }
 
 static ssize_t text_read(struct file *f, char __user *buf, size_t n, u64 *pos)

@@ -369,7 +369,7 @@ void mm_put_page(struct page *page);
 
 struct vma_usage { /* bytes, as smaps wants them */
 	unsigned long rss, pss, pss_dirty, shared_clean, shared_dirty, private_clean, private_dirty;
-	unsigned long referenced, anonymous, swap, swap_pss, locked;
+	unsigned long referenced, anonymous, lazyfree, swap, swap_pss, locked;
 	unsigned long pss_anon, pss_file, pss_shmem;
 };
 /* mmap_lock held for reading. Adds the vma's pages to *u. */

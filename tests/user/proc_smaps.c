@@ -140,4 +140,46 @@ TEST(file, "a file mapping: clean pages, no Anonymous")
 	close(fd);
 }
 
+TEST(lazyfree, "LazyFree: what MADV_FREE gave away, until it is written again")
+{
+	enum { PAGES = 512 };
+	char *p = map_at(free_area(PAGES), PAGES * PAGE, RW);
+	long lazy;
+
+	MUST(!madvise(p, PAGES * PAGE, MADV_NOHUGEPAGE) || errno == EINVAL);
+	memset(p, 1, PAGES * PAGE);
+	CHECK_EQ(field(p, "LazyFree"), 0);
+	MUST(!madvise(p, PAGES * PAGE, MADV_FREE));
+	/* Linux's CPUs put off some of it. */
+	lazy = field(p, "LazyFree");
+	CHECK(lazy > PAGES * 2 && lazy <= PAGES * 4);
+	CHECK_EQ(field(p, "Anonymous"), PAGES * 4);
+	memset(p, 2, PAGES * PAGE);
+	CHECK_EQ(field(p, "LazyFree"), 0);
+	munmap(p, PAGES * PAGE);
+}
+
+TEST(short_reads, "a large buffer does not get the whole of a long file at once, but whole records")
+{
+	enum { PAGES = 200, SIZE = 1 << 20 };
+	char *p = map_at(free_area(PAGES), PAGES * PAGE, RW), *buf = malloc(SIZE);
+	int fd = open("/proc/self/smaps", O_RDONLY);
+	ssize_t n, total = 0;
+
+	for (int i = 0; i < PAGES; i += 2)
+		MUST(!mprotect(p + i * PAGE, PAGE, PROT_READ));
+	n = read(fd, buf, SIZE - 1);
+	MUST(n > 0);
+	CHECK(n < PAGES * 512);
+	CHECK_EQ(buf[n - 1], '\n');
+	buf[n] = 0;
+	CHECK(strstr(buf, "VmFlags:"));
+	for (; n > 0; n = read(fd, buf, SIZE))
+		total += n;
+	CHECK(total > PAGES * 512);
+	close(fd);
+	free(buf);
+	munmap(p, PAGES * PAGE);
+}
+
 TEST_MAIN()
