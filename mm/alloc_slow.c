@@ -52,6 +52,26 @@ static bool may_use_reserves(void)
 	return *caller_reclaiming() || park_interrupted(PARK_KILLABLE);
 }
 
+static bool somebody_kills;
+
+/*
+ * Somebody dies for memory, unless another CPU is at that already, or has just been: what it frees must be tried for first,
+ * or a bystander is killed beside the one who has it all. False: nobody is left whose death would help.
+ */
+static bool make_room_by_killing(unsigned int order, struct page **page)
+{
+	bool more = true;
+
+	*page = NULL;
+	if (__atomic_exchange_n(&somebody_kills, true, __ATOMIC_ACQUIRE))
+		return true;
+	*page = buddy_alloc(order, watermark_pages(WMARK_MIN));
+	if (!*page)
+		more = caller_out_of_memory();
+	__atomic_store_n(&somebody_kills, false, __ATOMIC_RELEASE);
+	return more;
+}
+
 /* Until there is a page, or nobody is left to take one from. */
 static struct page *reclaim_and_retry(gfp_t gfp, unsigned int order)
 {
@@ -73,8 +93,11 @@ static struct page *reclaim_and_retry(gfp_t gfp, unsigned int order)
 			failed++;
 		if (failed < MAX_ROUNDS)
 			continue;
-		if ((gfp & __GFP_NORETRY) || order > COSTLY_ORDER || !caller_out_of_memory())
+		if ((gfp & __GFP_NORETRY) || order > COSTLY_ORDER ||
+		    !make_room_by_killing(order, &page))
 			return NULL;
+		if (page)
+			return page;
 		failed = 0;
 		cond_resched();
 	}
