@@ -231,7 +231,7 @@ SOAK_OPS ?= 1000000
 STORM_SECONDS ?= 3600
 
 # SEED=n repeats; each run says which seed it has.
-soak: $(TEST_NEEDS) ## each fuzzer for SOAK_SECONDS, SOAK_OPS random memory calls, the storm for STORM_SECONDS, soak-smp (SEED=n repeats)
+soak: $(TEST_NEEDS) ## each fuzzer for SOAK_SECONDS, SOAK_OPS random memory calls, the storm for STORM_SECONDS, soak-smp, soak-stress (SEED=n repeats)
 	@tools/setup test
 	@$(MAKE) DEBUG=1 kernel
 	@$(MAKE) host-fuzz FUZZ_SECONDS=$(SOAK_SECONDS)
@@ -239,12 +239,18 @@ soak: $(TEST_NEEDS) ## each fuzzer for SOAK_SECONDS, SOAK_OPS random memory call
 		./run --build-dir $(O) --no-build $$debug -- $(O)/user/mmfuzz --seed $$seed --ops $(SOAK_OPS) || exit; done; \
 		$(PYTHON) tests/storm.py --build-dir $(O) --seconds $(STORM_SECONDS) --seed $$seed
 	@$(MAKE) soak-smp
+	@$(MAKE) soak-stress
 
-.PHONY: soak-smp
+.PHONY: soak-smp soak-stress
 soak-smp: $(TEST_NEEDS) ## races on 2, 4 and 8 CPUs for hours: mmrace, munmap_stale, stress-ng
 	@tools/setup test
 	@$(MAKE) DEBUG=1 kernel
 	@$(PYTEST) tests/test_smp.py --soak $(PYTEST_ARGS)
+
+soak-stress: $(TEST_NEEDS) ## half an hour each with 1, 2 and 4 CPUs of races with too little memory and with swap (CPUS=n, MINUTES=n, SEED=n)
+	@tools/setup test
+	@$(MAKE) DEBUG=1 kernel
+	@$(if $(CPUS),CPUS=$(CPUS)) $(if $(MINUTES),MINUTES=$(MINUTES)) $(PYTEST) tests/test_stress.py --soak $(PYTEST_ARGS)
 
 bench: kernel $(O)/user/mmbench $(O)/user/init $(O)/linux/vmlinuz ## the same benchmarks here and on Linux, in guest instructions
 	@$(PYTHON) tools/bench.py --build-dir $(O) $(O)/user/mmbench $(BENCH_ARGS)

@@ -643,6 +643,34 @@ static void visit_every_cpu(void)
 	sched_setaffinity(0, sizeof(all), &all);
 }
 
+/* What is in swap would seem to be free, so memory is counted with all areas off. Those that were on. */
+static char swaps[4][64];
+
+static void swap_off(void)
+{
+	char text[1024], *line = text, *next;
+	size_t n = 0;
+
+	memset(swaps, 0, sizeof(swaps));
+	read_file("/proc/swaps", text, sizeof(text));
+	for (; line && *line && n < sizeof(swaps) / sizeof(swaps[0]); line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = 0;
+		if (*line != '/' || sscanf(line, "%63s", swaps[n]) != 1)
+			continue;
+		if (swapoff(swaps[n]))
+			report("books after swapoff %s: %s\n", swaps[n], strerror(errno));
+		n++;
+	}
+}
+
+static void swap_on(void)
+{
+	for (size_t i = 0; i < sizeof(swaps) / sizeof(swaps[0]) && swaps[i][0]; i++)
+		swapon(swaps[i], 0);
+}
+
 /* A debug kernel makes up the books of all memory anew; nobody else runs now. */
 static void report_books(const char *when)
 {
@@ -682,14 +710,18 @@ static int run_batch_job(void)
 {
 	int status;
 
+	swap_off();
 	report_memory("before");
+	swap_on();
 	report("begin %s\n", job.name);
 	status = job.console == CONSOLE_NONE ? run_in_streams() : run_on_console();
 	kill_everyone();
 	report("end %d\n", status);
 	empty_directory("/tmp");
 	empty_directory("/dev/shm");
+	swap_off();
 	report_memory("after");
+	swap_on();
 	return status;
 }
 
