@@ -74,11 +74,11 @@ void folio_mark_dirty_lock(struct folio *folio)
 
 /* ---- dirty to writeback to clean ---- */
 
-bool folio_start_write(struct mapping *m, struct folio *folio)
+bool folio_start_write(struct mapping *m, struct folio *folio, struct unflushed *u)
 {
 	if (!folio_test(folio, PG_dirty))
 		return false;
-	folio_mkclean(folio);
+	folio_mkclean(folio, u);
 	folio_start_writeback(folio);
 	spin_lock(&m->lock);
 	mapping_clear_dirty(m, folio);

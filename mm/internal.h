@@ -476,6 +476,13 @@ unsigned long try_to_free_pages(unsigned int order);
 /* Reclaims isolated folios (MADV_PAGEOUT); the others go back. Pages reclaimed. */
 unsigned long reclaim_folios(struct list_head *folios);
 
+/*
+ * rmap.c: the entry at addr is about to lose rights, or to go. Its page-table lock held: who finds it changed sees
+ * mm->unflushed.
+ */
+struct unflushed;
+void flush_later(struct unflushed *u, struct mm *mm, unsigned long addr);
+
 /* ---- shmem.c: pages of tmpfs in swap ---- */
 
 /* The slot of such a page, as it stands in mapping->folios. */

@@ -6,7 +6,8 @@
 #include <mm/rmap.h>
 
 /* An entry without the right may still be in some TLB, dirty: both bits go, and with either one the TLB's copy. */
-static bool clean_entry(struct mm *mm, pte_t *pte, unsigned long addr, struct folio *folio)
+static bool clean_entry(struct mm *mm, pte_t *pte, unsigned long addr, struct folio *folio,
+			struct unflushed *u)
 {
 	pte_t e = pte_read(pte);
 
@@ -14,16 +15,16 @@ static bool clean_entry(struct mm *mm, pte_t *pte, unsigned long addr, struct fo
 		return false;
 	if (!(e & (PTE_W | PTE_D)))
 		return false;
+	flush_later(u, mm, addr);
 	while (!pte_cmpxchg(pte, &e, e & ~(PTE_W | PTE_D)))
 		;
-	tlb_flush_page(&mm->tlb, addr);
 	if (pte_dirty(e))
 		folio_mark_dirty(folio);
 	return true;
 }
 
 /* The page-table lock is taken even for an empty entry: who emptied it flushes the TLB before he lets go. */
-static bool clean_vma(struct vma *vma, struct folio *folio)
+static bool clean_vma(struct vma *vma, struct folio *folio, struct unflushed *u)
 {
 	unsigned long addr = vma->start + ((folio->index - vma->pgoff) << PAGE_SHIFT);
 	pte_t *pte = pgtable_find(&vma->mm->pgt, addr);
@@ -32,12 +33,12 @@ static bool clean_vma(struct vma *vma, struct folio *folio)
 	if (!pte)
 		return false;
 	spin_lock(pte_lockptr(pte));
-	changed = clean_entry(vma->mm, pte, addr, folio);
+	changed = clean_entry(vma->mm, pte, addr, folio, u);
 	spin_unlock(pte_lockptr(pte));
 	return changed;
 }
 
-int folio_mkclean(struct folio *folio)
+int folio_mkclean(struct folio *folio, struct unflushed *u)
 {
 	struct mapping *m = folio->mapping;
 	struct interval_node *node;
@@ -48,7 +49,7 @@ int folio_mkclean(struct folio *folio)
 		struct vma *vma = container_of(node, struct vma, i_mmap_node);
 
 		if (vma_is_shared(vma))
-			changed += clean_vma(vma, folio);
+			changed += clean_vma(vma, folio, u);
 	}
 	up_read(&m->i_mmap_lock);
 	return changed;

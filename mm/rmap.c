@@ -158,8 +158,7 @@ void unflushed_flush(struct unflushed *u)
 	u->nr = 0;
 }
 
-/* The entry at addr is about to go. Its page-table lock held: who finds it gone sees mm->unflushed. */
-static void flush_later(struct unflushed *u, struct mm *mm, unsigned long addr)
+void flush_later(struct unflushed *u, struct mm *mm, unsigned long addr)
 {
 	unsigned int i = 0;
 

@@ -125,10 +125,12 @@ struct write_run {
 	struct mapping *mapping;
 	struct folio *folios[BIO_MAX_PAGES];
 	unsigned int n;
+	struct unflushed unflushed;
 };
 
 static void run_submit(struct write_run *run)
 {
+	unflushed_flush(&run->unflushed);
 	if (run->n)
 		run->mapping->ops->write(run->mapping, run->folios, run->n);
 	run->n = 0;
@@ -167,7 +169,8 @@ static void write_folio(struct write_run *run, struct folio *folio, bool wait)
 		run_submit(run);
 		folio_wait_writeback(folio);
 	}
-	if (folio->mapping == m && !folio_test(folio, PG_writeback) && folio_start_write(m, folio))
+	if (folio->mapping == m && !folio_test(folio, PG_writeback) &&
+	    folio_start_write(m, folio, &run->unflushed))
 		run_add(run, folio);
 	folio_unlock(folio);
 }

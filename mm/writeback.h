@@ -60,7 +60,7 @@ void mapping_clear_dirty(struct mapping *m, struct folio *folio);
  * From dirty to writeback: entries lose their write right, PG_dirty and the tag go, PG_writeback comes. Folio lock held,
  * not under writeback. The caller unlocks, then hands it to the store. False: there is nothing to write.
  */
-bool folio_start_write(struct mapping *m, struct folio *folio);
+bool folio_start_write(struct mapping *m, struct folio *folio, struct unflushed *u);
 
 /* ---- writeback.c ---- */
 

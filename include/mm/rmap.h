@@ -16,8 +16,8 @@ struct mm;
 int folio_referenced(struct folio *folio, unsigned long *vm_flags);
 
 /*
- * What try_to_unmap() owes to TLBs: the address spaces whose entries it took, and where. Flushed once for many folios, before
- * any of them is unlocked, written or freed. Meanwhile mm->unflushed is not 0, and whoever changes or drops entries
+ * What the functions below owe to TLBs: the address spaces whose entries they changed, and where. Flushed once for many
+ * folios: before any is written, and before one that was unmapped is unlocked or freed. Meanwhile mm->unflushed is not 0, and whoever changes or drops entries
  * of such an address space without the folio locks flushes all of it. Zero-initialised; no sleeping until flushed.
  */
 #define UNFLUSHED_MAX 8
@@ -42,8 +42,8 @@ bool try_to_unmap(struct folio *folio, struct unflushed *u);
 
 /*
  * Write-protects a shared file folio everywhere, so that the next write faults and is noticed; dirty bits go into
- * PG_dirty. How many entries it changed. Folio locked, referenced.
+ * PG_dirty. The flush is owed: until then, writes may still come. How many entries it changed. Folio locked, referenced.
  */
-int folio_mkclean(struct folio *folio);
+int folio_mkclean(struct folio *folio, struct unflushed *u);
 
 #endif
