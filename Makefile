@@ -242,10 +242,10 @@ soak: $(TEST_NEEDS) ## each fuzzer for SOAK_SECONDS, SOAK_OPS random memory call
 	@$(MAKE) soak-stress
 
 .PHONY: soak-smp soak-stress
-soak-smp: $(TEST_NEEDS) ## races on 2, 4 and 8 CPUs for hours: mmrace, munmap_stale, stress-ng
+soak-smp: $(TEST_NEEDS) ## races on 2, 4 and 8 CPUs for hours: mmrace, munmap_stale, stress-ng; stress-ng in swap
 	@tools/setup test
 	@$(MAKE) DEBUG=1 kernel
-	@$(PYTEST) tests/test_smp.py --soak $(PYTEST_ARGS)
+	@$(PYTEST) tests/test_smp.py tests/test_stress_ng.py --soak $(PYTEST_ARGS)
 
 soak-stress: $(TEST_NEEDS) ## half an hour each with 1, 2 and 4 CPUs of races with too little memory and with swap (CPUS=n, MINUTES=n, SEED=n)
 	@tools/setup test
