@@ -43,7 +43,7 @@ _Static_assert(SCENARIOS <= MAX_SCENARIOS, "counters for every scenario");
 
 static struct options {
 	long seconds, threads, press;
-	const char *only, *swap;
+	const char *only, *swap, *file;
 	bool memory;
 } options = { .seconds = 10 };
 
@@ -130,17 +130,17 @@ static void wait_for_scenario(pid_t pid)
 
 /* ---- memory ---- */
 
-/* Free memory and slabs in KiB after everything cached was given back. */
+/* Free memory and slabs in KiB after everything cached was written and given back. */
 static long free_memory(void)
 {
 	char text[4096];
-	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
 	const char *p;
 	ssize_t n;
 	long kib;
+	int fd;
 
-	must(fd >= 0 && write(fd, "3", 1) == 1, "drop_caches");
-	close(fd);
+	sync();
+	drop_caches("3");
 	fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
 	must(fd >= 0 && (n = read(fd, text, sizeof(text) - 1)) > 0, "/proc/meminfo");
 	close(fd);
@@ -184,8 +184,6 @@ static void check_memory(long before)
 
 /* ---- what goes on beside the scenarios ---- */
 
-static pid_t beside[2];
-
 /* From here on they run. */
 static void start_beside(void)
 {
@@ -193,12 +191,12 @@ static void start_beside(void)
 	for (int i = 0; i < 2; i++) {
 		if (i ? !options.swap : !options.press)
 			continue;
-		beside[i] = fork();
-		must(beside[i] >= 0, "fork");
-		if (!beside[i] && i)
+		common->beside[i] = fork();
+		must(common->beside[i] >= 0, "fork");
+		if (!common->beside[i] && i)
 			switch_swap(options.swap, &common->end);
-		if (!beside[i])
-			press((unsigned long)options.press, &common->end);
+		if (!common->beside[i])
+			press((unsigned long)options.press, options.file, &common->end);
 	}
 }
 
@@ -208,8 +206,9 @@ static void end_beside(void)
 	for (int i = 0; i < 2; i++) {
 		int status = 0;
 
-		if (beside[i])
-			must(waitpid(beside[i], &status, 0) == beside[i], "waitpid");
+		if (common->beside[i])
+			must(waitpid(common->beside[i], &status, 0) == common->beside[i],
+			     "waitpid");
 		if (status == 1 << 8)
 			exit(1); /* it has said why */
 		if (status)
@@ -292,9 +291,10 @@ static long number(const char *text)
 __attribute__((noreturn)) static void usage(int status)
 {
 	puts("usage: mmrace [--seed S] [--seconds N] [--threads N] [--only SCENARIO] [--memory]\n"
-	     "              [--press MIB] [--swap DEVICE]\n"
+	     "              [--press MIB [--file FILE]] [--swap DEVICE]\n"
 	     "  --memory  free memory must be at the end what it was (nothing else may run)\n"
 	     "  --press   beside the scenarios a process uses so much memory, more than there is if it can be swapped\n"
+	     "  --file    and this file or device, whose contents are lost, mapped shared\n"
 	     "  --swap    beside them the device, whose contents are lost, is switched on and off as swap space\n"
 	     "scenarios:");
 	for (unsigned int i = 0; i < SCENARIOS; i++)
@@ -315,6 +315,8 @@ static void parse(int argc, char **argv)
 			options.threads = number(argv[++i]);
 		else if (!strcmp(argv[i], "--press") && more)
 			options.press = number(argv[++i]);
+		else if (!strcmp(argv[i], "--file") && more)
+			options.file = argv[++i];
 		else if (!strcmp(argv[i], "--swap") && more)
 			options.swap = argv[++i];
 		else if (!strcmp(argv[i], "--only") && more)

@@ -55,7 +55,8 @@ struct scenario {
 
 /* Shared by all processes of the run. */
 static struct common {
-	atomic_int end; /* of what runs beside the scenarios */
+	pid_t beside[2]; /* what runs beside the scenarios, */
+	atomic_int end;	 /* until then */
 	_Atomic unsigned long ops[MAX_SCENARIOS];
 } * common;
 

@@ -145,6 +145,37 @@ static void press_check(const char *page, unsigned long nr, uint32_t turn)
 	}
 }
 
+enum { PRESS_PRIVATE, PRESS_SHARED, PRESS_FILE, PRESS_KINDS };
+
+struct pressed {
+	char *at;
+	uint32_t *turns;     /* how often each page was written */
+	unsigned long pages; /* and 8 * WINDOW more are there */
+	int fd;
+};
+
+static void press_open(struct pressed *p, int kind, unsigned long pages, const char *file)
+{
+	int flags = kind == PRESS_PRIVATE  ? ANON
+		    : kind == PRESS_SHARED ? MAP_SHARED | MAP_ANONYMOUS
+					   : MAP_SHARED;
+
+	p->fd = -1;
+	p->pages = pages;
+	if (kind == PRESS_FILE) {
+		off_t size;
+
+		p->fd = open(file, O_RDWR | O_CLOEXEC);
+		size = lseek(p->fd, 0, SEEK_END);
+		must(size > (off_t)(16 * WINDOW * PAGE), file);
+		if (p->pages > (unsigned long)size / PAGE - 8 * WINDOW)
+			p->pages = (unsigned long)size / PAGE - 8 * WINDOW;
+	}
+	p->at = mmap(NULL, (p->pages + 8 * WINDOW) * PAGE, RW, flags, p->fd, 0);
+	p->turns = mmap(NULL, p->pages * sizeof(uint32_t), RW, ANON, -1, 0);
+	must(p->at != MAP_FAILED && p->turns != MAP_FAILED, "mmap");
+}
+
 /* Once everything is there, most of what it uses is one eighth that moves on: it has a working set. */
 static unsigned long press_next(struct worker *w, unsigned long pages, unsigned long n)
 {
@@ -167,36 +198,72 @@ static void press_advise(struct worker *w, char *at)
 		must(!munlock(at, 8 * WINDOW * PAGE), "munlock");
 }
 
-/* Uses its memory until `*end`. Half of it is shared memory. */
-__attribute__((noreturn)) static void press(unsigned long mib, const atomic_int *end)
+/* What only a file has: its contents are the same through read(2), whatever was dropped or written back. */
+static void press_file(struct worker *w, const struct pressed *p, unsigned long nr)
 {
-	unsigned long pages = mib * 256 / 2, n = 0;
-	size_t len = (pages + 8 * WINDOW) * PAGE;
-	struct worker w = { .rng = seed };
-	uint32_t *turns[2];
-	char *at[2];
+	char *page = p->at + nr * PAGE, copy[PAGE];
+	off_t pos = (off_t)(nr * PAGE);
 
-	for (int i = 0; i < 2; i++) {
-		at[i] = mmap(NULL, len, RW, MAP_ANONYMOUS | (i ? MAP_SHARED : MAP_PRIVATE), -1, 0);
-		turns[i] = mmap(NULL, len / 1024, RW, ANON, -1, 0);
-		must(at[i] != MAP_FAILED && turns[i] != MAP_FAILED, "mmap");
+	switch (below(w, 6)) {
+	case 0:
+		must(!msync(page, WINDOW * PAGE, one_in(w, 2) ? MS_SYNC : MS_ASYNC), "msync");
+		break;
+	case 1:
+		may(madvise(page, WINDOW * PAGE, MADV_DONTNEED), EINVAL, 0, "MADV_DONTNEED");
+		break;
+	case 2:
+		must(!posix_fadvise(p->fd, pos, WINDOW * PAGE, POSIX_FADV_DONTNEED), "fadvise");
+		break;
+	case 3:
+		press_write(copy, nr, ++p->turns[nr]);
+		must(pwrite(p->fd, copy, PAGE, pos) == (ssize_t)PAGE, "pwrite");
+		break;
+	case 4:
+		must(pread(p->fd, copy, PAGE, pos) == (ssize_t)PAGE, "pread");
+		press_check(copy, nr, p->turns[nr]);
+		break;
+	default:
+		if (one_in(w, 16))
+			must(!fdatasync(p->fd), "fdatasync");
+		break;
 	}
-	for (; !*end; n++) {
-		unsigned long nr = press_next(&w, pages, n);
-		int i = (int)below(&w, 2);
-		char *page = at[i] + nr * PAGE;
+}
 
-		press_check(page, nr, turns[i][nr]);
-		if (one_in(&w, 2) || n < pages)
-			press_write(page, nr, ++turns[i][nr]);
-		if (one_in(&w, 64))
-			press_advise(&w, page);
+static void press_page(struct worker *w, const struct pressed *p, unsigned long n)
+{
+	unsigned long nr = press_next(w, p->pages, n);
+	char *page = p->at + nr * PAGE;
+
+	/* What the file had does not count. */
+	if (p->fd < 0 || p->turns[nr])
+		press_check(page, nr, p->turns[nr]);
+	if (one_in(w, 2) || !p->turns[nr])
+		press_write(page, nr, ++p->turns[nr]);
+	if (p->fd >= 0 && one_in(w, 16))
+		press_file(w, p, nr);
+	if (one_in(w, 64))
+		press_advise(w, page);
+}
+
+/* Uses that much memory until `*end`: half private, half shared, and as much of the file, if there is one. */
+__attribute__((noreturn)) static void press(unsigned long mib, const char *file,
+					    const atomic_int *end)
+{
+	static struct pressed pressed[PRESS_KINDS];
+	unsigned int kinds = file ? PRESS_KINDS : PRESS_FILE;
+	struct worker w = { .rng = seed };
+
+	for (unsigned int i = 0; i < kinds; i++)
+		press_open(&pressed[i], (int)i, mib * 256 / 2, file);
+	for (unsigned long n = 0; !*end; n++) {
+		press_page(&w, &pressed[below(&w, kinds)], n);
 		if (n % 64 == 0)
 			sleep_us(below(&w, 2000));
 	}
-	for (int i = 0; i < 2; i++)
-		for (unsigned long nr = 0; nr < pages; nr++)
-			press_check(at[i] + nr * PAGE, nr, turns[i][nr]);
+	for (unsigned int i = 0; i < kinds; i++)
+		for (unsigned long nr = 0; nr < pressed[i].pages; nr++)
+			if (pressed[i].turns[nr])
+				press_check(pressed[i].at + nr * PAGE, nr, pressed[i].turns[nr]);
 	_exit(0);
 }
 
@@ -217,6 +284,14 @@ static void make_swap(const char *device)
 	close(fd);
 }
 
+static void drop_caches(const char *what)
+{
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
+
+	must(fd >= 0 && write(fd, what, 1) == 1, "drop_caches");
+	close(fd);
+}
+
 /* Switches the area on and off until `*end`; it is off then. There must be room elsewhere for what is in it. */
 __attribute__((noreturn)) static void switch_swap(const char *device, const atomic_int *end)
 {
@@ -225,8 +300,11 @@ __attribute__((noreturn)) static void switch_swap(const char *device, const atom
 	make_swap(device);
 	while (!*end) {
 		must(!swapon(device, SWAP_FLAG_PREFER | (int)below(&w, 8)), "swapon");
-		for (unsigned int ms = below(&w, 3000); ms-- && !*end;)
+		for (unsigned int ms = below(&w, 3000); ms-- && !*end;) {
 			sleep_us(1000);
+			if (one_in(&w, 1000))
+				drop_caches("1");
+		}
 		for (int tries = 0; swapoff(device); tries++) {
 			if (errno != ENOMEM || tries == 100)
 				must(false, "swapoff");
