@@ -61,6 +61,12 @@ def test_read(shell, image, machine):
     assert done.stdout.split() == [md5(image), b"-", b"%d" % os.path.getsize(image)]
 
 
+def test_many_disks(shell):
+    """The firmware wanted memory for each, and took the initramfs's."""
+    done = shell("grep -c vd /proc/partitions", *["--disk", "1M"] * 7)
+    assert done.stdout == b"7\n"
+
+
 # Fewer segments than a request has pages; blocks of a page; no cache that would have to be flushed.
 DEVICES = ["queue-size=4", "queue-size=16,seg-max-adjust=off", "logical_block_size=4096,physical_block_size=4096", "write-cache=off"]
 

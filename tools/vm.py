@@ -67,6 +67,8 @@ class Config:
             argv += ["-accel", "tcg", "-cpu", "max,-la57"]  # four levels, as on the machines people have
         argv += ["-m", self.mem, "-smp", str(self.smp), "-nic", "none", "-vga", "none", "-display", "none", "-no-reboot"]
         argv += ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
+        # Nothing but the kernel is booted: else the firmware takes memory for each disk, in the end the initramfs's.
+        argv += ["-boot", "strict=on"]
         for n, disk in enumerate(self.disks):
             argv += disk.arguments(f"disk{n}")
         if self.qmp:
