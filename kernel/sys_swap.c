@@ -24,41 +24,42 @@ static struct file *open_area(const char __user *upath)
 	return file;
 }
 
-SYSCALL_DEFINE2(swapon, const char __user *, path, int, flags)
+/* Opens what path names and calls fn for its device; arg is fn's. */
+static int with_area(const char __user *path,
+		     int (*fn)(struct file *file, struct block_device *dev, int arg), int arg)
 {
-	int prio = flags & SWAP_FLAG_PREFER ? flags & SWAP_FLAG_PRIO_MASK : SWAP_PRIO_NEXT;
 	struct block_device *dev;
 	struct file *file;
 	int err = -EINVAL;
 
-	if (flags & ~SWAP_FLAGS_VALID)
-		return -EINVAL;
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	file = open_area(path);
 	if (IS_ERR(file))
-		return PTR_ERR(file);
+		return (int)PTR_ERR(file);
 	dev = file_block_device(file);
 	if (dev)
-		err = swap_area_on(file, dev, prio);
+		err = fn(file, dev, arg);
 	file_put(file);
 	return err;
 }
 
+static int area_off(struct file *file __maybe_unused, struct block_device *dev,
+		    int arg __maybe_unused)
+{
+	return swap_area_off(dev);
+}
+
+SYSCALL_DEFINE2(swapon, const char __user *, path, int, flags)
+{
+	int prio = flags & SWAP_FLAG_PREFER ? flags & SWAP_FLAG_PRIO_MASK : SWAP_PRIO_NEXT;
+
+	if (flags & ~SWAP_FLAGS_VALID)
+		return -EINVAL;
+	return with_area(path, swap_area_on, prio);
+}
+
 SYSCALL_DEFINE1(swapoff, const char __user *, path)
 {
-	struct block_device *dev;
-	struct file *file;
-	int err = -EINVAL;
-
-	if (!capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	file = open_area(path);
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	dev = file_block_device(file);
-	if (dev)
-		err = swap_area_off(dev);
-	file_put(file);
-	return err;
+	return with_area(path, area_off, 0);
 }

@@ -275,6 +275,11 @@ struct fault_ctx {
 enum fault_result fault_once(struct mm *mm, struct fault_ctx *f);
 /* Waits for a page being read, drops the reference. FAULT_RETRY, FAULT_BUS (-EIO) or FAULT_KILLED. */
 enum fault_result fault_wait(struct folio *folio);
+/* A failed fault on behalf of a system call, as an errno; otherwise: what a page that is not to be had is there. */
+static inline int fault_errno(enum fault_result r, int otherwise)
+{
+	return r == FAULT_OOM ? -ENOMEM : r == FAULT_KILLED ? -EINTR : otherwise;
+}
 /* Phase 2 for an empty entry and for a write to a read-only one. */
 enum fault_result anon_get_folio(struct fault_ctx *f);
 enum fault_result anon_write_protected(struct mm *mm, struct fault_ctx *f);

@@ -23,18 +23,6 @@ static bool populate_writes(const struct vma *vma)
 	return (vma->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
 }
 
-static int fault_errno(enum fault_result r)
-{
-	switch (r) {
-	case FAULT_OOM:
-		return -ENOMEM;
-	case FAULT_KILLED:
-		return -EINTR;
-	default:
-		return -EFAULT;
-	}
-}
-
 /* How far a walk over the range has come. */
 struct walk {
 	unsigned long addr;
@@ -69,7 +57,7 @@ static inline int populate_page(struct mm *mm, struct fault_ctx *f, struct walk 
 		return -EAGAIN;
 	}
 	if (unlikely(r != FAULT_DONE))
-		return fault_errno(r);
+		return fault_errno(r, -EFAULT);
 	stat_inc(PGFAULT);
 	if (unlikely(f->io))
 		count_io(f, w);
@@ -183,7 +171,7 @@ static __noinline int populate_wait(struct mm *mm, struct walk *w, bool read_hel
 	r = fault_wait(folio);
 	if (read_held)
 		mmap_read_lock(mm);
-	return r == FAULT_RETRY ? 0 : fault_errno(r);
+	return r == FAULT_RETRY ? 0 : fault_errno(r, -EFAULT);
 }
 
 void mmap_read_yield(struct mm *mm)

@@ -85,18 +85,6 @@ static enum fault_result map_table_again(struct mm *mm, struct vma *vma, unsigne
 	return r;
 }
 
-static int fault_errno(enum fault_result r)
-{
-	switch (r) {
-	case FAULT_OOM:
-		return -ENOMEM;
-	case FAULT_KILLED:
-		return -EINTR;
-	default:
-		return -EIO;
-	}
-}
-
 /* Every page of the address space that is in the area. */
 static int bring_back_mm(struct mm *mm, const struct swap_area *area)
 {
@@ -120,7 +108,7 @@ static int bring_back_mm(struct mm *mm, const struct swap_area *area)
 			mmap_read_yield(mm);
 		}
 		if (r != FAULT_DONE && r != FAULT_RETRY)
-			err = fault_errno(r);
+			err = fault_errno(r, -EIO);
 		else if (park_interrupted(PARK_INTERRUPTIBLE))
 			err = -EINTR;
 	}

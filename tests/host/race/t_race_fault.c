@@ -6,9 +6,7 @@
  * fault handler as the CPU would. A byte of page n that the first program wrote is OWN(n), one that a forked
  * child wrote OTHER(n), so a page that turns up in the wrong place or the wrong address space shows.
  */
-#include "t.h"
-
-#include <pthread.h>
+#include "crew.h"
 
 #define B 0xe0000000UL
 #define WINDOW 32UL
@@ -16,74 +14,12 @@
 #define AWAY                                                                                       \
 	(64UL * PG) /* where mremap moves the window to and back from; also in the next table */
 #define ROUNDS 90UL
-#define MAX_THREADS 6
 
 #define OWN(page) ((u8)((page)*4 + 1))
 #define OTHER(page) ((u8)((page)*4 + 2))
 
 static struct mm *mm;
 static struct file *file;
-static bool done; /* the changers have finished: the faulters may, too */
-
-struct thread {
-	pthread_t thread;
-	void (*fn)(u64 *x);
-	unsigned long id;
-};
-
-static u64 next_random(u64 *x)
-{
-	*x = *x * 6364136223846793005UL + 1442695040888963407UL;
-	return *x >> 33;
-}
-
-static bool is_done(void)
-{
-	return __atomic_load_n(&done, __ATOMIC_RELAXED);
-}
-
-/* A thread's caches would look like leaks. */
-static void *thread_main(void *arg)
-{
-	struct thread *t = arg;
-	u64 x = t->id * 77777 + host_seed();
-
-	sim_cpu.id = (unsigned int)t->id;
-	t->fn(&x);
-	slab_shrink();
-	pgtable_drain();
-	drain_pcps();
-	return NULL;
-}
-
-static void start(struct thread *t, void (*fn)(u64 *x), unsigned long id)
-{
-	t->fn = fn;
-	t->id = id;
-	assert_int_equal(pthread_create(&t->thread, NULL, thread_main, t), 0);
-}
-
-/* The first of fns decides how long it takes. */
-static void run(void (*const *fns)(u64 *x), unsigned int n)
-{
-	struct thread threads[MAX_THREADS];
-
-	assert_true(n <= MAX_THREADS);
-	__atomic_store_n(&done, false, __ATOMIC_RELAXED);
-	for (unsigned int i = 0; i < n; i++)
-		start(&threads[i], fns[i], i + 1);
-	pthread_join(threads[0].thread, NULL);
-	__atomic_store_n(&done, true, __ATOMIC_RELAXED);
-	for (unsigned int i = 1; i < n; i++)
-		pthread_join(threads[i].thread, NULL);
-	t_validate(mm);
-}
-
-#define RUN(...)                                                                                   \
-	do {                                                                                       \
-		static void (*const fns[])(u64 * x) = { __VA_ARGS__ };                             \
-		run(fns, ARRAY_SIZE(fns));                                                         \
-	} while (0)
 
 static void check_result(enum fault_result r)
 {
@@ -253,13 +189,13 @@ static void map_file(void **state, unsigned long flags)
 static void test_munmap(void **state)
 {
 	map_window(state);
-	RUN(unmapper, faulter, faulter);
+	RUN(mm, unmapper, faulter, faulter);
 }
 
 static void test_mprotect(void **state)
 {
 	map_window(state);
-	RUN(protector, faulter, faulter);
+	RUN(mm, protector, faulter, faulter);
 }
 
 static void test_mremap(void **state)
@@ -267,43 +203,43 @@ static void test_mremap(void **state)
 	map_window(state);
 	/* A vma that never had a page takes its new address for its offset, and would not fit in again. */
 	sim_poke(mm, AT(0), OWN(0));
-	RUN(mover, faulter_both, faulter_both);
+	RUN(mm, mover, faulter_both, faulter_both);
 }
 
 static void test_dontneed(void **state)
 {
 	map_window(state);
-	RUN(dropper, faulter, faulter);
+	RUN(mm, dropper, faulter, faulter);
 }
 
 static void test_fork(void **state)
 {
 	map_window(state);
-	RUN(forker, faulter, faulter);
+	RUN(mm, forker, faulter, faulter);
 }
 
 static void test_forks(void **state)
 {
 	map_window(state);
-	RUN(forker, forker, faulter, protector);
+	RUN(mm, forker, forker, faulter, protector);
 }
 
 static void test_populate(void **state)
 {
 	map_window(state);
-	RUN(unmapper, populator, faulter);
+	RUN(mm, unmapper, populator, faulter);
 }
 
 static void test_populate_protect(void **state)
 {
 	map_window(state);
-	RUN(protector, populator, dropper);
+	RUN(mm, protector, populator, dropper);
 }
 
 static void test_truncate_shared(void **state)
 {
 	map_file(state, MAP_SHARED);
-	RUN(truncater, faulter, faulter);
+	RUN(mm, truncater, faulter, faulter);
 	assert_int_equal(mm_munmap(mm, AT(0), WINDOW * PG), 0);
 	file_put(file);
 }
@@ -311,7 +247,7 @@ static void test_truncate_shared(void **state)
 static void test_truncate_and_dontneed(void **state)
 {
 	map_file(state, MAP_SHARED);
-	RUN(truncater, dropper, dropper, faulter);
+	RUN(mm, truncater, dropper, dropper, faulter);
 	assert_int_equal(mm_munmap(mm, AT(0), WINDOW * PG), 0);
 	file_put(file);
 }
@@ -319,7 +255,7 @@ static void test_truncate_and_dontneed(void **state)
 static void test_truncate_private(void **state)
 {
 	map_file(state, MAP_PRIVATE);
-	RUN(truncater, faulter, faulter, protector);
+	RUN(mm, truncater, faulter, faulter, protector);
 	assert_int_equal(mm_munmap(mm, AT(0), WINDOW * PG), 0);
 	file_put(file);
 }
@@ -327,7 +263,7 @@ static void test_truncate_private(void **state)
 static void test_truncate_and_fork(void **state)
 {
 	map_file(state, MAP_SHARED);
-	RUN(truncater, faulter, forker);
+	RUN(mm, truncater, faulter, forker);
 	assert_int_equal(mm_munmap(mm, AT(0), WINDOW * PG), 0);
 	file_put(file);
 }
@@ -365,7 +301,7 @@ static void test_one_page(void **state)
 {
 	map_window(state);
 	pthread_barrier_init(&barrier, NULL, 3);
-	RUN(same_page, same_page, same_page);
+	RUN(mm, same_page, same_page, same_page);
 	pthread_barrier_destroy(&barrier);
 }
 
@@ -398,7 +334,7 @@ static void test_dontneed_together(void **state)
 	map_window(state);
 	pthread_barrier_init(&barrier, NULL, 2);
 	sim_flush_yields = 100;
-	RUN(drop_together, drop_together);
+	RUN(mm, drop_together, drop_together);
 	sim_flush_yields = 0;
 	pthread_barrier_destroy(&barrier);
 }
@@ -421,7 +357,7 @@ static void test_mprotect_and_truncate(void **state)
 {
 	map_file(state, MAP_SHARED);
 	sim_flush_yields = 100;
-	RUN(truncater, protect_and_write);
+	RUN(mm, truncater, protect_and_write);
 	sim_flush_yields = 0;
 	assert_int_equal(mm_munmap(mm, AT(0), WINDOW * PG), 0);
 	file_put(file);

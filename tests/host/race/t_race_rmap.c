@@ -4,13 +4,11 @@
  * share one address space and make children of it and of these. Whatever is taken from them comes back with what was
  * written: OWN(n) in page n of the first program, OTHER(n) if one of its children wrote there.
  */
-#include "t.h"
+#include "crew.h"
 #include "../../../mm/swap_internal.h"
 #include "../unit/swap_device.h"
 
 #include <mm/rmap.h>
-
-#include <pthread.h>
 
 #define B 0xd0000000UL
 #define WINDOW 24UL
@@ -18,69 +16,11 @@
 #define AWAY (64UL * PG)
 #define ROUNDS 220UL
 #define GENERATIONS 4U
-#define MAX_THREADS 6
 
 #define OWN(page) ((u8)((page)*4 + 1))
 #define OTHER(page) ((u8)((page)*4 + 2))
 
 static struct mm *mm;
-static bool done;
-
-struct thread {
-	pthread_t thread;
-	void (*fn)(u64 *x);
-	unsigned long id;
-};
-
-static u64 next_random(u64 *x)
-{
-	*x = *x * 6364136223846793005UL + 1442695040888963407UL;
-	return *x >> 33;
-}
-
-static bool is_done(void)
-{
-	return __atomic_load_n(&done, __ATOMIC_RELAXED);
-}
-
-static void *thread_main(void *arg)
-{
-	struct thread *t = arg;
-	u64 x = t->id * 77777 + host_seed();
-
-	sim_cpu.id = (unsigned int)t->id;
-	t->fn(&x);
-	slab_shrink();
-	pgtable_drain();
-	drain_pcps();
-	return NULL;
-}
-
-/* The first of fns decides how long it takes. */
-static void run(void (*const *fns)(u64 *x), unsigned int n)
-{
-	struct thread threads[MAX_THREADS];
-
-	assert_true(n <= MAX_THREADS);
-	__atomic_store_n(&done, false, __ATOMIC_RELAXED);
-	for (unsigned int i = 0; i < n; i++) {
-		threads[i].fn = fns[i];
-		threads[i].id = i + 1;
-		assert_int_equal(pthread_create(&threads[i].thread, NULL, thread_main, &threads[i]),
-				 0);
-	}
-	pthread_join(threads[0].thread, NULL);
-	__atomic_store_n(&done, true, __ATOMIC_RELAXED);
-	for (unsigned int i = 1; i < n; i++)
-		pthread_join(threads[i].thread, NULL);
-	t_validate(mm);
-}
-
-#define RUN(...)                                                                                   \
-	do {                                                                                       \
-		static void (*const fns[])(u64 * x) = { __VA_ARGS__ };                             \
-		run(fns, ARRAY_SIZE(fns));                                                         \
-	} while (0)
 
 /* ---- reclaim ---- */
 
@@ -250,21 +190,21 @@ static void end(void)
 static void test_forks(void **state)
 {
 	begin(state);
-	RUN(forker, forker, toucher, reclaimer);
+	RUN(mm, forker, forker, toucher, reclaimer);
 	end();
 }
 
 static void test_layout(void **state)
 {
 	begin(state);
-	RUN(changer, toucher, reclaimer, reclaimer);
+	RUN(mm, changer, toucher, reclaimer, reclaimer);
 	end();
 }
 
 static void test_all(void **state)
 {
 	begin(state);
-	RUN(forker, changer, toucher, reclaimer, reclaimer);
+	RUN(mm, forker, changer, toucher, reclaimer, reclaimer);
 	end();
 }
 

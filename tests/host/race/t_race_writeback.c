@@ -3,10 +3,8 @@
  * Threads that write to a block device's file, through mappings and without, against write-back, hole punching, unmapping
  * and the dropping of clean pages. Every byte written before a successful sync began is on the device when it returns.
  */
-#include "t.h"
+#include "crew.h"
 #include <mm/writeback.h>
-
-#include <pthread.h>
 
 #define B 0xb0000000UL
 #define C 0xc0000000UL
@@ -19,21 +17,9 @@ static struct mm *mm;
 static struct block_device *dev;
 static struct file *file;
 static struct mapping *m;
-static bool done;
 
 /* The last value that was written to a page; each page has one writer, and values go up. */
 static u8 written[PAGES];
-
-static u64 next_random(u64 *x)
-{
-	*x = *x * 6364136223846793005UL + 1442695040888963407UL;
-	return *x >> 33;
-}
-
-static bool is_done(void)
-{
-	return __atomic_load_n(&done, __ATOMIC_RELAXED);
-}
 
 /* The device may read the page at the same time: that is what is tested, and no defect. */
 __attribute__((no_sanitize("thread"))) static void store_byte(struct folio *folio, u8 value)
@@ -167,28 +153,8 @@ static void flusher(u64 *x)
 static void server(u64 *x)
 {
 	(void)x;
+	sim_block_begin_serving(dev);
 	sim_block_serve(dev);
-}
-
-struct thread {
-	pthread_t thread;
-	void (*fn)(u64 *x);
-	unsigned long id;
-};
-
-static void *thread_main(void *arg)
-{
-	struct thread *t = arg;
-	u64 x = t->id * 77777 + host_seed();
-
-	sim_cpu.id = (unsigned int)t->id;
-	if (t->fn == server)
-		sim_block_begin_serving(dev);
-	t->fn(&x);
-	slab_shrink();
-	pgtable_drain();
-	drain_pcps();
-	return NULL;
 }
 
 static void test_writeback(void **state)
@@ -207,12 +173,10 @@ static void test_writeback(void **state)
 	knob_dirty_background_ratio = 1;
 	t_map_file(mm, B, PAGES, RW, MAP_SHARED, file, 0);
 	for (unsigned long i = 0; i < ARRAY_SIZE(fns); i++) {
-		threads[i] = (struct thread){ .fn = fns[i], .id = i + 1 };
-		assert_int_equal(pthread_create(&threads[i].thread, NULL, thread_main, &threads[i]),
-				 0);
+		start(&threads[i], fns[i], i + 1);
 	}
 	pthread_join(threads[1].thread, NULL);
-	__atomic_store_n(&done, true, __ATOMIC_RELAXED);
+	set_done(true);
 	for (unsigned long i = 2; i < ARRAY_SIZE(fns); i++) {
 		writeback_wake(1);
 		if (fns[i] != flusher)
