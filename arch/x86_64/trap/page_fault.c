@@ -13,6 +13,7 @@
 #include <kernel/signal.h>
 #include <kernel/task.h>
 #include <mm/fault.h>
+#include <mm/page_alloc.h>
 
 static inline enum fault_access decode_access(unsigned long err)
 {
@@ -35,8 +36,8 @@ static __noinline void user_fault_failed(unsigned long addr, unsigned long err,
 	case FAULT_BUS:
 		force_signal_fault(SIGBUS, BUS_ADRERR, addr, TRAP_PF, err);
 		break;
-	case FAULT_OOM: /* it is the victim, or there is nobody else */
-		if (fatal_signal_pending(current))
+	case FAULT_OOM: /* it is the victim, or an allocation failed on demand, or there is nobody else to kill */
+		if (fatal_signal_pending(current) || nr_free_pages() > watermark_pages(WMARK_LOW))
 			break;
 		pr_err("Out of memory: Killed process %d (%s)", current->process->pid,
 		       current->comm);
