@@ -114,9 +114,8 @@ static bool remove_from_cache(struct folio *folio)
 		workingset_eviction(workingset_swap_key(swp), workingset);
 		return true;
 	}
-	if (folio_test(
-		    folio,
-		    PG_anon)) /* MADV_FREE, and its entries are gone: ours is the last reference */
+	/* MADV_FREE, and its entries are gone: ours is the last reference. */
+	if (folio_test(folio, PG_anon))
 		return folio_ref_freeze(folio, 1);
 	if (!m || !filemap_remove_frozen(folio))
 		return false;
@@ -144,9 +143,13 @@ static void remember_writeback(struct folio *folio, struct scan *sc)
 	sc->in_writing = folio;
 }
 
-/* It has used a swap slot, and stays: a locked page keeps none, for it will never be written. */
-static enum outcome keep_unmapped(struct folio *folio)
+/*
+ * Some entry of it is left. Others may be gone: whoever faults on one gets the folio once it is unlocked, and his copy of it
+ * must not meet a TLB that remembers the original. A locked page keeps no swap slot, for it will never be written.
+ */
+static enum outcome keep_mapped(struct folio *folio, struct scan *sc)
 {
+	unflushed_flush(&sc->unflushed);
 	if (atomic_read(&folio->mlock_count) == 0)
 		return unlock_and(folio, PUT_BACK_ACTIVE);
 	if (folio_test(folio, PG_swapcache))
@@ -187,7 +190,7 @@ static enum outcome unmap(struct folio *folio, bool clean_only, struct scan *sc)
 	    !folio_test(folio, PG_swapcache) && !swap_cache_add(folio))
 		return unlock_and(folio, PUT_BACK_ACTIVE);
 	if (atomic_read(&folio->mapcount) > 0 && !try_to_unmap(folio, &sc->unflushed))
-		return keep_unmapped(folio);
+		return keep_mapped(folio, sc);
 	return UNMAPPED;
 }
 
