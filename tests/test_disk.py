@@ -208,8 +208,10 @@ def test_resize(io, kernel, image, tmp_path, size):
     assert out.splitlines() == [b"512 0", b"-1 28", b"0 0"]
 
 
-def test_late_request(io, kernel, image, tmp_path):
+def test_late_request(request, io, kernel, image, tmp_path):
     """A request that takes more than 30 s is reported, once, and its data arrive all the same."""
+    if not request.config.getoption("--soak"):
+        pytest.skip("waits for half a minute: only with --soak")
     if kernel == "linux":
         pytest.skip("Linux waits without a word")
     sock = tmp_path / "qmp"

@@ -26,9 +26,11 @@ SCENARIOS = ["touch", "fork", "mlock", "populate", "tables", "threads", "tmpfs",
 
 
 @pytest.fixture(autouse=True)
-def not_in_quick(request):
+def when_there_is_time(request, kernel):
     if request.config.getoption("--quick"):
         pytest.skip("too long for --quick")
+    if kernel == "linux" and not request.config.getoption("--soak"):
+        pytest.skip("on Linux only with --soak")
 
 
 def survives(run, scenario, *options, memory="160M"):
