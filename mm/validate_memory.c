@@ -6,6 +6,7 @@
  * Nothing is stopped meanwhile, so they only agree when nothing else changes memory. Who asks makes sure of that; a
  * thread of the kernel that is about to finish something is waited for by looking again.
  */
+#include <arch/setup.h>
 #include "swap_internal.h"
 
 #include <arch/timer.h>
@@ -202,9 +203,12 @@ static void check_frames(struct books *b)
 {
 	for (unsigned long pfn = 0; pfn < b->maps.n; pfn++) {
 		const struct folio *folio = (const struct folio *)pfn_to_page(pfn);
-		unsigned long flags = READ_ONCE(folio->flags);
 		bool mapped = tally_read(&b->maps, pfn);
+		unsigned long flags;
 
+		if (!arch_pfn_valid(pfn))
+			continue;
+		flags = READ_ONCE(folio->flags);
 		if (flags & BIT_OF(PG_tail) || (!mapped && (flags & KERNELS || !(flags & USERS))))
 			continue;
 		check_counts(b, pfn, folio);

@@ -178,7 +178,7 @@ static void check_memory(long before)
 {
 	long now = 0;
 
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < 1000; i++) {
 		now = free_memory();
 		if (now >= before)
 			return;

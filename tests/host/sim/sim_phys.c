@@ -2,6 +2,7 @@
  *
  * Simulated RAM: an arena and the struct pages of its frames, mapped at fixed addresses.
  */
+#include <arch/setup.h>
 #include "sim.h"
 #include "sim_host.h"
 
@@ -112,4 +113,9 @@ bool sim_leaks(const struct sim_resources *before)
 	for (unsigned int i = 0; i < ARRAY_SIZE(gauges); i++)
 		leak |= differs(stat_name(gauges[i]), 0, stat_read(gauges[i]));
 	return leak;
+}
+
+bool arch_pfn_valid(unsigned long pfn)
+{
+	return pfn < max_pfn();
 }
