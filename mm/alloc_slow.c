@@ -108,6 +108,8 @@ struct page *alloc_when_short(gfp_t gfp, unsigned int order)
 	struct page *page;
 	unsigned long keep = watermark_pages(WMARK_MIN);
 
+	if (gfp & GFP_LIGHT)
+		return NULL;
 	kswapd_wake();
 	page = buddy_alloc(order, gfp & GFP_ATOMIC ? keep / 2 : keep);
 	if (page)

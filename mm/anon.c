@@ -42,12 +42,17 @@ static pte_t anon_pte(const struct fault_ctx *f)
 
 enum fault_result anon_get_folio(struct fault_ctx *f)
 {
+	unsigned long orders;
+
 	if (!f->write) {
 		stat_inc(FAULT_ZERO);
 		f->new = pte_make(page_to_pfn(zero_page_frame),
 				  (f->vma->page_prot & ~PTE_MLOCKED) | PTE_SPECIAL);
 		return FAULT_DONE;
 	}
+	orders = thp_fault_orders(f->vma);
+	if (unlikely(orders) && anon_fault_large(f, orders))
+		return FAULT_DONE;
 	f->folio = anon_folio_alloc(f, true);
 	if (unlikely(!f->folio))
 		return FAULT_OOM;
@@ -104,6 +109,36 @@ unsigned int anon_populate(struct mm *mm, struct vma *vma, unsigned long addr, p
 	return done;
 }
 
+static bool small_is_alone(struct folio *old)
+{
+	return folio_test(old, PG_anon) && atomic_read(&old->mapcount) == 1 &&
+	       (atomic_read(&old->refcount) == 1 || swap_make_alone(old));
+}
+
+/*
+ * Of a large folio, that this page has one entry, and that nobody has the folio but by entries. True: the entry may
+ * become writable. When all pages are the writer's alone, all of a promoted table becomes it, and stays promoted.
+ */
+static bool large_reuse(struct fault_ctx *f, struct folio *old, pte_t bits)
+{
+	int maps = atomic_read(&old->mapcount);
+	pte_t *table = page_address(pte_table(f->pte));
+
+	if (!folio_test(old, PG_anon) || page_mapcount(pfn_to_page(pte_pfn(f->old))) != 1 ||
+	    atomic_read(&old->refcount) != maps)
+		return false;
+	if (pte_is_promoted(f->pte)) {
+		huge_demote(f->pte);
+		if (maps == (int)PTRS_PER_TABLE) {
+			for (unsigned int i = 0; i < PTRS_PER_TABLE; i++)
+				pte_set_bits(table + i, bits);
+			huge_promote(f->vma->mm, ALIGN_DOWN(f->addr, PMD_SIZE), f->pte);
+			f->old = pte_read(f->pte);
+		}
+	}
+	return true;
+}
+
 enum wp_action { WP_RACED, WP_REUSED, WP_COPY };
 
 /* Decides under the page-table lock; WP_COPY takes a reference to the old folio. */
@@ -118,8 +153,7 @@ static enum wp_action wp_decide(struct fault_ctx *f, pte_t bits)
 		action = WP_RACED;
 	} else if (!pte_special(f->old)) {
 		old = pfn_folio(pte_pfn(f->old));
-		if (folio_test(old, PG_anon) && atomic_read(&old->mapcount) == 1 &&
-		    (atomic_read(&old->refcount) == 1 || swap_make_alone(old))) {
+		if (folio_is_large(old) ? large_reuse(f, old, bits) : small_is_alone(old)) {
 			pte_set(f->pte, f->old | bits);
 			action = WP_REUSED;
 		} else {
@@ -156,6 +190,7 @@ static enum fault_result wp_shared(struct fault_ctx *f)
 	stat_inc(FAULT_FILE);
 	spin_lock(ptl);
 	if (pte_read(f->pte) == f->old) {
+		huge_demote(f->pte);
 		pte_set(f->pte, f->old | PTE_W | PTE_D | PTE_A);
 		r = FAULT_DONE;
 	}

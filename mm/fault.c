@@ -95,15 +95,16 @@ static inline enum fault_result fault_get_folio(struct mm *mm, struct fault_ctx 
 /* A page gives way to its private copy: nobody may still write through the old entry when the new one appears. */
 static void replace_old_folio(struct mm *mm, struct fault_ctx *f)
 {
-	pte_t e = pte_get_and_clear(f->pte);
+	pte_t e;
 
+	huge_demote(f->pte);
+	e = pte_get_and_clear(f->pte);
 	tlb_flush_page(&mm->tlb, f->addr);
 	if (!f->old_folio)
 		return;
 	if (unlikely(pte_mlocked(e)))
-		folio_munlock(f->old_folio);
-	if (atomic_dec_and_test(&f->old_folio->mapcount))
-		stat_add(folio_test(f->old_folio, PG_anon) ? NR_ANON_PAGES : NR_FILE_MAPPED, -1);
+		page_munlock(f->old_folio, pfn_to_page(pte_pfn(e)));
+	page_remove_rmap(f->old_folio, pfn_to_page(pte_pfn(e)));
 	atomic_dec(&mm->rss[folio_rss_kind(f->old_folio)]);
 	folio_put(f->old_folio); /* the entry's; phase 2's own reference is still held */
 }
@@ -128,10 +129,10 @@ static __always_inline enum fault_result fault_install(struct mm *mm, struct fau
 			stat_inc(NR_ANON_PAGES);
 			atomic_inc(&mm->rss[RSS_ANON]);
 		} else {
-			folio_add_rmap(folio);
+			page_add_rmap(folio, pfn_to_page(pte_pfn(f->new)));
 			atomic_inc(&mm->rss[folio_rss_kind(folio)]);
 			if (unlikely(pte_mlocked(f->new)))
-				folio_mlock(folio);
+				page_mlock(folio, pfn_to_page(pte_pfn(f->new)));
 		}
 	}
 	pte_set(f->pte, f->new);

@@ -417,7 +417,7 @@ void filemap_fault_around(struct mm *mm, struct fault_ctx *f)
 		pte_set(slot, pte_make(folio_pfn(folio),
 				       slot == f->pte ? vma->page_prot : vma->page_prot & ~PTE_A));
 		if (unlikely(pte_mlocked(vma->page_prot)))
-			folio_mlock(folio);
+			page_mlock(folio, &folio->page);
 		folio_unlock(folio);
 	}
 	pte_used_add(f->pte, mapped);

@@ -15,6 +15,8 @@ void folio_free(struct folio *folio)
 	ASSERT(atomic_read(&folio->mlock_count) == 0);
 	if (folio_test(folio, PG_lru))
 		lru_del_dead(&folio, 1);
+	if (unlikely(folio_is_large(folio)))
+		split_forget(folio);
 	RACY_WRITE(folio->flags, 0);
 	free_pages(&folio->page, folio->order);
 }
@@ -31,6 +33,8 @@ void folios_put(struct folio **folios, unsigned int n)
 		if (!atomic_dec_and_test(&folios[i]->refcount))
 			continue;
 		ASSERT(atomic_read(&folios[i]->mapcount) == 0);
+		if (unlikely(folio_is_large(folios[i])))
+			split_forget(folios[i]);
 		dead[nr++] = folios[i];
 		if (nr == PUT_BATCH) {
 			lru_del_dead(dead, nr);

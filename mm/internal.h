@@ -352,10 +352,94 @@ static inline void folio_add_rmap(struct folio *folio)
 		stat_inc(folio_test(folio, PG_anon) ? NR_ANON_PAGES : NR_FILE_MAPPED);
 }
 
+/* ---- large.c: the counts of large folios. Page-table lock of the entries held ---- */
+
+/* The counts of a new one. */
+void large_init(struct folio *folio);
+/* One entry for each page of a new anonymous folio, which nobody else has yet, and a reference for each. */
+void large_map_new(struct folio *folio, bool mlocked);
+/* n entries that map n pages from page were made, or cleared. References and rss are the caller's. */
+void large_map(struct folio *folio, struct page *page, unsigned int n);
+void large_unmap(struct folio *folio, struct page *page, unsigned int n);
+/* PTE_MLOCKED was set, or cleared, in them. */
+void large_mlock(struct folio *folio, struct page *page, unsigned int n);
+void large_munlock(struct folio *folio, struct page *page, unsigned int n);
+/*
+ * How many entries from pte, which maps a page of a large folio, at most max, map its pages in order, with the same bits
+ * but for PTE_A and PTE_D.
+ */
+unsigned int large_run(const pte_t *pte, unsigned int max);
+
+/* Entries that map one page of any folio: one more, one fewer; PTE_MLOCKED set, cleared. Page-table lock held. */
+static inline void page_add_rmap(struct folio *folio, struct page *page)
+{
+	if (unlikely(folio_is_large(folio)))
+		large_map(folio, page, 1);
+	else
+		folio_add_rmap(folio);
+}
+
+static inline void page_remove_rmap(struct folio *folio, struct page *page)
+{
+	if (unlikely(folio_is_large(folio)))
+		large_unmap(folio, page, 1);
+	else if (atomic_dec_and_test(&folio->mapcount))
+		stat_add(folio_test(folio, PG_anon) ? NR_ANON_PAGES : NR_FILE_MAPPED, -1);
+}
+
+/* ---- huge.c: tables that map 2 MiB as one. Page-table lock held ---- */
+
+void __huge_demote(pte_t *pte);
+/* The entries of pte's table are about to change: what they map, or its rights. */
+static inline void huge_demote(pte_t *pte)
+{
+	if (unlikely(pte_is_promoted(pte)))
+		__huge_demote(pte);
+}
+/* The table of va may be promoted later, if there is memory for that. mmap_lock held, no spinlock. */
+static inline void huge_prepare(struct mm *mm, unsigned long va)
+{
+	if (pgtable_prepare_promotion(&mm->pgt, va))
+		return; /* huge_promote_if_whole() sees it */
+}
+/* The table of va, which is prepared, maps all of a large folio and is what pgtable_promote() wants. */
+void huge_promote(struct mm *mm, unsigned long va, pte_t *pte);
+/* All entries of the table, from its first, are as pgtable_promote() wants them, and map a large folio. */
+bool huge_is_whole(const pte_t *table);
+/* The same if it is so; prepared or not. */
+void huge_promote_if_whole(struct mm *mm, unsigned long va, pte_t *pte);
+/* vma is about to end or to begin at va, in the middle of what may be mapped as one. mmap_lock held for writing. */
+void huge_demote_at(struct mm *mm, unsigned long va);
+
+/* ---- thp.c: which sizes a fault may use ---- */
+
+/* Orders that anonymous memory can have. */
+#define THP_ORDERS ((2UL << PMD_ORDER) - (1UL << 2))
+
+enum thp_event { THP_COUNT_ALLOC, THP_COUNT_FALLBACK, THP_COUNT_SPLIT, NR_THP_EVENTS };
+/* One more of order; those of PMD_ORDER are in /proc/vmstat, too. */
+void thp_count(unsigned int order, enum thp_event event);
+
+/* Bit n: order n. */
+unsigned long thp_fault_orders(const struct vma *vma);
+/*
+ * A write fault on a none entry, or population: a large folio of one of these orders, as large as fits and as there is.
+ * mm/anon_large.c. False: it does not fit, or there is no such block. mmap_lock held.
+ */
+bool anon_fault_large(struct fault_ctx *f, unsigned long orders);
+
+/* ---- split.c ---- */
+
+/* Some pages of the folio are mapped no more: it is split when memory is short. Any spinlock but lru_lock may be held. */
+void split_later(struct folio *folio);
+/* It dies. */
+void split_forget(struct folio *folio);
+void split_init(void);
+
 /* ---- folio.c, lru.c ---- */
 
 /*
- * The mlock_count of some of these folios became 1, or 0: each goes to the list where it belongs now,
+ * Some of these folios became locked as a whole, or no longer are: each goes to the list where it belongs now,
  * whoever else changes it at the same time. They are mapped under a held page-table lock, or referenced.
  */
 void lru_mlock(struct folio **folios, unsigned int n);
@@ -364,15 +448,19 @@ void lru_munlock(struct folio **folios, unsigned int n);
  * One more, one fewer locked mapping of a folio that the LRU may know: PTE_MLOCKED was just set or
  * cleared in an entry that maps it. The page-table lock is held, or a reference.
  */
-static inline void folio_mlock(struct folio *folio)
+static inline void page_mlock(struct folio *folio, struct page *page)
 {
-	if (atomic_add_return(&folio->mlock_count, 1) == 1)
+	if (unlikely(folio_is_large(folio)))
+		large_mlock(folio, page, 1);
+	else if (atomic_add_return(&folio->mlock_count, 1) == 1)
 		lru_mlock(&folio, 1);
 }
 
-static inline void folio_munlock(struct folio *folio)
+static inline void page_munlock(struct folio *folio, struct page *page)
 {
-	if (atomic_dec_and_test(&folio->mlock_count))
+	if (unlikely(folio_is_large(folio)))
+		large_munlock(folio, page, 1);
+	else if (atomic_dec_and_test(&folio->mlock_count))
 		lru_munlock(&folio, 1);
 }
 
@@ -466,7 +554,7 @@ unsigned long int_sqrt(unsigned long x);
 /* Nothing keeps it in memory: reclaim may have it. */
 static inline bool folio_evictable(const struct folio *folio)
 {
-	return atomic_read(&folio->mlock_count) == 0;
+	return !folio_is_mlocked(folio);
 }
 
 /* A page of tmpfs or of shared anonymous memory. */

@@ -92,19 +92,22 @@ static inline bool file_unevictable(const struct folio *folio)
 
 /* ---- on and off the lists ---- */
 
-static void count_added_mlocked(long n)
+/* What is locked of a large folio was counted when it was. */
+static void count_added_mlocked(long n, bool large)
 {
-	stat_add(NR_MLOCK, n);
 	stat_add(NR_UNEVICTABLE, n);
-	stat_add(UNEVICTABLE_PGS_MLOCKED, n);
 	stat_add(UNEVICTABLE_PGS_CULLED, n);
+	if (large)
+		return;
+	stat_add(NR_MLOCK, n);
+	stat_add(UNEVICTABLE_PGS_MLOCKED, n);
 }
 
 /* lru_lock held, or nobody else has the folio yet. */
 static __noinline void add_mlocked(struct folio *folio)
 {
 	set_flags(folio, MLOCK_BITS | 1UL << PG_lru);
-	count_added_mlocked((long)folio_nr_pages(folio));
+	count_added_mlocked((long)folio_nr_pages(folio), folio_is_large(folio));
 }
 
 void lru_add(struct folio *folio)
@@ -113,7 +116,7 @@ void lru_add(struct folio *folio)
 
 	ASSERT(!folio_test(folio, PG_lru));
 	spin_lock(&lru.lock);
-	if (unlikely(atomic_read(&folio->mlock_count))) {
+	if (unlikely(folio_is_mlocked(folio))) {
 		add_mlocked(folio);
 		spin_unlock(&lru.lock);
 		return;
@@ -185,7 +188,7 @@ void lru_add_new_run(struct folio **folios, unsigned int n)
 	for (unsigned int i = 0; i < n; i++)
 		RACY_WRITE(folios[i]->flags, folios[i]->flags | bits);
 	if (locked) {
-		count_added_mlocked(n);
+		count_added_mlocked(n, false);
 		return;
 	}
 	stat_add(NR_INACTIVE_ANON, n);
@@ -274,6 +277,7 @@ void lru_del_dead(struct folio **folios, unsigned int n)
 /* Pages that one hold of the lock moved from or to each evictable list, or [4] only marked. */
 struct moved {
 	long pages[NR_LRU_LISTS + 1];
+	long large; /* of these, pages of large folios, whose locks large.c counts */
 };
 
 #define NOT_ON_A_LIST NR_LRU_LISTS
@@ -287,7 +291,7 @@ static void count_moved(const struct moved *m, long sign)
 		stat_add(lru_stat(i), -sign * m->pages[i]);
 		on_lists += m->pages[i];
 	}
-	all = on_lists + m->pages[NOT_ON_A_LIST];
+	all = on_lists + m->pages[NOT_ON_A_LIST] - m->large;
 	stat_add(NR_UNEVICTABLE, sign * on_lists);
 	stat_add(NR_MLOCK, sign * all);
 	if (sign > 0) {
@@ -301,12 +305,12 @@ static void count_moved(const struct moved *m, long sign)
 
 /* Nearly all of them are single anonymous pages that joined the list of all: counted together, no branch a page. */
 #define PLAIN (1UL << PG_lru | 1UL << PG_swapbacked | 1UL << PG_anon)
+#define UNLIKE_PLAIN (1UL << PG_active | 1UL << PG_large)
 #define PLAIN_LIST LRU_INACTIVE_ANON
 
-static inline bool is_plain(const struct folio *folio, unsigned long flags, unsigned long mlocked)
+static inline bool is_plain(unsigned long flags, unsigned long mlocked)
 {
-	return (flags & (PLAIN | 1UL << PG_active | MLOCK_BITS)) == (PLAIN | mlocked) &&
-	       folio->order == 0;
+	return (flags & (PLAIN | UNLIKE_PLAIN | MLOCK_BITS)) == (PLAIN | mlocked);
 }
 
 /* lru_lock held. */
@@ -315,6 +319,8 @@ static __noinline void cull(struct folio *folio, struct moved *m)
 	unsigned long flags = RACY_READ(folio->flags);
 	long n = (long)folio_nr_pages(folio);
 
+	if (unlikely(folio_is_large(folio)))
+		m->large += n;
 	if (unlikely((flags & (1UL << PG_lru | 1UL << PG_unevictable)) != 1UL << PG_lru)) {
 		set_flags(folio, 1UL << PG_mlocked);
 		m->pages[NOT_ON_A_LIST] += n;
@@ -336,6 +342,8 @@ static __noinline void rescue(struct folio *folio, struct moved *m)
 	long n = (long)folio_nr_pages(folio);
 	enum lru_list list = NOT_ON_A_LIST;
 
+	if (unlikely(folio_is_large(folio)))
+		m->large += n;
 	if (unlikely(file_unevictable(folio))) {
 		clear_flags(folio, 1UL << PG_mlocked);
 	} else if (likely(flags & (1UL << PG_lru))) {
@@ -359,9 +367,9 @@ void lru_mlock(struct folio **folios, unsigned int n)
 		struct folio *folio = folios[i];
 		unsigned long flags = RACY_READ(folio->flags);
 
-		if (unlikely(atomic_read(&folio->mlock_count) <= 0))
+		if (unlikely(!folio_is_mlocked(folio)))
 			continue;
-		if (likely(is_plain(folio, flags, 0)) && likely(!folio->lru_cpu)) {
+		if (likely(is_plain(flags, 0)) && likely(!folio->lru_cpu)) {
 			list_del(&folio->lru);
 			set_flags(folio, MLOCK_BITS);
 			plain++;
@@ -384,9 +392,9 @@ void lru_munlock(struct folio **folios, unsigned int n)
 		struct folio *folio = folios[i];
 		unsigned long flags = RACY_READ(folio->flags);
 
-		if (unlikely(atomic_read(&folio->mlock_count) != 0))
+		if (unlikely(folio_is_mlocked(folio)))
 			continue;
-		if (likely(is_plain(folio, flags, MLOCK_BITS))) {
+		if (likely(is_plain(flags, MLOCK_BITS))) {
 			folio->lru_cpu = 0;
 			list_add(&folio->lru, &lru.lists[PLAIN_LIST]);
 			clear_flags(folio, MLOCK_BITS);

@@ -22,6 +22,8 @@ static const struct advice_flags flag_advices[] = {
 	{ MADV_DODUMP, VM_DONTDUMP, 0 },
 	{ MADV_WIPEONFORK, 0, VM_WIPEONFORK },
 	{ MADV_KEEPONFORK, VM_WIPEONFORK, 0 },
+	{ MADV_HUGEPAGE, VM_NOHUGEPAGE, VM_HUGEPAGE },
+	{ MADV_NOHUGEPAGE, VM_HUGEPAGE, VM_NOHUGEPAGE },
 };
 
 static const struct advice_flags *find_flag_advice(int advice)
@@ -57,6 +59,8 @@ static int check_flag_advice(const struct vma *vma, int advice)
 	switch (advice) {
 	case MADV_WIPEONFORK:
 		return vma->file || (vma->flags & VM_SHARED) ? -EINVAL : 0;
+	case MADV_HUGEPAGE:
+		return vma->flags & VM_SPECIAL ? -EINVAL : 0;
 	case MADV_DOFORK:
 		return vma->flags & VM_IO ? -EINVAL : 0;
 	case MADV_KEEPONFORK:

@@ -80,7 +80,8 @@ static void age_entry(struct ager *a, pte_t *pte, unsigned long va)
 	if (!pte_present(e) || pte_special(e))
 		return;
 	folio = pfn_folio(pte_pfn(e));
-	if (atomic_read(&folio->mapcount) != 1 || (a->anon_only && !folio_test(folio, PG_anon)))
+	if (folio_is_large(folio) || atomic_read(&folio->mapcount) != 1 ||
+	    (a->anon_only && !folio_test(folio, PG_anon)))
 		return;
 	if (a->advice == MADV_FREE)
 		make_free(a, pte, va, folio);

@@ -16,6 +16,7 @@ static bool clean_entry(struct mm *mm, pte_t *pte, unsigned long addr, struct fo
 	if (!(e & (PTE_W | PTE_D)))
 		return false;
 	flush_later(u, mm, addr);
+	huge_demote(pte);
 	while (!pte_cmpxchg(pte, &e, e & ~(PTE_W | PTE_D)))
 		;
 	if (pte_dirty(e))

@@ -170,6 +170,25 @@ static __always_inline bool mark_entry(pte_t *pte, struct folio *folio, bool loc
 	return atomic_dec_and_test(&folio->mlock_count);
 }
 
+/* The same for a run of entries that map pages of a large folio; the LRU knows afterwards. How many. */
+static __noinline unsigned int mark_large(pte_t *pte, unsigned int max, struct folio *folio,
+					  bool lock)
+{
+	struct page *page = pfn_to_page(pte_pfn(pte_read(pte)));
+	unsigned int n = large_run(pte, max);
+
+	for (unsigned int i = 0; i < n; i++)
+		if (lock)
+			pte_set_bits(pte + i, PTE_MLOCKED);
+		else
+			pte_clear_bits(pte + i, PTE_MLOCKED);
+	if (lock)
+		large_mlock(folio, page, n);
+	else
+		large_munlock(folio, page, n);
+	return n;
+}
+
 static __always_inline void tell_lru(struct folio **folios, unsigned int nr, bool lock)
 {
 	if (lock)
@@ -195,6 +214,10 @@ static __always_inline void mark_entries(pte_t *pte, const pte_t *end, bool lock
 		if ((e & (PTE_SPECIAL | PTE_MLOCKED)) == unlike) {
 			struct folio *folio = pfn_folio(pte_pfn(e));
 
+			if (unlikely(folio_is_large(folio))) {
+				pte += mark_large(pte, (unsigned int)(end - pte), folio, lock);
+				continue;
+			}
 			if (likely(mark_entry(pte, folio, lock)))
 				changed[nr++] = folio;
 			if (unlikely(nr == CHANGED_BATCH)) {

@@ -34,6 +34,7 @@ void mm_init(void)
 	anon_vma_init();
 	vma_index_init();
 	lru_init();
+	split_init();
 	swap_init();
 	folio_wait_init();
 	writeback_init();

@@ -12,16 +12,42 @@
 
 #include <mm/swap.h>
 
+/*
+ * The entries from src, of which the first maps a page of a large folio, as far as they go on in order, at most max:
+ * how many. Both tables' locks held.
+ */
+static __noinline unsigned int copy_large(pte_t *src, pte_t *dst, unsigned int max, bool cow)
+{
+	struct page *page = pfn_to_page(pte_pfn(pte_read(src)));
+	struct folio *folio = page_folio(page);
+	unsigned int n = large_run(src, max);
+	bool loses_write = cow && pte_write(pte_read(src));
+	/* A promoted table is all accessed. */
+	pte_t drop = n == PTRS_PER_TABLE ? PTE_MLOCKED : PTE_A | PTE_MLOCKED;
+
+	folio_ref_add(folio, (int)n);
+	large_map(folio, page, n);
+	for (unsigned int i = 0; i < n; i++) {
+		if (loses_write)
+			pte_clear_bits(src + i, PTE_W);
+		pte_set(dst + i, pte_read(src + i) & ~drop);
+	}
+	return n;
+}
+
 /* Copies the entries of one table; both arrays start at the same address. True when the parent lost a W. */
-static bool copy_table(struct mm *mm, pte_t *src, pte_t *dst, unsigned long n, bool cow)
+static bool copy_table(struct mm *mm, struct mm *old, unsigned long va, pte_t *src, pte_t *dst,
+		       unsigned long n, bool cow)
 {
 	spinlock_t *src_ptl = pte_lockptr(src), *dst_ptl = pte_lockptr(dst);
 	long rss[NR_RSS] = { 0 };
 	u32 copied = 0, left;
-	bool lost_write = false;
+	bool lost_write = false, huge;
 
 	spin_lock(src_ptl);
 	spin_lock_nested(dst_ptl);
+	huge = pte_is_promoted(src);
+	huge_demote(src);
 	left = *pte_used(src);
 	for (unsigned long i = 0; i < n && copied < left; i++) {
 		pte_t e = pte_read(&src[i]);
@@ -44,6 +70,15 @@ static bool copy_table(struct mm *mm, pte_t *src, pte_t *dst, unsigned long n, b
 			continue;
 		}
 		folio = pfn_folio(pte_pfn(e));
+		if (unlikely(folio_is_large(folio))) {
+			unsigned int run = copy_large(&src[i], &dst[i], (unsigned int)(n - i), cow);
+
+			lost_write |= cow && pte_write(e);
+			rss[folio_rss_kind(folio)] += run;
+			copied += run - 1;
+			i += run - 1;
+			continue;
+		}
 		if (cow && pte_write(e)) {
 			pte_clear_bits(&src[i], PTE_W);
 			e &= ~PTE_W;
@@ -55,6 +90,10 @@ static bool copy_table(struct mm *mm, pte_t *src, pte_t *dst, unsigned long n, b
 		pte_set(&dst[i], e & ~(PTE_A | PTE_MLOCKED));
 	}
 	pte_used_add(dst, copied);
+	if (unlikely(huge)) {
+		huge_promote_if_whole(old, va, src);
+		huge_promote_if_whole(mm, va, dst);
+	}
 	/* Before truncation can see the entries, and count them off. */
 	for (unsigned int i = 0; i < NR_RSS; i++)
 		if (rss[i])
@@ -75,7 +114,9 @@ static int copy_entries(struct mm *mm, struct mm *old, struct vma *vma, bool *fl
 		dst = pgtable_alloc(&mm->pgt, va);
 		if (!dst)
 			return -ENOMEM;
-		*flush |= copy_table(mm, src, dst, (stop - va) >> PAGE_SHIFT, cow);
+		if (unlikely(pte_is_promoted(src)))
+			huge_prepare(mm, va);
+		*flush |= copy_table(mm, old, va, src, dst, (stop - va) >> PAGE_SHIFT, cow);
 		va = stop;
 		if (va < vma->end)
 			cond_resched();

@@ -18,13 +18,17 @@ static inline pte_t changed_pte(pte_t e, const struct entry_change *c)
 }
 
 /* Rewrites the present entries of one table. True when one changed, so that the TLB must forget. */
-static bool change_table(pte_t *pte, unsigned long va, unsigned long stop,
+static bool change_table(struct mm *mm, pte_t *table, unsigned long va, unsigned long stop,
 			 const struct entry_change *c)
 {
-	spinlock_t *ptl = pte_lockptr(pte);
-	bool flush = false;
+	unsigned long start = va;
+	spinlock_t *ptl = pte_lockptr(table);
+	bool flush = false, huge;
+	pte_t *pte = table;
 
 	spin_lock(ptl);
+	huge = pte_is_promoted(table);
+	huge_demote(table);
 	for (; va < stop; va += PAGE_SIZE, pte++) {
 		pte_t e = pte_read(pte);
 
@@ -38,6 +42,8 @@ static bool change_table(pte_t *pte, unsigned long va, unsigned long stop,
 			;
 		flush = true;
 	}
+	if (unlikely(huge))
+		huge_promote_if_whole(mm, start, table);
 	spin_unlock(ptl);
 	return flush;
 }
@@ -52,7 +58,7 @@ static void change_entries(struct vma *vma, unsigned long start, unsigned long e
 	pte_t *pte;
 
 	while ((pte = pgtable_next(&mm->pgt, &va, end, &stop))) {
-		flush |= change_table(pte, va, stop, &c);
+		flush |= change_table(mm, pte, va, stop, &c);
 		va = stop;
 		if (va < end)
 			cond_resched();

@@ -55,12 +55,15 @@ static struct vma *check_resize(struct mm *mm, const struct remap_request *rq)
 static int alloc_new_tables(struct mm *mm, unsigned long from, unsigned long to, unsigned long len)
 {
 	unsigned long va = from, stop, end = from + len;
+	pte_t *pte;
 
-	while (pgtable_next(&mm->pgt, &va, end, &stop)) {
+	while ((pte = pgtable_next(&mm->pgt, &va, end, &stop))) {
 		/* One old table may spread over two new ones. */
 		if (!pgtable_alloc(&mm->pgt, to + (va - from)) ||
 		    !pgtable_alloc(&mm->pgt, to + (stop - from) - PAGE_SIZE))
 			return -ENOMEM;
+		if (unlikely(pte_is_promoted(pte)))
+			huge_prepare(mm, to + (va - from));
 		va = stop;
 	}
 	return 0;
@@ -82,12 +85,15 @@ static void unlock_two(spinlock_t *a, spinlock_t *b)
 }
 
 /* Moves n entries, each array within one table. */
-static void move_entries(pte_t *from, pte_t *to, unsigned long n)
+static void move_entries(struct mm *mm, pte_t *from, pte_t *to, unsigned long dst, unsigned long n)
 {
 	spinlock_t *from_ptl = pte_lockptr(from), *to_ptl = pte_lockptr(to);
 	u32 moved = 0;
+	bool huge;
 
 	lock_two(from_ptl, to_ptl);
+	huge = pte_is_promoted(from);
+	huge_demote(from);
 	for (unsigned long i = 0; i < n; i++) {
 		if (pte_none(pte_read(&from[i])))
 			continue;
@@ -96,6 +102,8 @@ static void move_entries(pte_t *from, pte_t *to, unsigned long n)
 	}
 	pte_used_add(from, -moved);
 	pte_used_add(to, moved);
+	if (unlikely(huge))
+		huge_promote_if_whole(mm, dst, to);
 	unlock_two(from_ptl, to_ptl);
 }
 
@@ -120,7 +128,7 @@ static void move_chunk(struct mm *mm, const struct vma *new, unsigned long from,
 			unsigned long room = ALIGN_DOWN(dst, PMD_SIZE) + PMD_SIZE - dst;
 			unsigned long n = min(stop - va, room) >> PAGE_SHIFT;
 
-			move_entries(pte, pgtable_find(&mm->pgt, dst), n);
+			move_entries(mm, pte, pgtable_find(&mm->pgt, dst), dst, n);
 			pte += n;
 			va += n << PAGE_SHIFT;
 		}

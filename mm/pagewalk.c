@@ -9,9 +9,10 @@
 /* pss is added up in 2^-12 bytes, so that shares of a page are not lost to rounding. */
 #define PSS_SHIFT 12
 
-static void usage_add_page(struct vma_usage *u, struct folio *folio, pte_t e, bool locked)
+static void usage_add_page(struct vma_usage *u, struct page *page, pte_t e, bool locked)
 {
-	unsigned long mapcount = max((unsigned long)atomic_read(&folio->mapcount), 1UL);
+	struct folio *folio = page_folio(page);
+	unsigned long mapcount = max((unsigned long)page_mapcount(page), 1UL);
 	unsigned long pss = (PAGE_SIZE << PSS_SHIFT) / mapcount;
 	bool dirty = pte_dirty(e) || folio_test(folio, PG_dirty);
 
@@ -43,6 +44,21 @@ static void usage_add_page(struct vma_usage *u, struct folio *folio, pte_t e, bo
 	}
 }
 
+static void usage_add_huge(struct vma_usage *u, const pte_t *pte)
+{
+	const struct folio *folio;
+
+	if (likely(!pte_is_promoted(pte)))
+		return;
+	folio = pfn_folio(pte_pfn(pte_read(pte)));
+	if (folio_test(folio, PG_anon))
+		u->anon_huge += PMD_SIZE;
+	else if (folio_test(folio, PG_swapbacked))
+		u->shmem_huge += PMD_SIZE;
+	else
+		u->file_huge += PMD_SIZE;
+}
+
 static void usage_add_slot(struct vma_usage *u, swp_entry_t swp)
 {
 	u->swap += PAGE_SIZE;
@@ -60,11 +76,12 @@ void vma_usage(struct mm *mm, struct vma *vma, struct vma_usage *u)
 		spinlock_t *ptl = pte_lockptr(pte);
 
 		spin_lock(ptl);
+		usage_add_huge(&sum, pte);
 		for (; va < stop; va += PAGE_SIZE, pte++) {
 			pte_t e = pte_read(pte);
 
 			if (pte_present(e) && !pte_special(e))
-				usage_add_page(&sum, pfn_folio(pte_pfn(e)), e,
+				usage_add_page(&sum, pfn_to_page(pte_pfn(e)), e,
 					       vma->flags & VM_LOCKED);
 			else if (unlikely(pte_has_slot(e)))
 				usage_add_slot(&sum, pte_to_swp(e));
@@ -94,6 +111,9 @@ void vma_usage(struct mm *mm, struct vma *vma, struct vma_usage *u)
 	u->pss_anon += sum.pss_anon >> PSS_SHIFT;
 	u->pss_file += sum.pss_file >> PSS_SHIFT;
 	u->pss_shmem += sum.pss_shmem >> PSS_SHIFT;
+	u->anon_huge += sum.anon_huge;
+	u->shmem_huge += sum.shmem_huge;
+	u->file_huge += sum.file_huge;
 }
 
 /* Bits of a pagemap word: Linux's Documentation/admin-guide/mm/pagemap.rst. */
@@ -113,14 +133,13 @@ static u64 pagemap_swapped(pte_t e, bool show_pfn)
 static u64 pagemap_word(pte_t e, bool show_pfn)
 {
 	u64 word = PM_PRESENT | (show_pfn ? pte_pfn(e) : 0);
-	struct folio *folio;
+	struct page *page = pfn_to_page(pte_pfn(e));
 
 	if (pte_special(e))
 		return word;
-	folio = pfn_folio(pte_pfn(e));
-	if (!folio_test(folio, PG_anon))
+	if (!folio_test(page_folio(page), PG_anon))
 		word |= PM_FILE;
-	if (atomic_read(&folio->mapcount) == 1)
+	if (page_mapcount(page) == 1)
 		word |= PM_EXCLUSIVE;
 	return word;
 }
@@ -175,7 +194,10 @@ enum {
 	KPF_ANON = 12,
 	KPF_SWAPCACHE = 13,
 	KPF_SWAPBACKED = 14,
+	KPF_COMPOUND_HEAD = 15,
+	KPF_COMPOUND_TAIL = 16,
 	KPF_UNEVICTABLE = 18,
+	KPF_THP = 22,
 	KPF_ZERO_PAGE = 24,
 	KPF_PGTABLE = 26,
 	KPF_RESERVED = 32,
@@ -214,7 +236,8 @@ static bool page_is_user(unsigned long flags)
 u64 page_kpageflags(unsigned long pfn)
 {
 	struct page *page = pfn_to_page(pfn);
-	unsigned long flags = READ_ONCE(page->flags);
+	const struct folio *folio = page_folio(page);
+	unsigned long flags = READ_ONCE(folio->flags);
 	u64 word = 0;
 
 	if (page == zero_page_frame)
@@ -222,8 +245,12 @@ u64 page_kpageflags(unsigned long pfn)
 	for (unsigned int i = 0; i < ARRAY_SIZE(kpageflag_bits); i++)
 		if (flags & (1UL << kpageflag_bits[i].flag))
 			word |= 1ULL << kpageflag_bits[i].kpf;
-	if (page_is_user(flags) && atomic_read(&page_folio(page)->mapcount) > 0)
+	if (page_is_user(flags) && page_mapcount(page) > 0)
 		word |= 1ULL << KPF_MMAP;
+	if (flags & 1UL << PG_large) {
+		word |= 1ULL << (page == &folio->page ? KPF_COMPOUND_HEAD : KPF_COMPOUND_TAIL);
+		word |= folio->order == PMD_ORDER ? 1ULL << KPF_THP : 0;
+	}
 	return word;
 }
 
@@ -231,7 +258,7 @@ u64 page_kpagecount(unsigned long pfn)
 {
 	struct page *page = pfn_to_page(pfn);
 
-	if (!page_is_user(READ_ONCE(page->flags)))
+	if (!page_is_user(READ_ONCE(page_folio(page)->flags)))
 		return 0;
-	return (u64)atomic_read(&page_folio(page)->mapcount);
+	return (u64)page_mapcount(page);
 }

@@ -77,14 +77,17 @@ static unsigned int count_none(const pte_t *pte, unsigned long max)
 }
 
 /* New pages for the none entries from f->pte, at most max of them: how many, 0 when it is not so simple. */
-static unsigned int populate_run(struct mm *mm, const struct fault_ctx *f, unsigned long max)
+static unsigned int populate_run(struct mm *mm, struct fault_ctx *f, unsigned long max)
 {
 	unsigned int n;
 
 	if (!f->write || !vma_is_anonymous(f->vma) || (f->vma->flags & (VM_SHARED | VM_DROPPABLE)))
 		return 0;
 	n = count_none(f->pte, min(max, ANON_POPULATE_MAX));
-	if (n)
+	if (n && unlikely(thp_fault_orders(f->vma)) &&
+	    anon_fault_large(f, thp_fault_orders(f->vma)))
+		n = 1; /* and what more of it is here is filled now */
+	else if (n)
 		n = anon_populate(mm, f->vma, f->addr, f->pte, n);
 	stat_add(PGFAULT, n);
 	caller_count_faults(n, false);
@@ -336,7 +339,7 @@ static bool is_own_copy(const struct vma *vma, pte_t e)
 	if ((vma->flags & VM_WRITE) || pte_special(e) || !pte_dirty(e))
 		return false;
 	folio = pfn_folio(pte_pfn(e));
-	if (!folio_test(folio, PG_anon) || atomic_read(&folio->mapcount) != 1)
+	if (!folio_test(folio, PG_anon) || page_mapcount(pfn_to_page(pte_pfn(e))) != 1)
 		return false;
 	return !folio_test(folio, PG_swapcache) || swap_slot_count(READ_ONCE(folio->swap)) == 0;
 }

@@ -203,6 +203,8 @@ static enum outcome judge(struct folio *folio, struct scan *sc)
 		return PUT_BACK;
 	if (!folio_evictable(folio))
 		return unlock_and(folio, PUT_BACK);
+	if (unlikely(folio_is_large(folio)))
+		return unlock_and(folio, PUT_BACK_ACTIVE);
 	if (!folio_test(folio, PG_anon) && lru_putback_file_unevictable(folio))
 		return unlock_and(folio, WAS_PUT_BACK);
 	if (folio_test(folio, PG_writeback)) {
@@ -221,7 +223,7 @@ static enum outcome judge(struct folio *folio, struct scan *sc)
 
 static void activate_isolated(struct folio *folio)
 {
-	if (atomic_read(&folio->mlock_count) || folio_test(folio, PG_active))
+	if (folio_is_mlocked(folio) || folio_test(folio, PG_active))
 		return;
 	folio_set(folio, PG_active);
 	workingset_age(folio_nr_pages(folio));

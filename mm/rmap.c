@@ -31,37 +31,57 @@ struct rmap_walk {
 
 static bool maps_folio(pte_t e, const struct folio *folio)
 {
-	return pte_present(e) && !pte_special(e) && pte_pfn(e) == folio_pfn(folio);
+	return pte_present(e) && !pte_special(e) && folio_contains_pfn(folio, pte_pfn(e));
 }
 
-/* The vma contains the folio's page offset. */
-static bool visit_vma(struct rmap_walk *w, struct vma *vma)
+/* The entries for pages of the folio from addr on, before end, in one table. *addr: where to go on. */
+static bool visit_table(struct rmap_walk *w, struct vma *vma, unsigned long *addr,
+			unsigned long end)
 {
-	unsigned long addr = vma->start + ((w->folio->index - vma->pgoff) << PAGE_SHIFT);
-	pte_t *pte = pgtable_find(&vma->mm->pgt, addr);
+	unsigned long stop = min(end, ALIGN_DOWN(*addr, PMD_SIZE) + PMD_SIZE), va = *addr;
+	pte_t *pte = pgtable_find(&vma->mm->pgt, va);
+	spinlock_t *ptl;
 	bool more = true;
 
+	*addr = stop;
 	if (!pte)
 		return true;
-	spin_lock(pte_lockptr(pte));
-	if (maps_folio(pte_read(pte), w->folio))
-		more = w->visit(w, vma, addr, pte);
-	spin_unlock(pte_lockptr(pte));
+	ptl = pte_lockptr(pte);
+	spin_lock(ptl);
+	for (; va < stop && more; va += PAGE_SIZE, pte++)
+		if (maps_folio(pte_read(pte), w->folio))
+			more = w->visit(w, vma, va, pte);
+	spin_unlock(ptl);
 	return more;
+}
+
+/* The vma contains some of the folio's page offsets. */
+static bool visit_vma(struct rmap_walk *w, struct vma *vma)
+{
+	unsigned long first = max(w->folio->index, vma->pgoff);
+	unsigned long after =
+		min(w->folio->index + folio_nr_pages(w->folio), vma->pgoff + vma_pages(vma));
+	unsigned long addr = vma->start + ((first - vma->pgoff) << PAGE_SHIFT);
+	unsigned long end = vma->start + ((after - vma->pgoff) << PAGE_SHIFT);
+
+	while (addr < end)
+		if (!visit_table(w, vma, &addr, end))
+			return false;
+	return true;
 }
 
 /* False: the lock is busy. */
 static bool walk_file(struct rmap_walk *w)
 {
 	struct mapping *m = w->folio->mapping;
-	unsigned long index = w->folio->index;
+	unsigned long index = w->folio->index, last = index + folio_nr_pages(w->folio) - 1;
 	struct interval_node *node;
 
 	if (!m) /* truncated */
 		return true;
 	if (!down_read_trylock(&m->i_mmap_lock))
 		return false;
-	for_each_interval(node, &m->i_mmap, index, index)
+	for_each_interval(node, &m->i_mmap, index, last)
 		if (!visit_vma(w, container_of(node, struct vma, i_mmap_node)))
 			break;
 	up_read(&m->i_mmap_lock);
@@ -71,7 +91,7 @@ static bool walk_file(struct rmap_walk *w)
 static bool walk_anon(struct rmap_walk *w)
 {
 	struct anon_vma *anon_vma = anon_vma_get(w->folio);
-	unsigned long index = w->folio->index;
+	unsigned long index = w->folio->index, last = index + folio_nr_pages(w->folio) - 1;
 	struct interval_node *node;
 	bool locked;
 
@@ -79,7 +99,7 @@ static bool walk_anon(struct rmap_walk *w)
 		return true;
 	locked = down_read_trylock(&anon_vma->root->lock);
 	if (locked) {
-		for_each_interval(node, &anon_vma->links, index, index)
+		for_each_interval(node, &anon_vma->links, index, last)
 			if (!visit_vma(w, container_of(node, struct anon_link, node)->vma))
 				break;
 		up_read(&anon_vma->root->lock);
@@ -100,7 +120,9 @@ static bool rmap_walk(struct rmap_walk *w)
 static bool visit_referenced(struct rmap_walk *w, struct vma *vma,
 			     unsigned long addr __maybe_unused, pte_t *pte)
 {
-	if (pte_young(pte_read(pte))) {
+	if (unlikely(pte_is_promoted(pte))) {
+		w->referenced += pgtable_huge_clear_young(pte);
+	} else if (pte_young(pte_read(pte))) {
 		pte_clear_bits(pte, PTE_A);
 		w->referenced++;
 	}
@@ -127,8 +149,8 @@ static bool is_lazyfree(const struct folio *folio)
 	return folio_test(folio, PG_anon) && !folio_test(folio, PG_swapbacked);
 }
 
-/* The entry is none now: what takes its place, and the counts. Page-table lock held. */
-static void entry_gone(struct folio *folio, struct mm *mm, pte_t *pte)
+/* The entry, which mapped page, is none now: what takes its place, and the counts. Page-table lock held. */
+static void entry_gone(struct folio *folio, struct page *page, struct mm *mm, pte_t *pte)
 {
 	enum rss_kind kind = folio_rss_kind(folio);
 
@@ -141,8 +163,7 @@ static void entry_gone(struct folio *folio, struct mm *mm, pte_t *pte)
 		pte_used_add(pte, -1U);
 	}
 	atomic_dec(&mm->rss[kind]);
-	if (atomic_dec_and_test(&folio->mapcount))
-		stat_add(kind == RSS_ANON ? NR_ANON_PAGES : NR_FILE_MAPPED, -1);
+	page_remove_rmap(folio, page);
 	folio_put(
 		folio); /* the entry's; the caller keeps another until the TLBs have forgotten the page */
 }
@@ -194,6 +215,7 @@ static bool visit_unmap(struct rmap_walk *w, struct vma *vma, unsigned long addr
 		return false;
 	if (likely(!is_lazyfree(folio)))
 		flush_later(w->unflushed, mm, addr);
+	huge_demote(pte);
 	e = pte_get_and_clear(pte);
 	if (unlikely(is_lazyfree(folio)))
 		tlb_flush_page(&mm->tlb, addr);
@@ -209,7 +231,7 @@ static bool visit_unmap(struct rmap_walk *w, struct vma *vma, unsigned long addr
 		else
 			folio_mark_dirty(folio);
 	}
-	entry_gone(folio, mm, pte);
+	entry_gone(folio, pfn_to_page(pte_pfn(e)), mm, pte);
 	return atomic_read(&folio->mapcount) > 0;
 }
 
@@ -219,5 +241,6 @@ bool try_to_unmap(struct folio *folio, struct unflushed *u)
 
 	ASSERT(!folio_test(folio, PG_anon) || folio_test(folio, PG_swapcache) ||
 	       is_lazyfree(folio));
+	ASSERT(!folio_is_large(folio) || !folio_test(folio, PG_swapcache));
 	return rmap_walk(&w) && atomic_read(&folio->mapcount) == 0;
 }

@@ -178,6 +178,38 @@ static __noinline bool zap_swap_entry(struct unmap_batch *b, pte_t *pte, pte_t e
 	return true;
 }
 
+/*
+ * The entries from pte, of which the first maps a page of a large folio, as far as they go on in order, at most max: how
+ * many. All but one of their references are dropped at once; the last is the batch's.
+ */
+static __noinline unsigned int zap_large(struct unmap_batch *b, pte_t *pte, unsigned int max,
+					 struct folio *folio, struct zap_counts *c)
+{
+	struct page *page = pfn_to_page(pte_pfn(pte_read(pte)));
+	unsigned int n = large_run(pte, max);
+	bool mlocked = pte_mlocked(pte_read(pte));
+	pte_t seen = 0;
+
+	if (pte_is_promoted(pte)) /* all accessed, and dirty */
+		huge_demote(pte);
+	for (unsigned int i = 0; i < n; i++)
+		seen |= pte_get_and_clear(pte + i);
+	if (mlocked)
+		large_munlock(folio, page, n);
+	if (!folio_test(folio, PG_anon)) {
+		if (pte_dirty(seen))
+			zap_dirty(b, folio);
+		if (pte_young(seen) && !folio_test(folio, PG_referenced))
+			folio_set(folio, PG_referenced);
+	}
+	large_unmap(folio, page, n);
+	c->others++;
+	atomic_sub(&b->mm->rss[folio_rss_kind(folio)], (int)n);
+	if (n > 1)
+		folio_ref_sub(folio, (int)n - 1);
+	return n;
+}
+
 /* Clears the entries of [va, stop), all in one table; returns where it stopped for want of room. */
 static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long va,
 			       unsigned long stop)
@@ -189,6 +221,7 @@ static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long 
 	struct folio **before = b->folios + b->nr, **out = before;
 	struct folio *const *full = b->folios + b->capacity;
 	bool keep_private = b->how & ZAP_KEEP_PRIVATE;
+	struct folio *folio;
 
 	/* Acquire: who sees that another thread emptied the table sees it in mm->zaps, too. */
 	if (__atomic_load_n(used, __ATOMIC_ACQUIRE) == 0)
@@ -215,12 +248,24 @@ static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long 
 			continue;
 		if (unlikely(out == full))
 			break;
+		folio = pte_special(e) ? NULL : pfn_folio(pte_pfn(e));
+		if (unlikely(folio && folio_is_large(folio))) {
+			unsigned int n =
+				zap_large(b, pte, (stop - va) >> PAGE_SHIFT, folio, &counts);
+
+			*out++ = folio;
+			left -= n;
+			pte += n - 1;
+			va += (n - 1) * PAGE_SIZE;
+			last = va;
+			continue;
+		}
 		e = pte_get_and_clear(pte);
 		left--;
 		last = va;
-		if (unlikely(pte_special(e)))
+		if (unlikely(!folio))
 			continue;
-		*out = pfn_folio(pte_pfn(e));
+		*out = folio;
 		zap_folio(b, *out++, e, &counts);
 	}
 	b->nr = (unsigned int)(out - b->folios);

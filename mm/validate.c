@@ -64,6 +64,8 @@ static void check_vma(const struct vma *vma, const struct vma *prev)
 static void check_entry(const struct vma *vma, unsigned long va, pte_t e, struct totals *t)
 {
 	const struct folio *folio;
+	struct page *page;
+	unsigned long index;
 
 	if (pte_has_slot(e)) {
 		CHECK(!vma_is_shared(vma) && swap_slot_count(pte_to_swp(e)) > 0, vma);
@@ -83,22 +85,24 @@ static void check_entry(const struct vma *vma, unsigned long va, pte_t e, struct
 		return;
 	}
 	folio = pfn_folio(pte_pfn(e));
-	CHECK(atomic_read(&folio->mapcount) > 0, vma);
-	CHECK(atomic_read(&folio->refcount) >= atomic_read(&folio->mapcount), vma);
-	CHECK(!pte_mlocked(e) || atomic_read(&folio->mlock_count) > 0, vma);
+	page = pfn_to_page(pte_pfn(e));
+	CHECK(page_mapcount(page) > 0, vma);
+	CHECK(atomic_read(&folio->refcount) >= page_mapcount(page), vma);
+	CHECK(!pte_mlocked(e) || atomic_read(page_mlocks(page)) > 0, vma);
 	CHECK(t->lock_walks || pte_mlocked(e) == !!(vma->flags & VM_LOCKED), vma);
 	t->rss[folio_rss_kind(folio)]++;
+	index = folio->index + folio_page_idx(folio, page);
 	if (folio_test(folio, PG_anon)) {
 		CHECK(!vma_is_shared(vma) && is_linked_to(vma, folio->anon_vma), vma);
-		CHECK(folio->index == vma_index(vma, va), vma);
-		CHECK(!pte_write(e) || atomic_read(&folio->mapcount) == 1, vma);
+		CHECK(index == vma_index(vma, va), vma);
+		CHECK(!pte_write(e) || page_mapcount(page) == 1, vma);
 		CHECK(!pte_write(e) || !folio_test(folio, PG_swapcache) ||
 			      swap_slot_count(READ_ONCE(folio->swap)) == 0,
 		      vma);
 	} else {
 		/* Truncation may be about to take the page: then it has no mapping any more. */
 		CHECK(!folio->mapping || folio->mapping == vma->mapping, vma);
-		CHECK(!folio->mapping || folio->index == vma_index(vma, va), vma);
+		CHECK(!folio->mapping || index == vma_index(vma, va), vma);
 		CHECK(!pte_write(e) || vma_is_shared(vma), vma);
 		/* Writeback would not know. */
 		CHECK(!pte_write(e) || !(vma->mapping->flags & MAPPING_WRITEBACK) ||
@@ -118,6 +122,9 @@ static void check_entries(struct mm *mm, const struct vma *vma, unsigned long fr
 		spinlock_t *ptl = pte_lockptr(pte);
 
 		spin_lock(ptl);
+		CHECK(!pte_is_promoted(pte) ||
+			      (va >= vma->start && stop - va == PMD_SIZE && huge_is_whole(pte)),
+		      vma);
 		for (; va < stop; va += PAGE_SIZE, pte++) {
 			pte_t e = pte_read(pte);
 

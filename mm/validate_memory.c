@@ -71,7 +71,7 @@ static u32 tally_read(const struct tally *t, unsigned long i)
 /* ---- the books ---- */
 
 struct books {
-	struct tally maps, locked;	      /* of each frame, by its first one of a folio */
+	struct tally maps, locked;	      /* of each frame */
 	struct tally slots[SWAP_MAX_AREAS];   /* entries of both kinds that name a slot */
 	unsigned long pages[NR_STATS];	      /* what gauges should say */
 	unsigned long on_lists[NR_LRU_LISTS]; /* what the lists have */
@@ -115,7 +115,7 @@ static void count_entry(struct books *b, pte_t e)
 		count_slot(b, pte_to_swp(e));
 	if (!pte_present(e) || pte_special(e))
 		return;
-	pfn = folio_pfn(pfn_folio(pte_pfn(e)));
+	pfn = pte_pfn(e);
 	count(b, &b->maps, pfn);
 	if (pte_mlocked(e))
 		count(b, &b->locked, pfn);
@@ -153,9 +153,41 @@ static void count_mm(struct books *b, struct mm *mm)
 	(BIT_OF(PG_anon) | BIT_OF(PG_uptodate) | BIT_OF(PG_lru) | BIT_OF(PG_mlocked) |             \
 	 BIT_OF(PG_unevictable) | BIT_OF(PG_swapcache))
 
-static void check_counts(struct books *b, unsigned long pfn, const struct folio *folio)
+/* What the entries of all pages of a folio add up to. */
+struct folio_books {
+	unsigned int maps, locked;	   /* entries */
+	unsigned int nr_mapped, nr_locked; /* pages */
+};
+
+static struct folio_books add_up(struct books *b, const struct folio *folio)
 {
-	unsigned int maps = tally_read(&b->maps, pfn), locked = tally_read(&b->locked, pfn);
+	unsigned long first = folio_pfn(folio),
+		      n = folio_is_large(folio) ? folio_nr_pages(folio) : 1;
+	struct folio_books sum = { 0 };
+
+	for (unsigned long pfn = first; pfn < first + n; pfn++) {
+		unsigned int maps = tally_read(&b->maps, pfn), locked = tally_read(&b->locked, pfn);
+		struct page *page = pfn_to_page(pfn);
+
+		if ((int)maps != page_mapcount(page) ||
+		    (int)locked != atomic_read(page_mlocks(page)))
+			complain(b,
+				 "frame %lx: mapped %u times, %u of them locked; page mapcount %d, "
+				 "mlock_count %d, of %lu pages",
+				 pfn, maps, locked, page_mapcount(page),
+				 atomic_read(page_mlocks(page)), n);
+		sum.maps += maps;
+		sum.locked += locked;
+		sum.nr_mapped += maps > 0;
+		sum.nr_locked += locked > 0;
+	}
+	return sum;
+}
+
+static void check_counts(struct books *b, unsigned long pfn, struct folio *folio,
+			 const struct folio_books *sum)
+{
+	unsigned int maps = sum->maps, locked = sum->locked;
 	unsigned int mapcount = (unsigned int)atomic_read(&folio->mapcount);
 	unsigned int mlock_count = (unsigned int)atomic_read(&folio->mlock_count);
 	unsigned int refcount = (unsigned int)atomic_read(&folio->refcount);
@@ -165,6 +197,13 @@ static void check_counts(struct books *b, unsigned long pfn, const struct folio 
 			 "frame %lx flags %lx: mapped %u times, %u of them locked; mapcount %u, "
 			 "mlock_count %u, refcount %u",
 			 pfn, folio->flags, maps, locked, mapcount, mlock_count, refcount);
+	if (folio_is_large(folio) &&
+	    (atomic_read(&folio_page(folio, 1)->nr_mapped) != (int)sum->nr_mapped ||
+	     atomic_read(&folio_page(folio, 1)->nr_mlocked) != (int)sum->nr_locked))
+		complain(b, "frame %lx: %u of its pages are mapped and %u locked, not %d and %d",
+			 pfn, sum->nr_mapped, sum->nr_locked,
+			 atomic_read(&folio_page(folio, 1)->nr_mapped),
+			 atomic_read(&folio_page(folio, 1)->nr_mlocked));
 }
 
 static void check_flags(struct books *b, unsigned long pfn, unsigned long flags, bool locked)
@@ -179,7 +218,8 @@ static void check_flags(struct books *b, unsigned long pfn, unsigned long flags,
 			 locked ? "" : "not ");
 }
 
-static void add_to_gauges(struct books *b, unsigned long flags, bool mapped, unsigned long n)
+static void add_to_gauges(struct books *b, unsigned long flags, const struct folio_books *sum,
+			  unsigned long n)
 {
 	bool active = flags & BIT_OF(PG_active);
 
@@ -189,21 +229,20 @@ static void add_to_gauges(struct books *b, unsigned long flags, bool mapped, uns
 		b->pages[active ? NR_ACTIVE_ANON : NR_INACTIVE_ANON] += n;
 	else if (flags & BIT_OF(PG_lru))
 		b->pages[active ? NR_ACTIVE_FILE : NR_INACTIVE_FILE] += n;
-	if (flags & BIT_OF(PG_mlocked))
-		b->pages[NR_MLOCK] += n;
+	b->pages[NR_MLOCK] += sum->nr_locked;
 	if (flags & BIT_OF(PG_swapcache))
 		b->pages[NR_SWAPCACHED] += n;
 	if (flags & BIT_OF(PG_writeback))
 		b->pages[NR_WRITEBACK] += n;
-	if (mapped)
-		b->pages[flags & BIT_OF(PG_anon) ? NR_ANON_PAGES : NR_FILE_MAPPED] += n;
+	b->pages[flags & BIT_OF(PG_anon) ? NR_ANON_PAGES : NR_FILE_MAPPED] += sum->nr_mapped;
 }
 
 static void check_frames(struct books *b)
 {
 	for (unsigned long pfn = 0; pfn < b->maps.n; pfn++) {
-		const struct folio *folio = (const struct folio *)pfn_to_page(pfn);
+		struct folio *folio = (struct folio *)pfn_to_page(pfn);
 		bool mapped = tally_read(&b->maps, pfn);
+		struct folio_books sum;
 		unsigned long flags;
 
 		if (!arch_pfn_valid(pfn))
@@ -211,9 +250,10 @@ static void check_frames(struct books *b)
 		flags = READ_ONCE(folio->flags);
 		if (flags & BIT_OF(PG_tail) || (!mapped && (flags & KERNELS || !(flags & USERS))))
 			continue;
-		check_counts(b, pfn, folio);
-		check_flags(b, pfn, flags, tally_read(&b->locked, pfn));
-		add_to_gauges(b, flags, mapped, folio_nr_pages(folio));
+		sum = add_up(b, folio);
+		check_counts(b, pfn, folio, &sum);
+		check_flags(b, pfn, flags, folio_is_mlocked(folio));
+		add_to_gauges(b, flags, &sum, folio_nr_pages(folio));
 		if (pfn % CHUNK_COUNTS == 0)
 			cond_resched();
 	}

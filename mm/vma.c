@@ -145,6 +145,10 @@ static void set_bounds(struct vma *vma, unsigned long start, unsigned long end)
 	vma->pgoff += (long)(start - vma->start) >> PAGE_SHIFT;
 	vma->start = start;
 	vma->end = end;
+	if (unlikely(RACY_READ(vma->mm->has_huge))) {
+		huge_demote_at(vma->mm, start);
+		huge_demote_at(vma->mm, end);
+	}
 	if (vma->mapping || vma->anon_links)
 		tell_rmap(vma);
 }

@@ -151,10 +151,10 @@ static void put_usage(struct seq *s, const struct vma_usage *u, bool rollup)
 	/* Of this kind of memory, and of those below, there is none here. */
 	seq_puts(s, "KSM:                   0 kB\n");
 	seq_kb(s, "LazyFree:       ", u->lazyfree >> 10);
-	seq_puts(s, "AnonHugePages:         0 kB\n"
-		    "ShmemPmdMapped:        0 kB\n"
-		    "FilePmdMapped:         0 kB\n"
-		    "Shared_Hugetlb:        0 kB\n"
+	seq_kb(s, "AnonHugePages:  ", u->anon_huge >> 10);
+	seq_kb(s, "ShmemPmdMapped: ", u->shmem_huge >> 10);
+	seq_kb(s, "FilePmdMapped:  ", u->file_huge >> 10);
+	seq_puts(s, "Shared_Hugetlb:        0 kB\n"
 		    "Private_Hugetlb:       0 kB\n");
 	seq_kb(s, "Swap:           ", u->swap >> 10);
 	seq_kb(s, "SwapPss:        ", u->swap_pss >> 10);
@@ -186,7 +186,8 @@ static int smaps_next(struct seq *s)
 	seq_kb(s, "KernelPageSize: ", PAGE_SIZE >> 10);
 	seq_kb(s, "MMUPageSize:    ", PAGE_SIZE >> 10);
 	put_usage(s, &u, false);
-	seq_puts(s, "THPeligible:           0\n");
+	seq_puts(s,
+		 thp_eligible(vma) ? "THPeligible:           1\n" : "THPeligible:           0\n");
 	put_vm_flags(s, vma->flags);
 	record_done(s, vma);
 	return 1;

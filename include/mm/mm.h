@@ -127,6 +127,7 @@ struct mm {
 		lock_walks; /* [A] VM_LOCKED changed somewhere, and the entries do not all say so yet */
 	atomic_t unflushed; /* [A] reclaim took entries, and the TLBs may not know yet: mm/rmap.h */
 	bool oom_reaped; /* [A] its private pages are gone: killed for want of memory, or at its end */
+	bool has_huge;		  /* [A] a table has been promoted: mm/huge.c */
 	bool membarrier;	  /* [A] registered for membarrier(); a fork inherits it */
 	unsigned long def_flags;  /* [W] lock bits that new vmas get: mlockall(MCL_FUTURE) */
 	unsigned long total_vm;	  /* [W] pages mapped */
@@ -371,6 +372,7 @@ struct vma_usage { /* bytes, as smaps wants them */
 	unsigned long rss, pss, pss_dirty, shared_clean, shared_dirty, private_clean, private_dirty;
 	unsigned long referenced, anonymous, lazyfree, swap, swap_pss, locked;
 	unsigned long pss_anon, pss_file, pss_shmem;
+	unsigned long anon_huge, shmem_huge, file_huge; /* mapped 2 MiB as one */
 };
 /* mmap_lock held for reading. Adds the vma's pages to *u. */
 void vma_usage(struct mm *mm, struct vma *vma, struct vma_usage *u);
@@ -380,6 +382,8 @@ void mm_pagemap(struct mm *mm, unsigned long addr, unsigned long n, u64 *out, bo
 unsigned long vm_committed(void);
 /* What mode 2 of overcommit lets them add up to: CommitLimit. */
 unsigned long vm_commit_limit(void);
+/* A fault in the vma may bring in a large folio, for which it has room: smaps' THPeligible. */
+bool thp_eligible(const struct vma *vma);
 /* kpageflags and kpagecount words of one frame. */
 u64 page_kpageflags(unsigned long pfn);
 u64 page_kpagecount(unsigned long pfn);

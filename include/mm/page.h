@@ -39,6 +39,7 @@ enum page_flag {
 	PG_workingset,	/* [A] was active once */
 	PG_readahead,	/* [A] read ahead of need: whoever comes to it has the next window read */
 	PG_error,	/* [A] its latest write to the backing store failed */
+	PG_large, /* [I] user data of more than one page: the counts of each page are kept, too */
 };
 
 struct mapping;
@@ -58,13 +59,29 @@ struct page {
 			struct list_head buddy_list; /* [Z] */
 			unsigned int buddy_order;    /* [Z] */
 		};
-		struct {		    /* PG_tail */
-			struct folio *head; /* [I] */
+		struct {		      /* PG_tail */
+			struct folio *head;   /* [I] */
+			atomic_t page_maps;   /* [A] PG_large: entries that map this page */
+			atomic_t page_mlocks; /* [A] those of them with PTE_MLOCKED */
+			struct {	      /* the first tail: more about its PG_large folio */
+				atomic_t head_maps;	   /* page_maps of the head */
+				atomic_t head_mlocks;	   /* page_mlocks of the head */
+				atomic_t nr_mapped;	   /* [A] pages that are mapped at all */
+				atomic_t nr_mlocked;	   /* [A] pages that are locked at all */
+				struct list_head deferred; /* queue of mm/split.c, or empty */
+				atomic_t huge_maps; /* [A] tables promoted to map it as one */
+			};
 		};
 		struct {		      /* PG_pgtable */
 			spinlock_t ptl;	      /* of this table's entries */
 			u32 pt_used;	      /* [ptl] last level: entries that are not none */
 			struct page *pt_next; /* chain of tables waiting for a TLB flush */
+			union {
+				/* last level, promoted: the upper entry that maps its range as one page */
+				u64 *pt_huge; /* [ptl] */
+				/* the level above: the last-level tables of entries that are, or were, promoted */
+				u64 **pt_below; /* [I] once it is there */
+			};
 		};
 		unsigned long words[7];
 	};
@@ -84,7 +101,7 @@ struct folio {
 			unsigned long
 				index; /* [I] pages: offset in the mapping, or as vma_index() says */
 			atomic_t refcount;    /* [A] 0: free */
-			atomic_t mapcount;    /* [P] page-table entries that map it */
+			atomic_t mapcount;    /* [P] page-table entries that map one of its pages */
 			atomic_t mlock_count; /* [P] those of them with PTE_MLOCKED */
 			u8 order;	      /* [I] 2^order pages */
 			u8 lru_cpu; /* [L] while PG_lru: 0, or 1 + the CPU whose new folios it is among */
@@ -128,6 +145,57 @@ static inline unsigned long folio_nr_pages(const struct folio *f)
 	return 1UL << f->order;
 }
 
+static inline bool folio_is_large(const struct folio *f)
+{
+	return RACY_READ(f->flags) & (1UL << PG_large);
+}
+
+/* Which page of its folio. */
+static inline unsigned long folio_page_idx(const struct folio *f, const struct page *p)
+{
+	return (unsigned long)(p - &f->page);
+}
+
+static inline bool folio_contains_pfn(const struct folio *f, unsigned long pfn)
+{
+	return pfn - folio_pfn(f) < folio_nr_pages(f);
+}
+
+/* How many entries map this very page, and how many of them are PTE_MLOCKED. */
+static inline atomic_t *page_maps(struct page *p)
+{
+	struct folio *f = page_folio(p);
+
+	if (likely(!folio_is_large(f)))
+		return &f->mapcount;
+	return p == &f->page ? &p[1].head_maps : &p->page_maps;
+}
+
+static inline atomic_t *page_mlocks(struct page *p)
+{
+	struct folio *f = page_folio(p);
+
+	if (likely(!folio_is_large(f)))
+		return &f->mlock_count;
+	return p == &f->page ? &p[1].head_mlocks : &p->page_mlocks;
+}
+
+static inline int page_mapcount(struct page *p)
+{
+	return atomic_read(page_maps(p));
+}
+
+/*
+ * All of the folio is locked, so it is unevictable. A large one of which only some pages are stays where reclaim finds
+ * it, which splits it: docs/folios.md.
+ */
+static inline bool folio_is_mlocked(const struct folio *f)
+{
+	if (likely(!folio_is_large(f)))
+		return atomic_read(&f->mlock_count) > 0;
+	return atomic_read(&(&f->page)[1].nr_mlocked) == (int)folio_nr_pages(f);
+}
+
 static inline void *folio_address(const struct folio *f)
 {
 	return page_address(&f->page);
@@ -155,6 +223,19 @@ static inline void folio_get(struct folio *f)
 {
 	ASSERT(atomic_read(&f->refcount) > 0);
 	atomic_inc(&f->refcount);
+}
+
+static inline void folio_ref_add(struct folio *f, int n)
+{
+	ASSERT(atomic_read(&f->refcount) > 0);
+	(void)atomic_add_return(&f->refcount, n);
+}
+
+/* Drops n references of which none is the last. */
+static inline void folio_ref_sub(struct folio *f, int n)
+{
+	ASSERT(atomic_read(&f->refcount) > n);
+	(void)atomic_sub_return(&f->refcount, n);
 }
 
 static inline void folio_put(struct folio *f)

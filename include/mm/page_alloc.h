@@ -16,6 +16,7 @@ typedef unsigned int gfp_t;
 #define GFP_ATOMIC 1u	 /* never sleeps */
 #define __GFP_ZERO 2u	 /* contents zeroed */
 #define __GFP_NORETRY 4u /* nobody is killed for it */
+#define GFP_LIGHT 8u /* an attempt: fails unless memory is plentiful; nothing is reclaimed for it */
 
 /*
  * Boot: hands frames [start_pfn, end_pfn) to the allocator. The struct pages of every aligned

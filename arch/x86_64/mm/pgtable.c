@@ -89,6 +89,7 @@ static struct page *table_alloc(void)
 		page->pt_used = 0;
 	}
 	page->pt_next = NULL;
+	page->pt_huge = NULL;
 	stat_inc(NR_PAGETABLE);
 	return page;
 }
@@ -107,7 +108,7 @@ static __maybe_unused bool table_is_empty(struct page *page)
 static void table_free(struct page *page)
 {
 	stat_add(NR_PAGETABLE, -1);
-	ASSERT(page->pt_used == 0 && table_is_empty(page));
+	ASSERT(page->pt_used == 0 && !page->pt_huge && table_is_empty(page));
 	if (likely(cache_give(page)))
 		return;
 	RACY_WRITE(page->flags, 0);
@@ -164,6 +165,14 @@ static __always_inline pte_t *table_below(const pte_t *table, unsigned long va, 
 	return likely(e & PTE_P) ? entry_table(e) : NULL;
 }
 
+/* The last-level table that a promoted entry stands for. Tables stay as long as the one above them. */
+static __noinline pte_t *table_of_huge(const pte_t *upper, unsigned long va)
+{
+	pte_t *const *below = __atomic_load_n(&virt_to_page(upper)->pt_below, __ATOMIC_ACQUIRE);
+
+	return below[table_index(va, PMD_SHIFT)];
+}
+
 /* The last-level table for va, or NULL. */
 static __always_inline pte_t *last_table(const struct pgtable *pt, unsigned long va)
 {
@@ -171,8 +180,13 @@ static __always_inline pte_t *last_table(const struct pgtable *pt, unsigned long
 
 	if (likely(table))
 		table = table_below(table, va, PUD_SHIFT);
-	if (likely(table))
-		table = table_below(table, va, PMD_SHIFT);
+	if (likely(table)) {
+		pte_t e = __atomic_load_n(&table[table_index(va, PMD_SHIFT)], __ATOMIC_ACQUIRE);
+
+		if (unlikely(!(e & PTE_P)))
+			return NULL;
+		table = likely(!(e & PTE_PS)) ? entry_table(e) : table_of_huge(table, va);
+	}
 	return table;
 }
 
@@ -226,7 +240,8 @@ pte_t *pgtable_alloc(struct pgtable *pt, unsigned long va)
 /* Acquire: who sees that a table was emptied sees what its emptier did before. */
 static inline bool in_use(pte_t e)
 {
-	return __atomic_load_n(&virt_to_page(entry_table(e))->pt_used, __ATOMIC_ACQUIRE);
+	return (e & PTE_PS) ||
+	       __atomic_load_n(&virt_to_page(entry_table(e))->pt_used, __ATOMIC_ACQUIRE);
 }
 
 /*
@@ -262,12 +277,17 @@ static __always_inline pte_t *next_table(const struct pgtable *pt, unsigned long
 
 		if (likely(e))
 			e = next_in_table(entry_table(e), &a, end, PUD_SHIFT, empty_too);
-		if (likely(e))
-			e = next_in_table(entry_table(e), &a, end, PMD_SHIFT, empty_too);
 		if (likely(e)) {
+			const pte_t *upper = entry_table(e);
+			pte_t *table;
+
+			e = next_in_table(upper, &a, end, PMD_SHIFT, empty_too);
+			if (unlikely(!e))
+				continue;
+			table = likely(!(e & PTE_PS)) ? entry_table(e) : table_of_huge(upper, a);
 			*va = a;
 			*stop = min((a | (PMD_SIZE - 1)) + 1, end);
-			return &entry_table(e)[table_index(a, PAGE_SHIFT)];
+			return &table[table_index(a, PAGE_SHIFT)];
 		}
 	}
 	return NULL;
@@ -285,6 +305,71 @@ pte_t *pgtable_next_table(const struct pgtable *pt, unsigned long *va, unsigned 
 	return next_table(pt, va, end, stop, true);
 }
 
+/* ---- promotion ---- */
+
+/* The upper entry for va, whose table exists. */
+static pte_t *upper_entry(const struct pgtable *pt, unsigned long va)
+{
+	pte_t *table = table_below(table_below(pt->root, va, PGD_SHIFT), va, PUD_SHIFT);
+
+	return &table[table_index(va, PMD_SHIFT)];
+}
+
+bool pgtable_is_prepared(const struct pgtable *pt, unsigned long va)
+{
+	return __atomic_load_n(&pte_table(upper_entry(pt, va))->pt_below, __ATOMIC_ACQUIRE);
+}
+
+int pgtable_prepare_promotion(struct pgtable *pt, unsigned long va)
+{
+	struct page *upper = pte_table(upper_entry(pt, va)), *page;
+
+	if (pgtable_is_prepared(pt, va))
+		return 0;
+	page = table_alloc();
+	if (!page)
+		return -ENOMEM;
+	spin_lock(&pt->lock);
+	if (!upper->pt_below) {
+		__atomic_store_n(&upper->pt_below, (pte_t **)page_address(page), __ATOMIC_RELEASE);
+		atomic_inc(&pt->nr_tables);
+		page = NULL;
+	}
+	spin_unlock(&pt->lock);
+	if (page)
+		table_free(page);
+	return 0;
+}
+
+void pgtable_promote(struct pgtable *pt, unsigned long va, const pte_t *pte)
+{
+	pte_t *entry = upper_entry(pt, va), *table = page_address(pte_table(pte));
+	pte_t huge = (pte_read(table) & ~(PTE_SPECIAL | PTE_MLOCKED)) | PTE_PS;
+
+	ASSERT(IS_ALIGNED(huge & PTE_ADDR_MASK, PMD_SIZE) && (huge & PTE_P));
+	__atomic_store_n(&pte_table(entry)->pt_below[table_index(va, PMD_SHIFT)], table,
+			 __ATOMIC_RELAXED);
+	pte_table(pte)->pt_huge = entry;
+	__atomic_store_n(entry, huge, __ATOMIC_RELEASE);
+}
+
+void pgtable_demote(pte_t *pte)
+{
+	struct page *page = pte_table(pte);
+	pte_t old, *table = page_address(page);
+
+	old = __atomic_exchange_n(page->pt_huge, page_to_phys(page) | TABLE_BITS, __ATOMIC_ACQ_REL);
+	page->pt_huge = NULL;
+	if (!(old & PTE_A))
+		for (unsigned int i = 0; i < PTRS_PER_TABLE; i++)
+			pte_clear_bits(&table[i], PTE_A);
+}
+
+bool pgtable_huge_clear_young(const pte_t *pte)
+{
+	return __atomic_fetch_and(pte_table(pte)->pt_huge, ~PTE_A, __ATOMIC_ACQ_REL) & PTE_A;
+}
+
 /* What one pgtable_free_range() call carries down the levels. */
 struct free_range {
 	struct pgtable *pt;
@@ -292,6 +377,21 @@ struct free_range {
 	void (*release)(void *arg, struct page *table);
 	void *arg;
 };
+
+static void unlink_table(const struct free_range *fr, struct page *table)
+{
+	atomic_dec(&fr->pt->nr_tables);
+	stat_inc(PGTABLE_FREED);
+	fr->release(fr->arg, table);
+}
+
+/* What pgtable_prepare_promotion() added to an upper table goes with it. */
+static void free_below(const struct free_range *fr, struct page *upper)
+{
+	memset(upper->pt_below, 0, PAGE_SIZE);
+	unlink_table(fr, virt_to_page(upper->pt_below));
+	upper->pt_below = NULL;
+}
 
 /* table's entries span 1 << shift bytes each; children are visited before they are unlinked. */
 static void free_level(const struct free_range *fr, pte_t *table, unsigned int shift,
@@ -311,10 +411,11 @@ static void free_level(const struct free_range *fr, pte_t *table, unsigned int s
 		if (base >= fr->floor && base + span <= fr->ceiling) {
 			struct page *child = virt_to_page(entry_table(*entry));
 
+			ASSERT(!(*entry & PTE_PS));
+			if (shift == PUD_SHIFT && child->pt_below)
+				free_below(fr, child);
 			__atomic_store_n(entry, 0, __ATOMIC_RELEASE);
-			atomic_dec(&fr->pt->nr_tables);
-			stat_inc(PGTABLE_FREED);
-			fr->release(fr->arg, child);
+			unlink_table(fr, child);
 		}
 	}
 }

@@ -191,37 +191,47 @@ static pte_t *check_table(pte_t upper)
 }
 
 /*
- * The upper entry that points to the last-level table of va, from the tables alone; 0 when there
- * is none.
+ * The upper entry that points to the last-level table of va, or maps 2 MiB by itself, from the tables alone; NULL
+ * when there is none.
  */
-static pte_t walk_upper(phys_t root, unsigned long va)
+static pte_t *walk_upper(phys_t root, unsigned long va)
 {
-	pte_t e = root | PTE_P;
+	pte_t e = root | PTE_P, *entry = NULL;
 
 	for (unsigned int shift = PGD_SHIFT; shift > PAGE_SHIFT; shift -= 9) {
-		pte_t *entry = &check_table(e)[(va >> shift) & (PTRS_PER_TABLE - 1)];
-
+		entry = &check_table(e)[(va >> shift) & (PTRS_PER_TABLE - 1)];
 		e = __atomic_load_n(entry, __ATOMIC_RELAXED);
 		if (!(e & PTE_P))
-			return 0;
+			return NULL;
+		if (shift == PMD_SHIFT && (e & PTE_PS))
+			return entry;
 		if (!(e & PTE_A))
 			__atomic_or_fetch(entry, PTE_A, __ATOMIC_RELAXED);
 		if ((e & (PTE_W | PTE_U)) != (PTE_W | PTE_U) || (e & (PTE_NX | PTE_PS)))
 			panic("MMU: upper entry %lx at level %u of %lx", e, shift, va);
 	}
-	return e;
+	return entry;
 }
 
-/* The last-level entry, through the cache of table pointers. */
+/* What an entry of any level says about the page at va. */
+static pte_t page_of(pte_t e, unsigned long va)
+{
+	return e & PTE_PS ? (e & ~PTE_PS) + (va & (PMD_SIZE - 1) & PAGE_MASK) : e;
+}
+
+/* The entry that maps va, through the cache of table pointers. */
 static pte_t *walk(phys_t root, unsigned long va)
 {
 	struct entry *t = *find(tables, root, va >> PMD_SHIFT);
 
 	if (!t) {
-		pte_t upper = walk_upper(root, va);
+		pte_t *entry = walk_upper(root, va), upper;
 
-		if (!upper)
+		if (!entry)
 			return NULL;
+		upper = __atomic_load_n(entry, __ATOMIC_RELAXED);
+		if (upper & PTE_PS)
+			return entry;
 		t = load(tables, root, va >> PMD_SHIFT, upper);
 	}
 	return &check_table(t->pte)[(va >> PAGE_SHIFT) & (PTRS_PER_TABLE - 1)];
@@ -265,17 +275,19 @@ static struct entry *translate(phys_t root, unsigned long va, enum fault_access 
 			return NULL;
 	} while (!__atomic_compare_exchange_n(pte, &e, e | set, false, __ATOMIC_RELAXED,
 					      __ATOMIC_RELAXED));
-	return load(pages, root, va >> PAGE_SHIFT, e | set);
+	return load(pages, root, va >> PAGE_SHIFT, page_of(e | set, va));
 }
 
 /* Panics when the cached translation promises what the tables no longer do. */
 static void check_entry(const struct entry *t)
 {
 	unsigned long va = t->key << PAGE_SHIFT;
-	pte_t upper = walk_upper(t->root, va), e = 0;
+	const pte_t *upper = walk_upper(t->root, va);
+	pte_t e = upper ? *upper : 0;
 
-	if (upper)
-		e = check_table(upper)[(va >> PAGE_SHIFT) & (PTRS_PER_TABLE - 1)];
+	e = e & PTE_PS ? page_of(e, va)
+	    : e	       ? check_table(e)[(va >> PAGE_SHIFT) & (PTRS_PER_TABLE - 1)]
+		       : 0;
 	if (!(e & PTE_P) || pte_pfn(e) != pte_pfn(t->pte) ||
 	    (t->pte & ~e & (PTE_W | PTE_D | PTE_U)) || (e & ~t->pte & PTE_NX))
 		panic("TLB: stale entry for %lx: cached %lx, page table %lx", va, t->pte, e);
@@ -412,6 +424,16 @@ void sim_poke(struct mm *mm, unsigned long va, u8 value)
 	BUG_ON(sim_write(mm, va, &value, 1) != FAULT_DONE);
 }
 
+/* The upper entry still leads to the table that the pointer remembers, or stands for it. */
+static bool points_to(phys_t root, const struct entry *t)
+{
+	pte_t *upper = walk_upper(root, t->key << PMD_SHIFT);
+
+	if (upper && (*upper & PTE_PS))
+		return pfn_to_page(pte_pfn(t->pte))->pt_huge == upper;
+	return upper && !((*upper ^ t->pte) & PTE_ADDR_MASK);
+}
+
 void sim_tlb_check(struct mm *mm)
 {
 	phys_t root = virt_to_phys(mm->pgt.root);
@@ -421,8 +443,7 @@ void sim_tlb_check(struct mm *mm)
 			if (e->root == root)
 				check_entry(e);
 		for (struct entry *e = tables[i]; e; e = e->next)
-			if (e->root == root &&
-			    (walk_upper(root, e->key << PMD_SHIFT) ^ e->pte) & PTE_ADDR_MASK)
+			if (e->root == root && !points_to(root, e))
 				panic("TLB: stale table pointer for %lx", e->key << PMD_SHIFT);
 	}
 }

@@ -12,6 +12,7 @@
 #define PAGE_MASK (~(PAGE_SIZE - 1))
 #define PMD_SHIFT 21
 #define PMD_SIZE (1UL << PMD_SHIFT)
+#define PMD_ORDER 9u /* of a folio that an upper entry can map */
 #define PUD_SHIFT 30
 #define PUD_SIZE (1UL << PUD_SHIFT)
 #define PGD_SHIFT 39

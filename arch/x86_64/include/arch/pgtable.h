@@ -223,6 +223,34 @@ static inline void pte_used_add(const pte_t *pte, u32 n)
 }
 
 /*
+ * ---- promotion: 2 MiB as one ----
+ *
+ * A last-level table whose entries map 512 consecutive frames with the same rights can be promoted: the upper entry
+ * maps all of them as one page of 2 MiB, and the CPU no longer looks at the table. The table stays, with the same
+ * entries, and is what everybody but the CPU works on; pgtable_find() and its like go on finding it. Who is about to
+ * change what an entry maps, or its rights, demotes the table first: the upper entry points to it again. Neither
+ * needs a TLB flush, for both say the same. After Navarro et al., "Practical, transparent operating system support
+ * for superpages" (2002).
+ */
+static inline bool pte_is_promoted(const pte_t *pte)
+{
+	return RACY_READ(pte_table(pte)->pt_huge);
+}
+
+/* Whatever promotion of the table of va needs, which exists. 0 or -ENOMEM. mmap_lock held, any mode. */
+int __must_check pgtable_prepare_promotion(struct pgtable *pt, unsigned long va);
+bool pgtable_is_prepared(const struct pgtable *pt, unsigned long va);
+/*
+ * All entries of pte's table, which serves va, are present, accessed and, when writable, dirty; they have the same
+ * rights and map frames in order, the first of which is aligned to 2 MiB. Prepared; page-table lock held.
+ */
+void pgtable_promote(struct pgtable *pt, unsigned long va, const pte_t *pte);
+/* The table is promoted: not any more. Page-table lock held. */
+void pgtable_demote(pte_t *pte);
+/* The table is promoted: whether its page was accessed since the last call. Page-table lock held. */
+bool pgtable_huge_clear_young(const pte_t *pte);
+
+/*
  * Unlinks tables that only served [start, end). floor and ceiling bound what belongs to nobody
  * else: the end of the mapping before and the start of the one after (0 and TASK_SIZE at the edges).
  * Entries must be clear. Each table page goes to release(), which frees it after the TLB flush.
