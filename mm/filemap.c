@@ -157,6 +157,35 @@ int filemap_add_folio(struct mapping *m, struct folio *folio, unsigned long inde
 	return filemap_insert(m, folio, index);
 }
 
+/*
+ * Who has a reference reads and writes a folio without its lock. There is no such now; the mapping's lock keeps it so
+ * until the new folio can be given to them.
+ */
+bool filemap_replace_folio(struct folio *old, struct folio *new,
+			   void (*set_flags)(struct folio *new, const struct folio *old))
+{
+	struct mapping *m = old->mapping;
+
+	ASSERT(folio_test(old, PG_locked) && folio_test(new, PG_locked));
+	ASSERT(!folio_test(old, PG_writeback));
+	spin_lock(&m->lock);
+	if (!folio_ref_freeze(old, 2)) {
+		spin_unlock(&m->lock);
+		return false;
+	}
+	folio_copy(new, old);
+	WRITE_ONCE(new->mapping, m);
+	new->index = old->index;
+	set_flags(new, old);
+	/* The leaf exists: storing cannot fail. Its tags stay. */
+	BUG_ON(xa_store(&m->folios, new->index, new));
+	folio_get(new);
+	WRITE_ONCE(old->mapping, NULL);
+	folio_ref_unfreeze(old, 1);
+	spin_unlock(&m->lock);
+	return true;
+}
+
 /* The folio that is there already. False: it left the cache meanwhile. */
 static bool overwrite_cached(struct mapping *m, struct folio *folio, const struct folio *with)
 {

@@ -140,6 +140,21 @@ int folio_lock_killable_slow(struct folio *folio)
 	return err;
 }
 
+void folio_wait_moved(struct folio *folio, spinlock_t *ptl)
+{
+	unsigned int slot = wait_slot(folio);
+	struct folio_waiter w = { .folio = folio, .task = park_self() };
+
+	ASSERT(folio_test(folio, PG_locked));
+	spin_lock(&wait_table[slot].lock);
+	folio_set(folio, PG_waiters);
+	list_add_tail(&w.node, &wait_table[slot].waiters);
+	spin_unlock(&wait_table[slot].lock);
+	spin_unlock(ptl);
+	while (!__atomic_load_n(&w.woken, __ATOMIC_ACQUIRE))
+		park(PARK_UNINTERRUPTIBLE);
+}
+
 /* Wakes everyone who waits for this folio; they compete for the bit. */
 void folio_unlock_slow(struct folio *folio)
 {

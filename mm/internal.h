@@ -285,6 +285,8 @@ enum fault_result anon_get_folio(struct fault_ctx *f);
 enum fault_result anon_write_protected(struct mm *mm, struct fault_ctx *f);
 enum fault_result swap_get_folio(struct fault_ctx *f); /* for a swap entry */
 enum fault_result filemap_get_fault_folio(struct mm *mm, struct fault_ctx *f);
+/* Phase 2 for a migration entry: waits until it is gone, with mmap_lock held; then FAULT_RETRY. */
+enum fault_result migration_entry_wait(struct fault_ctx *f);
 /* MADV_WILLNEED: starts reading what of [start, end) is in swap. mmap_lock held. */
 void swap_willneed(struct mm *mm, unsigned long start, unsigned long end);
 /* fault_wait() for a folio of the swap cache. Drops the reference. */
@@ -435,8 +437,25 @@ void split_later(struct folio *folio);
 /* It dies. */
 void split_forget(struct folio *folio);
 void split_init(void);
+/*
+ * The folio becomes its first page; the others are folios of their own, on the lists where they belong, or free when
+ * nobody maps them. False: somebody else has a reference, or a lock is busy; all is as it was. Folio locked and isolated,
+ * the caller's reference is the only one that is no entry's. No spinlock held.
+ */
+bool split_folio(struct folio *folio);
+/* The same for one that may be on a list; its lock is only tried. The caller has a reference. */
+bool split_mapped_folio(struct folio *folio);
+/* Splits up to max folios that wait for it. Pages that are free now. */
+unsigned long split_deferred(unsigned long max);
 
 /* ---- folio.c, lru.c ---- */
+
+/* The contents. Both are of the same order. */
+static inline void folio_copy(struct folio *to, struct folio *from)
+{
+	for (unsigned long i = 0; i < folio_nr_pages(from); i++)
+		copy_page(page_address(folio_page(to, i)), page_address(folio_page(from, i)));
+}
 
 /*
  * Some of these folios became locked as a whole, or no longer are: each goes to the list where it belongs now,
@@ -472,6 +491,11 @@ unsigned int lru_rescue(struct folio **folios, unsigned int n);
 /* Drops one reference to each of n folios; those that die leave the LRU and are freed together. */
 void folios_put(struct folio **folios, unsigned int n);
 void folio_wait_init(void);
+/*
+ * Waits until the folio that a migration entry names is unlocked: its mover is done. No reference, which would keep it
+ * from moving. The page-table lock of the entry is held, and dropped.
+ */
+void folio_wait_moved(struct folio *folio, spinlock_t *ptl);
 void lru_init(void);
 /* A folio that is on no list joins the one its flags name. */
 void lru_add(struct folio *folio);
@@ -508,6 +532,11 @@ enum lru_list {
 unsigned int lru_isolate(enum lru_list list, unsigned int max, struct list_head *to);
 /* The same for one folio, which the caller has a hold on. False: on no list, or unevictable. */
 bool lru_isolate_folio(struct folio *folio);
+/*
+ * The same for any frame: the folio that begins there, if one does and is on a list, evictable or, if that is asked
+ * for, not. NULL otherwise. An unevictable one comes back to where it belongs as well.
+ */
+struct folio *lru_isolate_page(struct page *page, bool unevictable_too);
 /* Isolated folios go to the heads of the lists that their flags name now; drops their references. */
 void lru_putback(struct list_head *folios);
 /*

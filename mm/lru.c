@@ -156,6 +156,13 @@ static __noinline void move_new_folios(struct new_folios *new)
 	spin_unlock(&lru.lock);
 }
 
+/* Who sees PG_lru finds the folio on the list that lru_cpu names: lru_isolate_page(). Nobody else changes flags. */
+static inline void set_listed(struct folio *folio, unsigned long bits)
+{
+	__atomic_store_n(&folio->flags, RACY_READ(folio->flags) | bits | 1UL << PG_lru,
+			 __ATOMIC_RELEASE);
+}
+
 void lru_add_new(struct folio *folio)
 {
 	unsigned int cpu = cpu_id();
@@ -166,11 +173,11 @@ void lru_add_new(struct folio *folio)
 		add_mlocked(folio);
 		return;
 	}
-	RACY_WRITE(folio->flags, folio->flags | 1UL << PG_lru);
 	stat_inc(NR_INACTIVE_ANON);
 	spin_lock(&new->lock);
 	RACY_WRITE(folio->lru_cpu, (u8)(cpu + 1));
 	list_add(&folio->lru, &new->folios);
+	set_listed(folio, 0);
 	spin_unlock(&new->lock);
 	if (unlikely(--new->room == 0))
 		move_new_folios(new);
@@ -178,16 +185,14 @@ void lru_add_new(struct folio *folio)
 
 void lru_add_new_run(struct folio **folios, unsigned int n)
 {
-	bool locked = atomic_read(&folios[0]->mlock_count);
 	/* Populate touches what it brings: referenced, as if by read(2). */
-	unsigned long on_list = 1UL << PG_lru | 1UL << PG_referenced;
-	unsigned long bits = locked ? MLOCK_BITS | on_list : on_list;
+	const unsigned long touched = 1UL << PG_referenced;
 	unsigned int cpu = cpu_id();
 	struct new_folios *new = &new_folios[cpu];
 
-	for (unsigned int i = 0; i < n; i++)
-		RACY_WRITE(folios[i]->flags, folios[i]->flags | bits);
-	if (locked) {
+	if (atomic_read(&folios[0]->mlock_count)) {
+		for (unsigned int i = 0; i < n; i++)
+			set_listed(folios[i], MLOCK_BITS | touched);
 		count_added_mlocked(n, false);
 		return;
 	}
@@ -196,6 +201,7 @@ void lru_add_new_run(struct folio **folios, unsigned int n)
 	for (unsigned int i = 0; i < n; i++) {
 		RACY_WRITE(folios[i]->lru_cpu, (u8)(cpu + 1));
 		list_add(&folios[i]->lru, &new->folios);
+		set_listed(folios[i], touched);
 	}
 	spin_unlock(&new->lock);
 	if (new->room > n)
@@ -230,6 +236,15 @@ static inline void count_deleted(unsigned long flags, unsigned long pages)
 	stat_add(lru_stat(folio_evictable_list(flags)), -(long)pages);
 }
 
+/* Its file keeps it in memory: it is on no list. The lock is for lru_isolate_page(). */
+static __noinline void del_dead_unevictable(struct folio *folio)
+{
+	spin_lock(&lru.lock);
+	clear_flags(folio, 1UL << PG_lru | 1UL << PG_unevictable);
+	spin_unlock(&lru.lock);
+	stat_add(NR_UNEVICTABLE, -(long)folio_nr_pages(folio));
+}
+
 void lru_del_dead(struct folio **folios, unsigned int n)
 {
 	unsigned long kind = 1UL << PG_swapbacked, pages = 0;
@@ -243,10 +258,12 @@ void lru_del_dead(struct folio **folios, unsigned int n)
 		if (unlikely(!(flags & 1UL << PG_lru)))
 			continue;
 		ASSERT(atomic_read(&folio->refcount) == 0);
-		if (unlikely(flags &
-			     1UL << PG_unevictable)) { /* its file's doing: it is on no list */
-			clear_flags(folio, 1UL << PG_lru | 1UL << PG_unevictable);
-			stat_add(NR_UNEVICTABLE, -(long)folio_nr_pages(folio));
+		if (unlikely(flags & 1UL << PG_unevictable)) {
+			if (lock)
+				spin_unlock(lock);
+			lock = NULL;
+			held = ~0u;
+			del_dead_unevictable(folio);
 			continue;
 		}
 		while (RACY_READ(folio->lru_cpu) != held) {
@@ -266,10 +283,10 @@ void lru_del_dead(struct folio **folios, unsigned int n)
 		RACY_WRITE(folio->flags, flags & ~(1UL << PG_lru));
 		list_del(&folio->lru);
 	}
-	if (!lock)
-		return;
-	spin_unlock(lock);
-	count_deleted(kind, pages);
+	if (lock)
+		spin_unlock(lock);
+	if (pages)
+		count_deleted(kind, pages);
 }
 
 /* ---- between the evictable lists and the unevictable one ---- */
@@ -484,6 +501,53 @@ bool lru_isolate_folio(struct folio *folio)
 	spin_unlock(&lru.lock);
 	stat_add(lru_stat(list), -(long)folio_nr_pages(folio));
 	return true;
+}
+
+/* One that the list of lru_cpu has leaves it. Any frame: only under that list's lock it is certain what it is. */
+static bool take_off_from(struct folio *folio, unsigned int lru_cpu)
+{
+	unsigned long flags = __atomic_load_n(&folio->flags, __ATOMIC_ACQUIRE);
+
+	if (!(flags & 1UL << PG_lru) || (flags & 1UL << PG_unevictable) ||
+	    RACY_READ(folio->lru_cpu) != lru_cpu || !folio_try_get(folio))
+		return false;
+	take_off(folio);
+	stat_add(lru_stat(folio_evictable_list(flags)), -(long)folio_nr_pages(folio));
+	return true;
+}
+
+/* lru_lock held. */
+static bool isolate_unevictable(struct folio *folio)
+{
+	if (!folio_try_get(folio))
+		return false;
+	clear_flags(folio, 1UL << PG_lru | 1UL << PG_unevictable);
+	stat_add(NR_UNEVICTABLE, -(long)folio_nr_pages(folio));
+	return true;
+}
+
+struct folio *lru_isolate_page(struct page *page, bool unevictable_too)
+{
+	const unsigned long unevictable = 1UL << PG_lru | 1UL << PG_unevictable;
+	struct folio *folio = (struct folio *)page;
+	unsigned int lru_cpu;
+	unsigned long flags;
+	bool isolated = false;
+
+	spin_lock(&lru.lock);
+	flags = __atomic_load_n(&folio->flags, __ATOMIC_ACQUIRE);
+	lru_cpu = RACY_READ(folio->lru_cpu);
+	if ((flags & unevictable) == unevictable) {
+		isolated = unevictable_too && isolate_unevictable(folio);
+	} else if (flags & 1UL << PG_lru && !lru_cpu) {
+		isolated = take_off_from(folio, 0);
+	} else if (flags & 1UL << PG_lru && lru_cpu <= MAX_CPUS) {
+		spin_lock(list_lock(lru_cpu));
+		isolated = take_off_from(folio, lru_cpu);
+		spin_unlock(list_lock(lru_cpu));
+	}
+	spin_unlock(&lru.lock);
+	return isolated ? folio : NULL;
 }
 
 /* The list that it is on now. its_file: whether that keeps it in memory. lru_lock held. */

@@ -27,12 +27,12 @@ static void mincore_absent(struct vma *vma, unsigned long start, unsigned long e
 
 #define ASK_FILE 2
 
-/* A private page in swap is in memory while the swap cache has it. */
+/* A private page in swap is in memory while the swap cache has it; one that is moving is. */
 static unsigned char entry_in_core(pte_t e, unsigned char none)
 {
 	if (pte_none(e) || e == PTE_GUARD)
 		return none;
-	return pte_present(e) || (pte_has_slot(e) && swap_is_cached(pte_to_swp(e)));
+	return !pte_has_slot(e) || swap_is_cached(pte_to_swp(e));
 }
 
 /* Entries looked at together: a cache line of them. */

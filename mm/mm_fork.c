@@ -35,6 +35,16 @@ static __noinline unsigned int copy_large(pte_t *src, pte_t *dst, unsigned int m
 	return n;
 }
 
+/* The mover, who visits the child's vma after the parent's, finds both, and neither may write alone. */
+static pte_t copy_migration(pte_t *src, pte_t e, bool cow)
+{
+	if (cow) {
+		e = pte_migration_wrprotect(e);
+		pte_set(src, e);
+	}
+	return e;
+}
+
 /* Copies the entries of one table; both arrays start at the same address. True when the parent lost a W. */
 static bool copy_table(struct mm *mm, struct mm *old, unsigned long va, pte_t *src, pte_t *dst,
 		       unsigned long n, bool cow)
@@ -59,6 +69,9 @@ static bool copy_table(struct mm *mm, struct mm *old, unsigned long va, pte_t *s
 			if (pte_has_slot(e)) {
 				swap_slot_dup(pte_to_swp(e));
 				rss[RSS_SWAP]++;
+			} else if (pte_is_migration(e)) {
+				e = copy_migration(&src[i], e, cow);
+				rss[folio_rss_kind(pfn_folio(pte_pfn(e)))]++;
 			}
 			copied++;
 			pte_set(&dst[i], e);

@@ -85,6 +85,9 @@ void vma_usage(struct mm *mm, struct vma *vma, struct vma_usage *u)
 					       vma->flags & VM_LOCKED);
 			else if (unlikely(pte_has_slot(e)))
 				usage_add_slot(&sum, pte_to_swp(e));
+			else if (unlikely(pte_is_migration(e)))
+				usage_add_page(&sum, pfn_to_page(pte_pfn(e)), pte_migration_bits(e),
+					       vma->flags & VM_LOCKED);
 		}
 		spin_unlock(ptl);
 		if (va < vma->end)
@@ -123,11 +126,15 @@ void vma_usage(struct mm *mm, struct vma *vma, struct vma_usage *u)
 #define PM_SWAP (1ULL << 62)
 #define PM_PRESENT (1ULL << 63)
 
+/* Of a page that is moving, as in Linux: a type that is no area, and the frame as the offset. */
 static u64 pagemap_swapped(pte_t e, bool show_pfn)
 {
 	swp_entry_t swp = pte_to_swp(e);
+	u64 word = PM_SWAP | (show_pfn ? swp_area(swp) | swp_offset(swp) << 5 : 0);
 
-	return PM_SWAP | (show_pfn ? swp_area(swp) | swp_offset(swp) << 5 : 0);
+	if (pte_is_migration(e) && !folio_test(pfn_folio(pte_pfn(e)), PG_anon))
+		word |= PM_FILE;
+	return word;
 }
 
 static u64 pagemap_word(pte_t e, bool show_pfn)
@@ -167,7 +174,7 @@ void mm_pagemap(struct mm *mm, unsigned long addr, unsigned long n, u64 *out, bo
 					out[(va - addr) >> PAGE_SHIFT] = pagemap_word(e, show_pfn);
 				else if (unlikely(e == PTE_GUARD))
 					out[(va - addr) >> PAGE_SHIFT] = PM_SWAP | PM_GUARD;
-				else if (unlikely(pte_has_slot(e)))
+				else if (unlikely(pte_is_swap(e)))
 					out[(va - addr) >> PAGE_SHIFT] =
 						pagemap_swapped(e, show_pfn);
 			}

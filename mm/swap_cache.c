@@ -138,6 +138,29 @@ bool swap_cache_remove_frozen(struct folio *folio)
 	return true;
 }
 
+bool swap_cache_replace(struct folio *old, struct folio *new)
+{
+	struct swap_area *area;
+	struct swap_slot *slot;
+
+	ASSERT(folio_test(old, PG_locked) && folio_test(old, PG_swapcache));
+	ASSERT(folio_test(new, PG_locked) && !folio_test(old, PG_writeback));
+	slot = lock_folio_slot(old, &area);
+	if (!folio_ref_freeze(old, 2)) {
+		spin_unlock(&area->lock);
+		return false;
+	}
+	slot->pfn = (u32)folio_pfn(new);
+	WRITE_ONCE(new->swap, old->swap);
+	folio_set(new, PG_swapcache);
+	folio_get(new);
+	WRITE_ONCE(old->swap, 0);
+	folio_clear(old, PG_swapcache);
+	folio_ref_unfreeze(old, 1);
+	spin_unlock(&area->lock);
+	return true;
+}
+
 struct folio *swap_cache_get(swp_entry_t swp)
 {
 	struct swap_area *area;

@@ -54,7 +54,9 @@ enum fault_result swap_get_folio(struct fault_ctx *f)
 	bool io;
 
 	if (!pte_has_slot(f->old))
-		return FAULT_MAPERR; /* a guard: as if nothing was mapped */
+		return pte_is_migration(f->old)
+			       ? migration_entry_wait(f)
+			       : FAULT_MAPERR; /* a guard: as if nothing was mapped */
 	if (anon_vma_prepare(f->vma))
 		return FAULT_OOM;
 	folio = swap_cache_read(swp, &io);

@@ -164,10 +164,26 @@ static bool maps_private_copy(pte_t e)
 	return !pte_special(e) && folio_test(pfn_folio(pte_pfn(e)), PG_anon);
 }
 
-/* Clears a swap entry, which is a private page's. True unless it is to stay. */
+/* The page is moving, and its mover counts entries when it has arrived: this one is only counted here. */
+static bool zap_migration_entry(const struct unmap_batch *b, pte_t *pte, pte_t e,
+				struct zap_counts *c)
+{
+	enum rss_kind kind = folio_rss_kind(pfn_folio(pte_pfn(e)));
+
+	if (kind == RSS_ANON && (b->how & ZAP_KEEP_PRIVATE))
+		return false;
+	pte_set(pte, 0);
+	c->rss[kind]++;
+	c->anon_shared += kind == RSS_ANON;
+	return true;
+}
+
+/* Clears a swap entry, which is a private page's, or one of a page that is moving. True unless it is to stay. */
 static __noinline bool zap_swap_entry(struct unmap_batch *b, pte_t *pte, pte_t e,
 				      struct zap_counts *c)
 {
+	if (pte_is_migration(e))
+		return zap_migration_entry(b, pte, e, c);
 	if (b->how & (e == PTE_GUARD ? ZAP_KEEP_GUARDS : ZAP_KEEP_PRIVATE))
 		return false;
 	pte_set(pte, 0);

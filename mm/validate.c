@@ -72,6 +72,11 @@ static void check_entry(const struct vma *vma, unsigned long va, pte_t e, struct
 		t->rss[RSS_SWAP]++;
 		return;
 	}
+	if (pte_is_migration(e)) {
+		CHECK(folio_test(pfn_folio(pte_pfn(e)), PG_locked), vma);
+		t->rss[folio_rss_kind(pfn_folio(pte_pfn(e)))]++;
+		return;
+	}
 	if (e == PTE_GUARD) {
 		CHECK(vma_has_anon(vma) && !(vma->flags & VM_SPECIAL), vma);
 		return;

@@ -143,6 +143,13 @@ void folio_mark_dirty_lock(struct folio *f);
  * reference and the caller's out of the cache. On true its refcount is 0 and it is the caller's to free.
  */
 bool filemap_remove_frozen(struct folio *folio);
+/*
+ * Migration: new, which is locked, takes the place of old, which is locked, not being written, unmapped and referenced
+ * by nobody but the cache and the caller. It has the contents of old then, and set_flags() has given it the flags. False:
+ * somebody else has a reference to old.
+ */
+bool filemap_replace_folio(struct folio *old, struct folio *new,
+			   void (*set_flags)(struct folio *new, const struct folio *old));
 
 /*
  * The file becomes newsize bytes long: sets size, unmaps and drops what lies beyond (private copies

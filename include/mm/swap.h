@@ -33,6 +33,11 @@ bool swap_cache_try_free(struct folio *folio);
  */
 bool swap_cache_remove_frozen(struct folio *folio);
 /*
+ * Migration: new takes the place of old, which is locked, not being written, unmapped and referenced by nobody but the
+ * cache and the caller; so is new then, but for its contents. False: somebody else has a reference to old.
+ */
+bool swap_cache_replace(struct folio *old, struct folio *new);
+/*
  * Unlocks a folio that may be in the swap cache, and takes it out if no entry of either kind needs it any more:
  * whoever dropped the last one while the folio was locked left that to us. The caller has a reference.
  */

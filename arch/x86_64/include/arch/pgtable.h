@@ -5,7 +5,7 @@
  *
  * A PTE is in one of three states: none (0); present (a page, perhaps without access for PROT_NONE:
  * hardware P clear, PTE_PROTNONE set); or a swap entry (neither of the two bits, but PTE_SWAP): where the
- * page is, or a marker that says why there is none.
+ * page is, that it is just moving to another frame, or a marker that says why there is none.
  */
 #ifndef ARCH_PGTABLE_H
 #define ARCH_PGTABLE_H
@@ -85,7 +85,10 @@ static inline unsigned long pte_pfn(pte_t e)
 
 #define SWP_AREA_SHIFT 58
 #define SWP_OFFSET_MASK ((1UL << 40) - 1)
-#define SWP_MARKER 31UL /* not an area: the offset says which marker */
+/* Not areas: */
+#define SWP_MIGRATION_READ 29UL	 /* the offset is the frame that the page is just leaving; */
+#define SWP_MIGRATION_WRITE 30UL /* the entry was writable */
+#define SWP_MARKER 31UL		 /* the offset says which marker */
 
 static inline bool pte_is_swap(pte_t e)
 {
@@ -120,15 +123,54 @@ static inline u64 pte_to_swp(pte_t e)
 /* The marker of a guard page (MADV_GUARD_INSTALL). */
 #define PTE_GUARD (SWP_MARKER << 3 | 1UL << PAGE_SHIFT | PTE_SWAP)
 
-/* A slot of an area, that is: no marker. */
+/* A slot of an area, that is: no marker, and not migrating. */
 static inline bool pte_has_slot(pte_t e)
 {
-	return pte_is_swap(e) && (e >> 3 & 31) != SWP_MARKER;
+	return pte_is_swap(e) && (e >> 3 & 31) < SWP_MIGRATION_READ;
 }
 
 static inline pte_t pte_make(unsigned long pfn, pte_t prot)
 {
 	return ((pte_t)pfn << PAGE_SHIFT) | prot;
+}
+
+/*
+ * ---- migration entries: they stand where a page is mapped while it moves to another frame ----
+ *
+ * As swap entries, with the accessed and dirty bits 47 bits higher than in a present entry. The frame is the old one.
+ */
+
+#define MIGRATION_BITS_SHIFT 47
+
+static inline bool pte_is_migration(pte_t e)
+{
+	return pte_is_swap(e) && !pte_has_slot(e) && (e >> 3 & 31) != SWP_MARKER;
+}
+
+static inline bool pte_migration_write(pte_t e)
+{
+	return (e >> 3 & 31) == SWP_MIGRATION_WRITE;
+}
+
+/* From a present entry. */
+static inline pte_t pte_to_migration(pte_t e)
+{
+	unsigned long area = e & PTE_W ? SWP_MIGRATION_WRITE : SWP_MIGRATION_READ;
+
+	return (e & (PTE_A | PTE_D)) << MIGRATION_BITS_SHIFT | (e & PTE_ADDR_MASK) | area << 3 |
+	       PTE_SWAP;
+}
+
+/* PTE_A and PTE_D as the present entry had them. */
+static inline pte_t pte_migration_bits(pte_t e)
+{
+	return e >> MIGRATION_BITS_SHIFT & (PTE_A | PTE_D);
+}
+
+/* The page is shared by fork from now on. */
+static inline pte_t pte_migration_wrprotect(pte_t e)
+{
+	return (e & ~(31UL << 3)) | SWP_MIGRATION_READ << 3;
 }
 
 /* New access rights, same page; all else is kept. prot has no PTE_MLOCKED. */

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Migration, which holds no mmap_lock, against programs that fork, exit, unmap, lock, protect and touch their memory, and
+ * against reclaim and truncation. Movers take whatever frame has a folio on a list. Whatever moves is the same in its new
+ * place: OWN(n) in page n of the first program and of the file, OTHER(n) if one of its children wrote there.
+ */
+#include "crew.h"
+#include "../unit/migrate_now.h"
+#include "../unit/swap_device.h"
+
+#define B 0xd0000000UL
+#define WINDOW 24UL
+#define AT(page) (B + (page)*PG)
+#define SHARED(page) (B + (64 + (page)) * PG)
+#define ROUNDS 220UL
+
+#define OWN(page) ((u8)((page)*4 + 1))
+#define OTHER(page) ((u8)((page)*4 + 2))
+
+static struct mm *mm;
+static struct file *file;
+
+/* ---- movers ---- */
+
+#define MOVED_AT_ONCE 8
+
+/* The frames of all memory, again and again: as compaction does it. */
+static void mover(u64 *x)
+{
+	unsigned long pfn = next_random(x) % max_pfn();
+
+	while (!is_done()) {
+		LIST_HEAD(folios);
+		unsigned int n = 0;
+
+		for (unsigned long i = 0; i < max_pfn() && n < MOVED_AT_ONCE; i++) {
+			struct page *page = pfn_to_page(pfn);
+			struct folio *folio = NULL;
+
+			pfn = pfn + 1 == max_pfn() ? 1 : pfn + 1;
+			if (READ_ONCE(page->flags) & 1UL << PG_lru)
+				folio = lru_isolate_page(page, next_random(x) % 4);
+			if (!folio)
+				continue;
+			list_add(&folio->lru, &folios);
+			n++;
+		}
+		if (n)
+			(void)migrate_folios(&folios, &migrate_anywhere,
+					     next_random(x) % 4 ? MIGRATE_ASYNC : MIGRATE_SYNC);
+		else
+			host_yield();
+	}
+}
+
+static void reclaimer(u64 *x)
+{
+	while (!is_done()) {
+		LIST_HEAD(folios);
+
+		if (lru_isolate(next_random(x) % 2 ? LRU_INACTIVE_ANON : LRU_ACTIVE_ANON, 8,
+				&folios))
+			(void)reclaim_folios(&folios);
+		host_yield();
+	}
+}
+
+/* ---- programs ---- */
+
+static void access_at(struct mm *of, unsigned long va, unsigned long n, u64 *x, bool child)
+{
+	enum fault_access access = next_random(x) % 2 ? FAULT_WRITE : FAULT_READ;
+	u8 byte = child ? OTHER(n) : OWN(n);
+	enum fault_result r = sim_access(of, va + next_random(x) % PG, access, &byte);
+
+	BUG_ON(r != FAULT_DONE && r != FAULT_MAPERR && r != FAULT_ACCERR && r != FAULT_BUS);
+	if (r == FAULT_DONE && byte != 0 && byte != OWN(n) && !(child && byte == OTHER(n)))
+		panic("page %lu contains %x", n, byte);
+}
+
+static void access_once(struct mm *of, u64 *x, bool child)
+{
+	unsigned long n = next_random(x) % WINDOW;
+
+	if (next_random(x) % 3)
+		access_at(of, AT(n), n, x, child);
+	else
+		access_at(of, SHARED(n), n, x, false);
+}
+
+static void toucher(u64 *x)
+{
+	while (!is_done())
+		access_once(mm, x, false);
+}
+
+static void change_something(struct mm *of, u64 *x)
+{
+	unsigned long n = next_random(x) % WINDOW, len = (1 + next_random(x) % (WINDOW - n)) * PG;
+
+	switch (next_random(x) % 7) {
+	case 0:
+		(void)mm_mprotect(of, AT(n), len, next_random(x) % 3 ? RW : PROT_READ);
+		break;
+	case 1:
+		BUG_ON(mm_mmap(of, AT(n), len, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL,
+			       0) < 0);
+		break;
+	case 2:
+		(void)mm_madvise(of, AT(n), len, MADV_DONTNEED);
+		break;
+	case 3:
+		(void)mm_mlock(of, AT(n), len, next_random(x) % 2);
+		break;
+	case 4:
+		(void)mm_munlock(of, B, SHARED(WINDOW) - B);
+		break;
+	case 5:
+		(void)mm_mlock(of, SHARED(n), len, true);
+		break;
+	default:
+		for (unsigned int i = 0; i < 10; i++)
+			access_once(of, x, of != mm);
+	}
+}
+
+static void changer(u64 *x)
+{
+	for (unsigned long i = 0; i < ROUNDS; i++)
+		change_something(mm, x);
+}
+
+static void forker(u64 *x)
+{
+	for (unsigned long i = 0; i < ROUNDS / 4; i++) {
+		struct mm *child = mm_fork(mm), *grandchild;
+
+		BUG_ON(IS_ERR(child));
+		for (unsigned int k = 0; k < 3; k++)
+			change_something(child, x);
+		grandchild = mm_fork(child);
+		BUG_ON(IS_ERR(grandchild));
+		change_something(child, x);
+		sim_mm_leave(child);
+		mm_put(child);
+		for (unsigned int k = 0; k < 3; k++)
+			change_something(grandchild, x);
+		sim_mm_leave(grandchild);
+		mm_put(grandchild);
+	}
+}
+
+/* write(2) and ftruncate(2). */
+static void writer(u64 *x)
+{
+	struct mapping *m = sim_file_mapping(file);
+
+	for (unsigned long i = 0; i < ROUNDS; i++) {
+		unsigned long n = next_random(x) % WINDOW;
+		struct folio *folio;
+
+		if (next_random(x) % 8 == 0) {
+			filemap_truncate(m, n * PG);
+			filemap_truncate(m, WINDOW * PG);
+			continue;
+		}
+		folio = filemap_grab_folio(m, n);
+		BUG_ON(IS_ERR(folio));
+		__atomic_store_n((u8 *)folio_address(folio), OWN(n), __ATOMIC_RELAXED);
+		host_yield();
+		folio_mark_dirty(folio);
+		if (READ_ONCE(folio->mapping) == m)
+			BUG_ON(__atomic_load_n((u8 *)folio_address(folio), __ATOMIC_RELAXED) !=
+			       OWN(n));
+		folio_put(folio);
+	}
+}
+
+/* ---- the races ---- */
+
+static struct block_device *dev;
+
+static void begin(void **state)
+{
+	mm = *state;
+	sim_caller.ipc_lock = true;
+	dev = swap_device_on(8192);
+	file = sim_file(WINDOW * PG, true);
+	t_map(mm, AT(0), WINDOW, RW);
+	t_map_file(mm, SHARED(0), WINDOW, RW, MAP_SHARED, file, 0);
+}
+
+static void end(unsigned long moved)
+{
+	assert_true(stat_read(PGMIGRATE_SUCCESS) > moved);
+	assert_int_equal(mm_munmap(mm, B, SHARED(WINDOW) - B), 0);
+	file_put(file);
+	swap_device_off(dev);
+}
+
+static void test_faults(void **state)
+{
+	unsigned long moved = stat_read(PGMIGRATE_SUCCESS);
+
+	begin(state);
+	RUN(mm, changer, toucher, toucher, mover, mover);
+	end(moved);
+}
+
+static void test_forks(void **state)
+{
+	unsigned long moved = stat_read(PGMIGRATE_SUCCESS);
+
+	begin(state);
+	RUN(mm, forker, forker, toucher, mover, mover);
+	end(moved);
+}
+
+static void test_files(void **state)
+{
+	unsigned long moved = stat_read(PGMIGRATE_SUCCESS);
+
+	begin(state);
+	RUN(mm, writer, toucher, toucher, mover, mover);
+	end(moved);
+}
+
+static void test_reclaim(void **state)
+{
+	unsigned long moved = stat_read(PGMIGRATE_SUCCESS);
+
+	begin(state);
+	RUN(mm, forker, changer, toucher, reclaimer, mover, mover);
+	end(moved);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T_MM(test_faults),
+		T_MM(test_forks),
+		T_MM(test_files),
+		T_MM(test_reclaim),
+	};
+
+	(void)host_seed();
+	sim_boot(2048);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
