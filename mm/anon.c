@@ -127,14 +127,13 @@ static bool large_reuse(struct fault_ctx *f, struct folio *old, pte_t bits)
 	if (!folio_test(old, PG_anon) || page_mapcount(pfn_to_page(pte_pfn(f->old))) != 1 ||
 	    atomic_read(&old->refcount) != maps)
 		return false;
-	if (pte_is_promoted(f->pte)) {
+	if (maps != (int)PTRS_PER_TABLE) {
 		huge_demote(f->pte);
-		if (maps == (int)PTRS_PER_TABLE) {
-			for (unsigned int i = 0; i < PTRS_PER_TABLE; i++)
-				pte_set_bits(table + i, bits);
-			huge_promote(f->vma->mm, ALIGN_DOWN(f->addr, PMD_SIZE), f->pte);
-			f->old = pte_read(f->pte);
-		}
+	} else if (huge_suspend(f->pte)) {
+		for (unsigned int i = 0; i < PTRS_PER_TABLE; i++)
+			pte_set_bits(table + i, bits);
+		huge_resume(f->vma->mm, ALIGN_DOWN(f->addr, PMD_SIZE), f->pte);
+		f->old = pte_read(f->pte);
 	}
 	return true;
 }

@@ -24,7 +24,6 @@ void __huge_demote(pte_t *pte)
 	struct folio *folio = promoted_folio(pte);
 
 	pgtable_demote(pte);
-	stat_inc(THP_SPLIT_PMD);
 	if (atomic_dec_and_test(&folio_page(folio, 1)->huge_maps))
 		stat_add(huge_gauge(folio), -1);
 }
@@ -55,13 +54,15 @@ bool huge_is_whole(const pte_t *table)
 	return true;
 }
 
-void huge_promote_if_whole(struct mm *mm, unsigned long va, pte_t *pte)
+bool huge_promote_if_whole(struct mm *mm, unsigned long va, pte_t *pte)
 {
 	pte_t *table = page_address(pte_table(pte));
 
-	if (*pte_used(pte) == PTRS_PER_TABLE && huge_is_whole(table) &&
-	    pgtable_is_prepared(&mm->pgt, va))
-		huge_promote(mm, va, pte);
+	if (*pte_used(pte) != PTRS_PER_TABLE || !huge_is_whole(table) ||
+	    !pgtable_is_prepared(&mm->pgt, va))
+		return false;
+	huge_promote(mm, va, pte);
+	return true;
 }
 
 void huge_demote_at(struct mm *mm, unsigned long va)

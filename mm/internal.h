@@ -354,6 +354,24 @@ static inline void folio_add_rmap(struct folio *folio)
 		stat_inc(folio_test(folio, PG_anon) ? NR_ANON_PAGES : NR_FILE_MAPPED);
 }
 
+/* ---- split.c ---- */
+
+/* Some pages of the folio are mapped no more: it is split when memory is short. Any spinlock but lru_lock may be held. */
+void split_later(struct folio *folio);
+/* It dies. */
+void split_forget(struct folio *folio);
+void split_init(void);
+/*
+ * The folio becomes its first page; the others are folios of their own, on the lists where they belong, or free when
+ * nobody maps them. False: somebody else has a reference, or a lock is busy; all is as it was. Folio locked and isolated,
+ * the caller's reference is the only one that is no entry's. No spinlock held.
+ */
+bool split_folio(struct folio *folio);
+/* The same for one that may be on a list; its lock is only tried. The caller has a reference. */
+bool split_mapped_folio(struct folio *folio);
+/* Splits up to max folios that wait for it. Pages that are free now. */
+unsigned long split_deferred(unsigned long max);
+
 /* ---- large.c: the counts of large folios. Page-table lock of the entries held ---- */
 
 /* The counts of a new one. */
@@ -362,7 +380,8 @@ void large_init(struct folio *folio);
 void large_map_new(struct folio *folio, bool mlocked);
 /* n entries that map n pages from page were made, or cleared. References and rss are the caller's. */
 void large_map(struct folio *folio, struct page *page, unsigned int n);
-void large_unmap(struct folio *folio, struct page *page, unsigned int n);
+/* True: some pages are mapped no more, and others are; split_later(). */
+bool large_unmap(struct folio *folio, struct page *page, unsigned int n);
 /* PTE_MLOCKED was set, or cleared, in them. */
 void large_mlock(struct folio *folio, struct page *page, unsigned int n);
 void large_munlock(struct folio *folio, struct page *page, unsigned int n);
@@ -383,20 +402,29 @@ static inline void page_add_rmap(struct folio *folio, struct page *page)
 
 static inline void page_remove_rmap(struct folio *folio, struct page *page)
 {
-	if (unlikely(folio_is_large(folio)))
-		large_unmap(folio, page, 1);
-	else if (atomic_dec_and_test(&folio->mapcount))
+	if (unlikely(folio_is_large(folio))) {
+		if (large_unmap(folio, page, 1))
+			split_later(folio);
+	} else if (atomic_dec_and_test(&folio->mapcount))
 		stat_add(folio_test(folio, PG_anon) ? NR_ANON_PAGES : NR_FILE_MAPPED, -1);
 }
 
 /* ---- huge.c: tables that map 2 MiB as one. Page-table lock held ---- */
 
 void __huge_demote(pte_t *pte);
-/* The entries of pte's table are about to change: what they map, or its rights. */
+/* All entries of pte's table are about to change in the same way, or to go. True: it was promoted; huge_resume(). */
+static inline bool huge_suspend(pte_t *pte)
+{
+	if (likely(!pte_is_promoted(pte)))
+		return false;
+	__huge_demote(pte);
+	return true;
+}
+/* Entries of pte's table are about to change: what they map, or their rights. */
 static inline void huge_demote(pte_t *pte)
 {
-	if (unlikely(pte_is_promoted(pte)))
-		__huge_demote(pte);
+	if (unlikely(huge_suspend(pte)))
+		stat_inc(THP_SPLIT_PMD);
 }
 /* The table of va may be promoted later, if there is memory for that. mmap_lock held, no spinlock. */
 static inline void huge_prepare(struct mm *mm, unsigned long va)
@@ -409,7 +437,13 @@ void huge_promote(struct mm *mm, unsigned long va, pte_t *pte);
 /* All entries of the table, from its first, are as pgtable_promote() wants them, and map a large folio. */
 bool huge_is_whole(const pte_t *table);
 /* The same if it is so; prepared or not. */
-void huge_promote_if_whole(struct mm *mm, unsigned long va, pte_t *pte);
+bool huge_promote_if_whole(struct mm *mm, unsigned long va, pte_t *pte);
+/* The same for a table that was promoted before. */
+static inline void huge_resume(struct mm *mm, unsigned long va, pte_t *pte)
+{
+	if (!huge_promote_if_whole(mm, va, pte))
+		stat_inc(THP_SPLIT_PMD);
+}
 /* vma is about to end or to begin at va, in the middle of what may be mapped as one. mmap_lock held for writing. */
 void huge_demote_at(struct mm *mm, unsigned long va);
 
@@ -429,24 +463,6 @@ unsigned long thp_fault_orders(const struct vma *vma);
  * mm/anon_large.c. False: it does not fit, or there is no such block. mmap_lock held.
  */
 bool anon_fault_large(struct fault_ctx *f, unsigned long orders);
-
-/* ---- split.c ---- */
-
-/* Some pages of the folio are mapped no more: it is split when memory is short. Any spinlock but lru_lock may be held. */
-void split_later(struct folio *folio);
-/* It dies. */
-void split_forget(struct folio *folio);
-void split_init(void);
-/*
- * The folio becomes its first page; the others are folios of their own, on the lists where they belong, or free when
- * nobody maps them. False: somebody else has a reference, or a lock is busy; all is as it was. Folio locked and isolated,
- * the caller's reference is the only one that is no entry's. No spinlock held.
- */
-bool split_folio(struct folio *folio);
-/* The same for one that may be on a list; its lock is only tried. The caller has a reference. */
-bool split_mapped_folio(struct folio *folio);
-/* Splits up to max folios that wait for it. Pages that are free now. */
-unsigned long split_deferred(unsigned long max);
 
 /* ---- folio.c, lru.c ---- */
 

@@ -82,7 +82,7 @@ void large_map(struct folio *folio, struct page *page, unsigned int n)
 	stat_add(folio_test(folio, PG_anon) ? NR_ANON_PAGES : NR_FILE_MAPPED, first);
 }
 
-void large_unmap(struct folio *folio, struct page *page, unsigned int n)
+bool large_unmap(struct folio *folio, struct page *page, unsigned int n)
 {
 	bool anon = folio_test(folio, PG_anon);
 	int last = 0, left;
@@ -93,8 +93,7 @@ void large_unmap(struct folio *folio, struct page *page, unsigned int n)
 	(void)atomic_sub_return(&folio->mapcount, (int)n);
 	if (last)
 		stat_add(anon ? NR_ANON_PAGES : NR_FILE_MAPPED, -last);
-	if (last && left && anon)
-		split_later(folio);
+	return last && left && anon;
 }
 
 void large_mlock(struct folio *folio, struct page *page, unsigned int n)

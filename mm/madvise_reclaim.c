@@ -19,6 +19,7 @@ struct ager {
 	unsigned long first, last; /* bytes: entries that lost a bit which the TLB may remember */
 	struct list_head folios;   /* isolated, to be paged out */
 	unsigned int nr;
+	struct folio *to_split; /* with a reference: the advice is for a part of it */
 };
 
 static void note_changed(struct ager *a, unsigned long va)
@@ -72,21 +73,55 @@ static void make_free(struct ager *a, pte_t *pte, unsigned long va, struct folio
 	lru_mark_lazyfree(folio);
 }
 
-static void age_entry(struct ager *a, pte_t *pte, unsigned long va)
+static void age_folio(struct ager *a, pte_t *pte, unsigned long va, struct folio *folio)
+{
+	if (a->advice == MADV_FREE)
+		make_free(a, pte, va, folio);
+	else
+		make_cold(a, pte, va, folio);
+}
+
+/*
+ * An entry that maps a page of a large folio, of which max entries are left in the range and the table. When all of
+ * the folio is there, and nowhere else, it is treated as one; otherwise it is split first. How many entries are done.
+ */
+static unsigned int age_large(struct ager *a, pte_t *pte, unsigned long va, unsigned int max,
+			      struct folio *folio)
+{
+	unsigned int n = large_run(pte, max), nr = (unsigned int)folio_nr_pages(folio);
+	const pte_t bits = a->advice == MADV_FREE ? PTE_A | PTE_D : PTE_A;
+
+	if (page_mapcount(pfn_to_page(pte_pfn(pte_read(pte)))) != 1)
+		return n;
+	if (a->advice == MADV_PAGEOUT || n != nr || atomic_read(&folio->mapcount) != (int)nr) {
+		folio_get(folio);
+		a->to_split = folio;
+		return 0;
+	}
+	huge_demote(pte);
+	for (unsigned int i = 1; i < n; i++)
+		pte_clear_bits(pte + i, bits);
+	note_changed(a, va + (n - 1) * PAGE_SIZE);
+	age_folio(a, pte, va, folio);
+	return n;
+}
+
+/* How many entries are done; 0: a->to_split is to be split first. */
+static unsigned int age_entry(struct ager *a, pte_t *pte, unsigned long va, unsigned int max)
 {
 	pte_t e = pte_read(pte);
 	struct folio *folio;
 
 	if (!pte_present(e) || pte_special(e))
-		return;
+		return 1;
 	folio = pfn_folio(pte_pfn(e));
-	if (folio_is_large(folio) || atomic_read(&folio->mapcount) != 1 ||
-	    (a->anon_only && !folio_test(folio, PG_anon)))
-		return;
-	if (a->advice == MADV_FREE)
-		make_free(a, pte, va, folio);
-	else
-		make_cold(a, pte, va, folio);
+	if (a->anon_only && !folio_test(folio, PG_anon))
+		return 1;
+	if (unlikely(folio_is_large(folio)))
+		return age_large(a, pte, va, max, folio);
+	if (atomic_read(&folio->mapcount) == 1)
+		age_folio(a, pte, va, folio);
+	return 1;
 }
 
 /* The entries of [va, stop), all in one table, as long as the batch has room. Where it stopped. */
@@ -95,10 +130,25 @@ static unsigned long age_table(struct ager *a, pte_t *pte, unsigned long va, uns
 	spinlock_t *ptl = pte_lockptr(pte);
 
 	spin_lock(ptl);
-	for (; va < stop && a->nr < LRU_BATCH; va += PAGE_SIZE, pte++)
-		age_entry(a, pte, va);
+	while (va < stop && a->nr < LRU_BATCH && !a->to_split) {
+		unsigned int done =
+			age_entry(a, pte, va, (unsigned int)((stop - va) >> PAGE_SHIFT));
+
+		va += done * PAGE_SIZE;
+		pte += done;
+	}
 	spin_unlock(ptl);
 	return va;
+}
+
+/* Where to go on: there, or behind the page when its folio is in use. */
+static unsigned long split_and_go_on(struct ager *a, unsigned long va)
+{
+	bool done = split_mapped_folio(a->to_split);
+
+	folio_put(a->to_split);
+	a->to_split = NULL;
+	return done ? va : va + PAGE_SIZE;
 }
 
 static bool is_file_of_others(const struct vma *vma)
@@ -127,6 +177,8 @@ int advise_reclaim(struct vma *vma, unsigned long start, unsigned long end, int 
 		if (a.nr)
 			(void)reclaim_folios(&a.folios);
 		a.nr = 0;
+		if (unlikely(a.to_split))
+			start = split_and_go_on(&a, start);
 		if (park_interrupted(PARK_KILLABLE))
 			break;
 		cond_resched();

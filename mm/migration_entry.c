@@ -112,7 +112,10 @@ static void make_one(struct move *m, struct vma *vma, unsigned long addr, pte_t 
 		note_dirty(folio);
 	if (unlikely(pte_mlocked(e)))
 		page_munlock(folio, pfn_to_page(pte_pfn(e)));
-	page_remove_rmap(folio, pfn_to_page(pte_pfn(e)));
+	if (unlikely(folio_is_large(folio)))
+		(void)large_unmap(folio, pfn_to_page(pte_pfn(e)), 1);
+	else
+		page_remove_rmap(folio, &folio->page);
 	folio_put(folio); /* the entry's; the mover has another */
 }
 
@@ -152,7 +155,7 @@ static void remove_one(struct move *m, struct vma *vma, unsigned long addr, pte_
 		page_mlock(to, page);
 	pte_set(pte, new);
 	if (unlikely(to->order == PMD_ORDER) && n == m->nr - 1)
-		huge_promote_if_whole(vma->mm, ALIGN_DOWN(addr, PMD_SIZE), pte);
+		(void)huge_promote_if_whole(vma->mm, ALIGN_DOWN(addr, PMD_SIZE), pte);
 }
 
 void migration_entries_remove(struct move *m, struct folio *to)

@@ -56,8 +56,7 @@ static bool copy_table(struct mm *mm, struct mm *old, unsigned long va, pte_t *s
 
 	spin_lock(src_ptl);
 	spin_lock_nested(dst_ptl);
-	huge = pte_is_promoted(src);
-	huge_demote(src);
+	huge = huge_suspend(src);
 	left = *pte_used(src);
 	for (unsigned long i = 0; i < n && copied < left; i++) {
 		pte_t e = pte_read(&src[i]);
@@ -104,8 +103,8 @@ static bool copy_table(struct mm *mm, struct mm *old, unsigned long va, pte_t *s
 	}
 	pte_used_add(dst, copied);
 	if (unlikely(huge)) {
-		huge_promote_if_whole(old, va, src);
-		huge_promote_if_whole(mm, va, dst);
+		huge_resume(old, va, src);
+		(void)huge_promote_if_whole(mm, va, dst);
 	}
 	/* Before truncation can see the entries, and count them off. */
 	for (unsigned int i = 0; i < NR_RSS; i++)

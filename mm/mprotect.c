@@ -27,8 +27,7 @@ static bool change_table(struct mm *mm, pte_t *table, unsigned long va, unsigned
 	pte_t *pte = table;
 
 	spin_lock(ptl);
-	huge = pte_is_promoted(table);
-	huge_demote(table);
+	huge = huge_suspend(table);
 	for (; va < stop; va += PAGE_SIZE, pte++) {
 		pte_t e = pte_read(pte);
 
@@ -43,7 +42,7 @@ static bool change_table(struct mm *mm, pte_t *table, unsigned long va, unsigned
 		flush = true;
 	}
 	if (unlikely(huge))
-		huge_promote_if_whole(mm, start, table);
+		huge_resume(mm, start, table);
 	spin_unlock(ptl);
 	return flush;
 }

@@ -92,8 +92,7 @@ static void move_entries(struct mm *mm, pte_t *from, pte_t *to, unsigned long ds
 	bool huge;
 
 	lock_two(from_ptl, to_ptl);
-	huge = pte_is_promoted(from);
-	huge_demote(from);
+	huge = huge_suspend(from);
 	for (unsigned long i = 0; i < n; i++) {
 		if (pte_none(pte_read(&from[i])))
 			continue;
@@ -103,7 +102,7 @@ static void move_entries(struct mm *mm, pte_t *from, pte_t *to, unsigned long ds
 	pte_used_add(from, -moved);
 	pte_used_add(to, moved);
 	if (unlikely(huge))
-		huge_promote_if_whole(mm, dst, to);
+		huge_resume(mm, dst, to);
 	unlock_two(from_ptl, to_ptl);
 }
 

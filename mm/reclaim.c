@@ -124,7 +124,7 @@ static bool remove_from_cache(struct folio *folio)
 }
 
 /* What became of a folio that was to be reclaimed. */
-enum outcome { UNMAPPED, FREED, PUT_BACK, PUT_BACK_ACTIVE, WAS_PUT_BACK };
+enum outcome { UNMAPPED, TO_SPLIT, FREED, PUT_BACK, PUT_BACK_ACTIVE, WAS_PUT_BACK };
 
 static enum outcome unlock_and(struct folio *folio, enum outcome outcome)
 {
@@ -203,8 +203,6 @@ static enum outcome judge(struct folio *folio, struct scan *sc)
 		return PUT_BACK;
 	if (!folio_evictable(folio))
 		return unlock_and(folio, PUT_BACK);
-	if (unlikely(folio_is_large(folio)))
-		return unlock_and(folio, PUT_BACK_ACTIVE);
 	if (!folio_test(folio, PG_anon) && lru_putback_file_unevictable(folio))
 		return unlock_and(folio, WAS_PUT_BACK);
 	if (folio_test(folio, PG_writeback)) {
@@ -218,6 +216,8 @@ static enum outcome judge(struct folio *folio, struct scan *sc)
 		return unlock_and(folio, PUT_BACK);
 	if (verdict == ACTIVATE)
 		return unlock_and(folio, PUT_BACK_ACTIVE);
+	if (unlikely(folio_is_large(folio)))
+		return TO_SPLIT;
 	return unmap(folio, verdict == RECLAIM_IF_CLEAN, sc);
 }
 
@@ -232,7 +232,7 @@ static void activate_isolated(struct folio *folio)
 
 /* Where the folios of one batch go. */
 struct sorted {
-	struct list_head unmapped, back;
+	struct list_head unmapped, to_split, back;
 	struct folio *dead[LRU_BATCH];
 	unsigned int nr_dead;
 	unsigned long freed, freed_anon; /* pages */
@@ -243,6 +243,9 @@ static void sort_folio(struct folio *folio, enum outcome outcome, struct sorted 
 	switch (outcome) {
 	case UNMAPPED:
 		list_add_tail(&folio->lru, &s->unmapped);
+		break;
+	case TO_SPLIT:
+		list_add_tail(&folio->lru, &s->to_split);
 		break;
 	case FREED:
 		s->freed += folio_nr_pages(folio);
@@ -263,6 +266,16 @@ static void sort_folio(struct folio *folio, enum outcome outcome, struct sorted 
 	}
 }
 
+/* Its pages are to be reclaimed one by one: those that can be. Locked. */
+static enum outcome split(struct folio *folio)
+{
+	bool done = split_folio(folio);
+
+	if (done)
+		folio_clear(folio, PG_active);
+	return unlock_and(folio, done ? PUT_BACK : PUT_BACK_ACTIVE);
+}
+
 /* At most LRU_BATCH isolated folios: reclaims what it can of them; the list is empty afterwards. Pages reclaimed. */
 static unsigned long shrink_folios(struct list_head *folios, struct scan *sc)
 {
@@ -270,6 +283,7 @@ static unsigned long shrink_folios(struct list_head *folios, struct scan *sc)
 	struct folio *folio;
 
 	INIT_LIST_HEAD(&s.unmapped);
+	INIT_LIST_HEAD(&s.to_split);
 	INIT_LIST_HEAD(&s.back);
 	while (!list_empty(folios)) {
 		folio = list_last_entry(folios, struct folio, lru);
@@ -281,6 +295,11 @@ static unsigned long shrink_folios(struct list_head *folios, struct scan *sc)
 		folio = list_first_entry(&s.unmapped, struct folio, lru);
 		list_del(&folio->lru);
 		sort_folio(folio, take_away(folio, sc), &s);
+	}
+	while (unlikely(!list_empty(&s.to_split))) {
+		folio = list_first_entry(&s.to_split, struct folio, lru);
+		list_del(&folio->lru);
+		sort_folio(folio, split(folio), &s);
 	}
 	free_folios(s.dead, s.nr_dead);
 	/* Before the writes begin: at their end folios move to the end of their list, if they are on one. */
@@ -450,6 +469,7 @@ static unsigned long reclaim(struct scan *sc)
 	*reclaiming = true;
 	for (int priority = LOWEST_PRIORITY; priority >= 0 && !enough(sc); priority--) {
 		sc->priority = (unsigned int)priority;
+		sc->reclaimed += split_deferred(LRU_BATCH);
 		shrink_lists(sc);
 		if (sc->dirty)
 			writeback_wake(sc->dirty);

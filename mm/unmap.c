@@ -206,7 +206,9 @@ static __noinline unsigned int zap_large(struct unmap_batch *b, pte_t *pte, unsi
 	bool mlocked = pte_mlocked(pte_read(pte));
 	pte_t seen = 0;
 
-	if (pte_is_promoted(pte)) /* all accessed, and dirty */
+	if (n == PTRS_PER_TABLE)
+		(void)huge_suspend(pte);
+	else
 		huge_demote(pte);
 	for (unsigned int i = 0; i < n; i++)
 		seen |= pte_get_and_clear(pte + i);
@@ -218,7 +220,8 @@ static __noinline unsigned int zap_large(struct unmap_batch *b, pte_t *pte, unsi
 		if (pte_young(seen) && !folio_test(folio, PG_referenced))
 			folio_set(folio, PG_referenced);
 	}
-	large_unmap(folio, page, n);
+	if (large_unmap(folio, page, n))
+		split_later(folio);
 	c->others++;
 	atomic_sub(&b->mm->rss[folio_rss_kind(folio)], (int)n);
 	if (n > 1)
