@@ -216,14 +216,19 @@ quick: ## the same with one boot for all user tests (under 2 minutes)
 	@$(MAKE) quick-built
 
 TEST_NEEDS := kernel user tests-user selftests
-test-built: $(TEST_NEEDS)
-	@$(MAKE) DEBUG=1 kernel
+CPUS = $(shell nproc)
+# What the tests need is built on all CPUs, whether or not make was told so.
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(CPUS))
+test-built:
+	@$(MAKE) $(JOBS) $(TEST_NEEDS)
+	@$(MAKE) $(JOBS) DEBUG=1 kernel
 	-@$(MAKE) $(O)/linux/vmlinuz
-	@$(MAKE) host-build
+	@$(MAKE) $(JOBS) host-build
 	@$(PYTEST) tests $(PYTEST_ARGS)
 
-quick-built: $(TEST_NEEDS)
-	@$(MAKE) host-build
+quick-built:
+	@$(MAKE) $(JOBS) $(TEST_NEEDS)
+	@$(MAKE) $(JOBS) host-build
 	@$(PYTEST) tests --quick $(PYTEST_ARGS)
 
 SOAK_SECONDS ?= 600
