@@ -219,17 +219,19 @@ TEST_NEEDS := kernel user tests-user selftests
 CPUS = $(shell nproc)
 # What the tests need is built on all CPUs, whether or not make was told so.
 JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(CPUS))
+# More machines than this at a time have too little of a CPU each.
+LANES = --lanes $(CPUS)
 test-built:
 	@$(MAKE) $(JOBS) $(TEST_NEEDS)
 	@$(MAKE) $(JOBS) DEBUG=1 kernel
 	-@$(MAKE) $(O)/linux/vmlinuz
 	@$(MAKE) $(JOBS) host-build
-	@$(PYTEST) tests $(PYTEST_ARGS)
+	@$(PYTEST) tests $(LANES) $(PYTEST_ARGS)
 
 quick-built:
 	@$(MAKE) $(JOBS) $(TEST_NEEDS)
 	@$(MAKE) $(JOBS) host-build
-	@$(PYTEST) tests --quick $(PYTEST_ARGS)
+	@$(PYTEST) tests --quick $(LANES) $(PYTEST_ARGS)
 
 SOAK_SECONDS ?= 600
 SOAK_OPS ?= 1000000

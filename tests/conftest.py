@@ -17,6 +17,7 @@ TOP = os.path.dirname(HERE)
 sys.path.insert(0, HERE)
 import guest
 import ktap
+import lanes
 
 BUILD = os.environ.get("O", os.path.join(TOP, "build"))
 INIT = os.path.join(BUILD, "user", "init")
@@ -48,6 +49,7 @@ QUICK = {"linux": None, "1G": ({"mem": "1G"}, False), "disk": FULL["disk"]}
 def pytest_addoption(parser):
     parser.addoption("--quick", action="store_true", help="one boot for all user tests, no comparison with Linux")
     parser.addoption("--soak", action="store_true", help="many boots, long runs: what `make soak` asks for")
+    parser.addoption("--lanes", type=int, default=1, metavar="N", help="processes that run tests side by side (default 1)")
     parser.addoption("--no-linux", action="store_true", help="leave out what runs under the distribution's kernel")
 
 
@@ -177,6 +179,34 @@ def pytest_collection_modifyitems(items):
         order = list(places(users[0].config))
         users.sort(key=lambda i: order.index(i.name))
     items[:] = others + users
+
+
+# ---- side by side ----
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "together: all tests of the module run in one lane, in order")
+
+
+def group_of(item):
+    """What is equal for the tests that one lane runs, in order."""
+    if isinstance(item, UserItem):
+        own_machine = item.name == "linux" or places(item.config)[item.name][1]
+        return item.nodeid if own_machine else item.name
+    return item.path if item.get_closest_marker("together") else item.nodeid
+
+
+def pytest_runtestloop(session):
+    count = session.config.getoption("--lanes")
+    option = session.config.option
+    if count < 2 or option.collectonly or option.usepdb or session.testsfailed:
+        return None
+    groups = {}
+    for item in session.items:
+        groups.setdefault(group_of(item), []).append(item)
+    # The large ones first, so that all lanes end at about the same time.
+    lanes.run(session, sorted(groups.values(), key=len, reverse=True), count)
+    return True
 
 
 def start_batch(machine, programs):

@@ -26,7 +26,7 @@ def test_host_programs_are_built():
 def test_rwsem_model(tmp_path):
     done = subprocess.run([os.path.join(TOP, "tests", "model", "check"), os.path.join(TOP, "tests", "model", "rwsem.pml"),
                            str(tmp_path)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          timeout=30)  # fmt: skip
+                          timeout=120)  # fmt: skip
     assert done.returncode == 0, done.stdout.decode(errors="replace")
 
 

@@ -11,6 +11,8 @@ import subprocess
 import pytest
 from conftest import TOP, run_argv
 
+pytestmark = pytest.mark.together
+
 PROBE = os.path.join(TOP, "tests", "knobs", "knob_probe.c")
 PAGES = 16  # of most of the probe's mappings
 MANY = 256  # of those that munlock is about

@@ -20,6 +20,7 @@ from conftest import BUILD, INIT, LINUX_KERNEL, kernel_path
 sys.path.insert(0, os.path.join(guest.TOP, "tools"))
 import linux_selftests as selftests
 
+pytestmark = pytest.mark.together
 HOME = os.path.join(BUILD, "linux", "selftests")
 RESULTS = os.path.join(HOME, "results.json")  # for docs/selftests.md
 KEPT = os.path.join(HOME, "linux.json")

@@ -4,7 +4,10 @@
 import os
 
 import pexpect
+import pytest
 from conftest import BUILD, TOP
+
+pytestmark = pytest.mark.together
 
 
 def test_grub_boots_to_a_shell():

@@ -78,7 +78,8 @@ class Config:
         return argv + ["-kernel", self.kernel, "-initrd", self.initrd, "-append", self.append()]
 
 
-def _die_with_parent():
+def die_with_parent():
+    """In a new process: it is killed when the one that made it ends."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
     if os.getppid() == 1:
         os._exit(1)
@@ -105,7 +106,7 @@ class Machine:
             stderr=subprocess.PIPE,
             pass_fds=[console_peer.fileno(), control_peer.fileno(), *(fd for d in config.disks for fd in d.fds())],
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
         console_peer.close()
         control_peer.close()
