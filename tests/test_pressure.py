@@ -25,7 +25,7 @@ class Size:
     seconds: int
 
 
-SMALL = Size(memory=64, passes=1, order="sequential", seconds=120)
+SMALL = Size(memory=64, passes=1, order="sequential", seconds=240)
 FULL = Size(memory=512, passes=3, order="both", seconds=3600)
 
 
