@@ -335,11 +335,11 @@ compile_commands.json: FORCE ## for editors
 # ---- the rest ----
 
 .PHONY: gdb
-gdb: ## the debug kernel under gdb: boots `PROG ARGS` (default: a shell) and stops at kernel_main
+gdb: ## the debug kernel under gdb with commands of its own: boots PROG, stops at kernel_main
 	@tools/setup gdb
 	@$(MAKE) DEBUG=1 kernel user
 	@./run --build-dir $(O) --debug --gdb -- $(or $(PROG),busybox sh -c 'echo booted') </dev/null & \
-		gdb -q $(O)/debug/kernel.elf -ex 'target remote :1234' -ex 'hbreak kernel_main' -ex continue; kill $$! 2>/dev/null || :
+		gdb -q -x tools/gdb/faultline.py $(O)/debug/kernel.elf -ex 'target remote :1234' -ex 'hbreak kernel_main' -ex continue; kill $$! 2>/dev/null || :
 
 .PHONY: help
 help: ## this list

@@ -38,7 +38,7 @@ class Config:
     smp: int = 1
     icount: bool = False
     kvm: bool = False
-    gdb: bool = False
+    gdb: str | None = None  # where QEMU waits for a debugger
     loglevel: int = 4
     machine: str = "pc"
     disks: list = field(default_factory=list)  # disks.Disk
@@ -74,7 +74,7 @@ class Config:
         if self.qmp:
             argv += ["-qmp", f"unix:{self.qmp},server=on,wait=off"]
         if self.gdb:
-            argv += ["-s", "-S"]
+            argv += ["-gdb", self.gdb, "-S"]
         return argv + ["-kernel", self.kernel, "-initrd", self.initrd, "-append", self.append()]
 
 
