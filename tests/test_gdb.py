@@ -15,6 +15,7 @@ from conftest import BUILD, TOP, kernel_path, run_argv
 pytestmark = pytest.mark.together
 
 COMMANDS = os.path.join(TOP, "tools", "gdb", "faultline.py")
+HUGE = 0x20005000  # the sixth page of 2 MiB
 ANON, NO_ACCESS, LOCKED, LAZY, NONE, SHARED = (0x10000000 + n * 4096 for n in (0, 5, 32, 48, 64, 80))
 SEPARATOR = "----"
 
@@ -59,8 +60,8 @@ AT_TARGET = ["hbreak sys_getpgid", "continue"]
 QUESTIONS = {
     "vmmap": "vmmap", "init": "vmmap 1", "nobody": "vmmap 77", "lru": "lru", "lru list": "lru inactive_anon 3", "threads": "threads",
     **{f"pt {name}": f"pt {address:#x}" for name, address in
-       (("anon", ANON), ("no access", NO_ACCESS), ("locked", LOCKED), ("lazy", LAZY), ("shared", SHARED))},
-    **{f"page {name}": f"page {address:#x}" for name, address in (("anon", ANON), ("locked", LOCKED), ("none", NONE), ("shared", SHARED))},
+       (("anon", ANON), ("no access", NO_ACCESS), ("locked", LOCKED), ("lazy", LAZY), ("shared", SHARED), ("huge", HUGE))},
+    **{f"page {name}": f"page {address:#x}" for name, address in (("anon", ANON), ("locked", LOCKED), ("none", NONE), ("shared", SHARED), ("huge", HUGE), ("head", HUGE & -1 << 21))},
     "page of the kernel": "page &cpus", "pt of the kernel": "pt 0xffff888000200000", "page table": "page ((struct mm *)cpus[0].current_task->mm)->pgt.root",
     "not a symbol": "pt nothing", "pt?": "pt", "page?": "page", "lru?": "lru nowhere",
 }  # fmt: skip
@@ -69,7 +70,7 @@ QUESTIONS = {
 @pytest.fixture(scope="module", params=["debug", "release"])
 def answers(request, ask):
     """{question: answer}, and the program's output"""
-    said, printed = ask(AT_TARGET + list(QUESTIONS.values()), debug=request.param == "debug")
+    said, printed = ask(AT_TARGET + list(QUESTIONS.values()), "--knob", "thp=madvise", debug=request.param == "debug")
     return dict(zip(QUESTIONS, said[len(AT_TARGET) :])), printed
 
 
@@ -119,6 +120,21 @@ def test_page(answers):
     assert "reserved" in said["page locked"] and "reserved" in said["page of the kernel"]
     assert said["page none"] == f"no page at {NONE:#x}"
     assert "a page table" in said["page table"]
+
+
+def test_large_folio(answers):
+    """Mapped as one by an upper entry, over the table that all but the CPU look at."""
+    said, printed = answers
+    pfn = frame(printed, HUGE)
+    *_, upper, entry, last = said["pt huge"].splitlines()
+    assert upper.startswith("PMD") and upper.endswith(f"frame {pfn - 5:#x} P W U A D NX PS")
+    assert entry.startswith("PTE [  5]") and entry.endswith(f"frame {pfn:#x} P W U A D NX, of the table that was promoted")
+    assert last == f"one of 512 pages: frame {pfn:#x}"
+    own, tail, folio, members, counts = said["page huge"].splitlines()
+    assert own.startswith(f"frame {pfn:#x} ") and own.endswith(": tail") and tail == f"page 5 of the folio at frame {pfn - 5:#x}"
+    assert {"lru", "anon", "large"} <= set(folio.split()) and " order 9 " in members and " mapcount 512 " in members
+    assert counts == "nr_mapped 512 nr_mlocked 0 huge_maps 1 page_maps 1 page_mlocks 0"
+    assert said["page head"].splitlines()[-1] == "nr_mapped 512 nr_mlocked 0 huge_maps 1 head_maps 1 head_mlocks 0"
 
 
 def test_lru(answers):

@@ -16,6 +16,8 @@
 
 #define PAGE 4096UL
 #define AREA ((char *)0x10000000)
+#define HUGE ((char *)0x20000000)
+#define HUGE_SIZE (2UL << 20)
 
 static void show(const char *path)
 {
@@ -76,6 +78,10 @@ int main(void)
 	mlock(locked, 4 * PAGE);
 	syscall(SYS_mlock2, lazy, 4 * PAGE, 1);
 	mprotect(anon + 5 * PAGE, PAGE, PROT_NONE);
+	mmap(HUGE, HUGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+	     0);
+	madvise(HUGE, HUGE_SIZE, MADV_HUGEPAGE);
+	HUGE[0] = 1;
 	usleep(100000); /* the thread sleeps */
 	show("/proc/self/maps");
 	show("/proc/vmstat");
@@ -86,6 +92,7 @@ int main(void)
 	show_entry(shared);
 	show_entry(lazy);
 	show_entry(none);
+	show_entry(HUGE + 5 * PAGE);
 	printf("pid %d\n", getpid());
 	fflush(stdout);
 	getpgid(0);

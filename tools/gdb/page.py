@@ -47,6 +47,15 @@ def folio_members(folio, anonymous):
     return seen
 
 
+def counts_of_page(folio, page):
+    """Of a large folio: what counts its pages, and this one. The first tail has what the head has no room for."""
+    first_tail = kernel.at(int(folio.address) + page.type.sizeof, "struct page")
+    own = [(first_tail, "head_maps"), (first_tail, "head_mlocks")] if page.address == folio.address.cast(page.address.type) else \
+          [(page, "page_maps"), (page, "page_mlocks")]  # fmt: skip
+    found = [(first_tail, name) for name in ("nr_mapped", "nr_mlocked", "huge_maps")] + own
+    return " ".join(f"{name} {kernel.atomic(where[name])}" for where, name in found if kernel.has(where, name))
+
+
 def owner(folio):
     """Of a folio in a file: which."""
     mapping = folio["mapping"]
@@ -80,12 +89,15 @@ def describe(pfn):
         head = int(page["head"])
         number = (head - PAGE["VMEMMAP_BASE"]) // page.type.sizeof
         lines.append(f"page {pfn - number} of the folio at frame {number:#x}")
-        page = kernel.at(head, "struct page")
-        flags = kernel.bits(int(page["flags"]), names)
+        folio = kernel.at(head, "struct folio")
+        flags = kernel.bits(int(folio["flags"]), names)
         lines.append(f"folio: {' '.join(flags)}")
-    folio = kernel.at(int(page.address), "struct folio")
+    else:
+        folio = kernel.at(int(page.address), "struct folio")
     anonymous = "anon" in flags
     lines.append(" ".join(f"{name} {text}" for name, text in folio_members(folio, anonymous)))
+    if "large" in flags:
+        lines.append(counts_of_page(folio, page))
     return lines + ([] if anonymous else owner(folio))
 
 

@@ -66,6 +66,18 @@ def frame_of(address, *pid):
     return ((entry & MASK) >> kernel.PAGE_SHIFT) + (address >> kernel.PAGE_SHIFT) % pages if pages else None
 
 
+def promoted_entry(root, address):
+    """The entry of the last-level table behind a user mapping of 2 MiB, which the CPU does not look at. None: no such table."""
+    table = root
+    for shift in (39, 30):
+        table = kernel.to_virtual(kernel.read_words(table + 8 * (address >> shift & 511), 1)[0] & MASK)
+    page = kernel.frame(table - kernel.PAGE["DIRECT_MAP_BASE"] >> kernel.PAGE_SHIFT)
+    if not kernel.has(page, "pt_below") or not int(page["pt_below"]):
+        return None
+    below = int(page["pt_below"][address >> 21 & 511])
+    return kernel.read_words(below + 8 * (address >> 12 & 511), 1)[0] if below else None
+
+
 class Pt(kernel.Command):
     """pt ADDR [PID]: the page-table entries of an address, from the top, and what is there.
 
@@ -76,8 +88,13 @@ class Pt(kernel.Command):
         if not arguments:
             raise gdb.GdbError("pt ADDR [PID]")
         address = kernel.number(arguments[0])
-        for level, index, entry, pages in walk(root_for(address, *arguments[1:]), address):
+        root = root_for(address, *arguments[1:])
+        for level, index, entry, pages in walk(root, address):
             print(f"{level} [{index:3}] {entry:016x}  {explain(entry, pages)}")
+        if level == "PMD" and pages > 1 and not address >> 47:
+            below = promoted_entry(root, address)
+            if below is not None:
+                print(f"PTE [{address >> 12 & 511:3}] {below:016x}  {explain(below, 1)}, of the table that was promoted")
         if pages > 1:
             print(f"one of {pages} pages: frame {((entry & MASK) >> kernel.PAGE_SHIFT) + (address >> kernel.PAGE_SHIFT) % pages:#x}")
 
