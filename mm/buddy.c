@@ -10,8 +10,9 @@
  * 2. Nearly all traffic is single pages. Each CPU has two stacks of them, as the magazines of
  *    Bonwick and Adams, "Magazines and Vmem" (2001): it allocates from and frees to the first,
  *    and moves a whole stack to or from the zone only when both are empty or full. A refill takes
- *    whole blocks and a drain puts consecutive pages back as whole blocks, so the zone sees few
- *    operations even for a large unmap.
+ *    whole blocks, of which the first is given out from its lower end without being taken apart. A drain
+ *    puts consecutive pages back as whole blocks, and what a large unmap frees in one run does not
+ *    pass the stacks at all. So the zone sees few operations, and few pages are linked.
  *
  * 3. Locking: zone.lock, with interrupts off, for the zone; interrupts off alone for a CPU's
  *    stacks.
@@ -58,6 +59,7 @@ static struct pcp {
 	struct page *list;		/* linked through words[0] */
 	struct page *full;		/* a second stack, of exactly BATCH pages, or NULL */
 	unsigned long count;		/* pages in list, at most BATCH */
+	struct page *run, *run_end;	/* what is left of a block, taken when list is empty */
 	unsigned long allocated, freed; /* pages, ever */
 } __aligned(64) pcps[MAX_CPUS];
 
@@ -197,12 +199,24 @@ static struct page *zone_alloc_block(unsigned int order)
 
 /* ---- per-CPU stacks: interrupts off ---- */
 
+/* The pages of a block become the top of the list. Highest address first: it is taken last. */
+static void pcp_link_block(struct pcp *pcp, struct page *block, unsigned int order)
+{
+	for (struct page *p = block + (1UL << order); p-- > block;) {
+		set_next_free(p, pcp->list);
+		pcp->list = p;
+	}
+	RACY_WRITE(pcp->count, pcp->count + (1UL << order));
+}
+
 /*
- * Fills an empty stack from the smallest blocks there are, so that large ones stay whole. keep: pages that stay in
- * the zone.
+ * Fills empty stacks from the smallest blocks there are, so that large ones stay whole. One that would have to be split
+ * for the last few pages stays whole, too. keep: pages that stay in the zone.
  */
 static __noinline bool pcp_refill(struct pcp *pcp, unsigned long keep)
 {
+	unsigned long n = 0;
+
 	if (pcp->full) {
 		pcp->list = pcp->full;
 		RACY_WRITE(pcp->full, NULL);
@@ -211,21 +225,28 @@ static __noinline bool pcp_refill(struct pcp *pcp, unsigned long keep)
 	}
 
 	spin_lock(&zone.lock);
-	while (pcp->count < BATCH && zone.nr_free > keep) {
-		unsigned long most = min(BATCH - pcp->count, zone.nr_free - keep);
+	while (n < BATCH && zone.nr_free > keep) {
+		unsigned long most = min(BATCH - n, zone.nr_free - keep);
 		unsigned int room = 63 - (unsigned int)__builtin_clzl(most);
-		unsigned int order = min((unsigned int)__builtin_ctz(zone.nonempty), room);
-		struct page *block = zone_alloc_block(order);
+		unsigned int order = (unsigned int)__builtin_ctz(zone.nonempty);
+		struct page *block;
 
-		/* Highest address first: it is taken last. */
-		for (struct page *p = block + (1UL << order); p-- > block;) {
-			set_next_free(p, pcp->list);
-			pcp->list = p;
+		if (order > room) {
+			if (n >= BATCH / 2)
+				break;
+			order = room;
 		}
-		RACY_WRITE(pcp->count, pcp->count + (1UL << order));
+		block = zone_alloc_block(order);
+		if (n) {
+			pcp_link_block(pcp, block, order);
+		} else {
+			RACY_WRITE(pcp->run, block);
+			RACY_WRITE(pcp->run_end, block + (1UL << order));
+		}
+		n += 1UL << order;
 	}
 	spin_unlock(&zone.lock);
-	return pcp->list;
+	return n;
 }
 
 /* Gives a stack back to the zone, neighbouring pages as one run. */
@@ -260,12 +281,20 @@ static __noinline void pcp_overflow(struct pcp *pcp)
 		zone_free_list(old);
 }
 
-static inline struct page *pcp_pop(struct pcp *pcp)
+/* NULL: neither list nor run has any. */
+static __always_inline struct page *pcp_take(struct pcp *pcp)
 {
 	struct page *page = pcp->list;
 
-	pcp->list = next_free(page);
-	RACY_WRITE(pcp->count, pcp->count - 1);
+	if (page) {
+		pcp->list = next_free(page);
+		RACY_WRITE(pcp->count, pcp->count - 1);
+	} else {
+		page = pcp->run;
+		if (unlikely(page == pcp->run_end))
+			return NULL;
+		RACY_WRITE(pcp->run, page + 1);
+	}
 	RACY_WRITE(pcp->allocated, pcp->allocated + 1);
 	return page;
 }
@@ -287,6 +316,10 @@ static void drain_this_pcp(void *unused __maybe_unused)
 
 	pcp_overflow(pcp);
 	pcp_overflow(pcp);
+	spin_lock(&zone.lock);
+	zone_free_run(page_to_pfn(pcp->run), (unsigned long)(pcp->run_end - pcp->run));
+	spin_unlock(&zone.lock);
+	RACY_WRITE(pcp->run, pcp->run_end);
 	irq_restore(flags);
 }
 
@@ -301,8 +334,10 @@ static struct page *alloc_single(unsigned long keep)
 {
 	irqflags_t flags = irq_save();
 	struct pcp *pcp = &pcps[cpu_id()];
-	struct page *page = pcp->list || pcp_refill(pcp, keep) ? pcp_pop(pcp) : NULL;
+	struct page *page = pcp_take(pcp);
 
+	if (!page && pcp_refill(pcp, keep))
+		page = pcp_take(pcp);
 	irq_restore(flags);
 	return page;
 }
@@ -325,7 +360,10 @@ struct page *buddy_alloc(unsigned int order, unsigned long keep)
 
 static unsigned long pcp_pages(unsigned int cpu)
 {
-	return READ_ONCE(pcps[cpu].count) + (READ_ONCE(pcps[cpu].full) ? BATCH : 0);
+	long run = READ_ONCE(pcps[cpu].run_end) - READ_ONCE(pcps[cpu].run);
+
+	return READ_ONCE(pcps[cpu].count) + (READ_ONCE(pcps[cpu].full) ? BATCH : 0) +
+	       (unsigned long)max(run, 0L);
 }
 
 static bool some_pcp_has_pages(void)
@@ -393,15 +431,11 @@ static __always_inline struct page *get_page_fast(gfp_t gfp, unsigned int order)
 {
 	irqflags_t flags;
 	struct page *page;
-	struct pcp *pcp;
 
 	if (unlikely(order || READ_ONCE(fail_armed)))
 		return NULL;
 	flags = irq_save();
-	pcp = &pcps[cpu_id()];
-	page = pcp->list;
-	if (likely(page))
-		pcp_pop(pcp);
+	page = pcp_take(&pcps[cpu_id()]);
 	irq_restore(flags);
 	if (unlikely(!page))
 		return NULL;
@@ -484,11 +518,78 @@ void free_pages(struct page *page, unsigned int order)
 	irq_restore(flags);
 }
 
+/* A single page's descriptor is a free page's again. */
+static __always_inline void reset_single(struct page *page)
+{
+	poison_freed(page, 0);
+	RACY_WRITE(page->flags, 0);
+}
+
+/* How many of n folios, the first of which is a single page, lie one after the other: those are reset. */
+static unsigned int reset_run(struct folio **folios, unsigned int n)
+{
+	struct folio *next = folios[0];
+	unsigned int i = 0;
+
+	do {
+		reset_single(&next->page);
+		next = (struct folio *)(&next->page + 1);
+	} while (++i < n && folios[i] == next && likely(!next->order));
+	return i;
+}
+
+static void free_run(struct pcp *pcp, struct page *page, unsigned int run)
+{
+	if (run >= BATCH) {
+		spin_lock(&zone.lock);
+		zone_free_run(page_to_pfn(page), run);
+		spin_unlock(&zone.lock);
+		RACY_WRITE(pcp->freed, pcp->freed + run);
+		return;
+	}
+	for (struct page *end = page + run; page < end; page++)
+		pcp_push(pcp, page);
+}
+
+#define FREE_AT_ONCE 512u /* with interrupts off */
+
+/* Many: some of them surely lie next to each other. */
+static __noinline void free_runs(struct folio **folios, unsigned int n)
+{
+	while (n) {
+		unsigned int some = min(n, FREE_AT_ONCE), done = 0;
+		irqflags_t flags = irq_save();
+		struct pcp *pcp = &pcps[cpu_id()];
+
+		while (done < some) {
+			struct page *page = &folios[done]->page;
+			unsigned int run = 1;
+
+			if (unlikely(folios[done]->order)) {
+				free_block(page, folios[done]->order);
+			} else {
+				run = reset_run(folios + done, some - done);
+				free_run(pcp, page, run);
+			}
+			done += run;
+		}
+		irq_restore(flags);
+		folios += some;
+		n -= some;
+	}
+}
+
 void free_folios(struct folio **folios, unsigned int n)
 {
-	irqflags_t flags = irq_save();
-	struct pcp *pcp = &pcps[cpu_id()];
+	irqflags_t flags;
+	struct pcp *pcp;
 
+	if (n >= BATCH) {
+		free_runs(folios, n);
+		return;
+	}
+	flags = irq_save();
+	pcp = &pcps[cpu_id()];
 	for (unsigned int i = 0; i < n; i++) {
 		struct page *page = &folios[i]->page;
 
@@ -496,8 +597,7 @@ void free_folios(struct folio **folios, unsigned int n)
 			free_block(page, folios[i]->order);
 			continue;
 		}
-		poison_freed(page, 0);
-		RACY_WRITE(page->flags, 0);
+		reset_single(page);
 		pcp_push(pcp, page);
 	}
 	irq_restore(flags);
