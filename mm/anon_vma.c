@@ -103,12 +103,19 @@ static struct anon_link *link_alloc(struct vma *vma, struct anon_vma *anon_vma)
 	return link;
 }
 
+/* It lies in its vma, or in the anon_vma. */
+static bool is_embedded(const struct anon_link *link)
+{
+	return link == &link->vma->own_link || link == &link->anon_vma->first;
+}
+
 static void links_free(struct anon_link *link)
 {
 	while (link) {
 		struct anon_link *next = link->next;
 
-		kmem_cache_free(link_cache, link);
+		if (!is_embedded(link))
+			kmem_cache_free(link_cache, link);
 		link = next;
 	}
 }
@@ -274,13 +281,23 @@ int anon_vma_make(struct vma *vma)
 
 /* ---- vmas are copied, merged and removed ---- */
 
+/* A link of dst, which has only the given ones. */
+static struct anon_link *another_link(struct vma *dst, const struct anon_link *others,
+				      struct anon_vma *anon_vma)
+{
+	if (others)
+		return link_alloc(dst, anon_vma);
+	link_init(&dst->own_link, dst, anon_vma);
+	return &dst->own_link;
+}
+
 /* Links of dst, not inserted yet, to all that src has links to; the owned one first. NULL when out of memory. */
 static struct anon_link *copy_links(struct vma *dst, const struct vma *src)
 {
 	struct anon_link *first = NULL, **end = &first;
 
 	for (const struct anon_link *link = src->anon_links; link; link = link->next) {
-		struct anon_link *copy = link_alloc(dst, link->anon_vma);
+		struct anon_link *copy = another_link(dst, first, link->anon_vma);
 
 		if (unlikely(!copy)) {
 			links_free(first);
@@ -297,30 +314,47 @@ static struct anon_link *copy_links(struct vma *dst, const struct vma *src)
 	return first;
 }
 
-int anon_vma_copy(struct vma *dst, struct vma *src, bool forked)
+int anon_vma_copy_links(struct vma *dst, struct vma *src)
 {
-	struct anon_vma *owned = NULL;
-	struct anon_link *links;
-
 	mmap_assert_write_locked(src->mm);
 	ASSERT(!dst->anon_links);
-	if (!forked) {
-		/* What the two made for themselves later would keep them from ever being one again. */
-		if (anon_vma_prepare(src))
-			return -ENOMEM;
-		owned = src->anon_vma;
-	}
-	links = copy_links(dst, src);
-	if (!links)
+	/* What the two made for themselves later would keep them from ever being one again. */
+	if (anon_vma_prepare(src))
 		return -ENOMEM;
-	anon_vma_lock(src);
-	for (struct anon_link *link = links; link; link = link->next)
+	dst->anon_links = copy_links(dst, src);
+	dst->anon_vma = src->anon_vma;
+	return dst->anon_links ? 0 : -ENOMEM;
+}
+
+void anon_vma_insert_slow(struct vma *vma)
+{
+	for (struct anon_link *link = vma->anon_links; link; link = link->next)
 		link_insert(link);
-	if (owned)
-		owned->owners++;
+	if (vma->anon_vma)
+		vma->anon_vma->owners++;
+}
+
+void anon_vma_free_links_slow(struct vma *vma)
+{
+	links_free(vma->anon_links);
+	vma->anon_links = NULL;
+	vma->anon_vma = NULL;
+}
+
+int anon_vma_copy(struct vma *dst, struct vma *src, bool forked)
+{
+	ASSERT(!dst->anon_links);
+	if (forked)
+		dst->anon_links = copy_links(dst, src);
+	else if (anon_vma_copy_links(dst, src))
+		dst->anon_links = NULL;
+	if (!dst->anon_links) {
+		dst->anon_vma = NULL;
+		return -ENOMEM;
+	}
+	anon_vma_lock(src);
+	anon_vma_insert_slow(dst);
 	anon_vma_unlock(src);
-	dst->anon_vma = owned;
-	dst->anon_links = links;
 	return 0;
 }
 
@@ -337,6 +371,14 @@ bool anon_vma_mergeable_slow(const struct vma *a, const struct vma *b)
 	return linked->anon_vma && has_one_link(linked);
 }
 
+void anon_vma_absorbed_slow(struct vma *vma)
+{
+	for (struct anon_link *link = vma->anon_links; link; link = link->next)
+		interval_erase(&link->anon_vma->links, &link->node);
+	if (vma->anon_vma)
+		vma->anon_vma->owners--;
+}
+
 void anon_vma_unlink_slow(struct vma *vma)
 {
 	struct anon_link *links = vma->anon_links;
@@ -350,7 +392,7 @@ void anon_vma_unlink_slow(struct vma *vma)
 
 		next = link->next;
 		interval_erase(&anon_vma->links, &link->node);
-		if (link != &anon_vma->first) {
+		if (!is_embedded(link)) {
 			link->next = unused;
 			unused = link;
 		}

@@ -15,14 +15,6 @@
 #include <mm/page.h>
 #include <sync/rwsem.h>
 
-/* One vma may map pages of one anon_vma: those of the page offsets of node. */
-struct anon_link {
-	struct vma *vma;	   /* [I] */
-	struct anon_vma *anon_vma; /* [I] */
-	struct anon_link *next;	   /* [W] in vma->anon_links */
-	struct interval_node node; /* [V] in anon_vma->links */
-};
-
 /*
  * What anonymous folios point to: the vmas that may map them. A vma and those split off it share one; each fork
  * adds one below it, so they form a tree, whose root has the lock of all.
@@ -58,6 +50,10 @@ static inline bool vma_has_anon(const struct vma *vma)
 
 /* Slow paths of what follows: vmas with links. */
 int anon_vma_copy(struct vma *dst, struct vma *src, bool forked);
+int anon_vma_copy_links(struct vma *dst, struct vma *src);
+void anon_vma_insert_slow(struct vma *vma);
+void anon_vma_absorbed_slow(struct vma *vma);
+void anon_vma_free_links_slow(struct vma *vma);
 bool anon_vma_mergeable_slow(const struct vma *a, const struct vma *b);
 void anon_vma_moved_slow(struct vma *vma);
 void anon_vma_unlink_slow(struct vma *vma);
@@ -69,6 +65,40 @@ void anon_vma_unlink_slow(struct vma *vma);
 static inline int anon_vma_clone(struct vma *dst, struct vma *src)
 {
 	return src->anon_links ? anon_vma_copy(dst, src, false) : 0;
+}
+
+/*
+ * The same for a piece of src, in two steps: the first one allocates, the second, under anon_vma_lock() of src and after
+ * the piece has its boundaries, cannot fail.
+ */
+static inline int anon_vma_prepare_piece(struct vma *piece, struct vma *src)
+{
+	struct anon_link *link = src->anon_links;
+
+	if (!link)
+		return 0;
+	if (unlikely(link->next || !src->anon_vma))
+		return anon_vma_copy_links(piece, src);
+	piece->own_link.vma = piece;
+	piece->own_link.anon_vma = piece->anon_vma = src->anon_vma;
+	piece->own_link.next = NULL;
+	piece->anon_links = &piece->own_link;
+	return 0;
+}
+
+static inline void anon_vma_insert_piece(struct vma *piece)
+{
+	if (piece->anon_links)
+		anon_vma_insert_slow(piece);
+}
+
+/* What follows on anon_vma_prepare_piece() when there will be no piece; and after anon_vma_absorbed(). */
+static inline void anon_vma_free_links(struct vma *vma)
+{
+	if (vma->anon_links == &vma->own_link && !vma->own_link.next)
+		vma->anon_links = NULL;
+	else if (vma->anon_links)
+		anon_vma_free_links_slow(vma);
 }
 
 /* dst is src's copy in a forked child, whose own anon_vma is made with its first new page. The same otherwise. */
@@ -111,6 +141,13 @@ static inline void anon_vma_moved(struct vma *vma)
 {
 	if (vma->anon_links)
 		anon_vma_moved_slow(vma);
+}
+
+/* Another vma with the same links covers the vma's range from now on. anon_vma_lock() held. */
+static inline void anon_vma_absorbed(struct vma *vma)
+{
+	if (vma->anon_links)
+		anon_vma_absorbed_slow(vma);
 }
 
 /* Takes the vma, which maps no anonymous page any more, out of its anon_vmas. */

@@ -324,6 +324,16 @@ void mmap_read_yield(struct mm *mm);
 unsigned int anon_populate(struct mm *mm, struct vma *vma, unsigned long addr, pte_t *pte,
 			   unsigned int n);
 #define ANON_POPULATE_MAX 16UL
+/* Populate writes to a vma when its pages would become private copies anyway, else it reads; never a file dirtied. */
+static inline bool populate_writes(const struct vma *vma)
+{
+	return (vma->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
+}
+/* The bits of an entry that populate leaves as it is. */
+static inline pte_t populate_wants(const struct vma *vma)
+{
+	return populate_writes(vma) ? PTE_P | PTE_W : PTE_P;
+}
 /* MADV_POPULATE_READ and _WRITE: strict, no override of rights. 0, -ENOMEM, -EINVAL, -EFAULT, -EINTR. */
 int populate_advice(struct mm *mm, unsigned long start, unsigned long end, bool write);
 /* Grows the GROWSDOWN vma above addr down to it. mmap_lock held for writing. */

@@ -24,6 +24,7 @@
 /* What a change of the vmas leaves for step 2: nothing when start >= end. */
 struct lock_change {
 	unsigned long start, end;
+	bool incomplete; /* step 2 met a page that step 3 has to fault in */
 };
 
 /* The lock bits as a vma carries them. */
@@ -138,11 +139,45 @@ static bool limit_allows(struct mm *mm, unsigned long start, unsigned long len)
 #define CHANGED_BATCH 64
 
 /* An area locked on fault is mostly empty tables with an entry here and there. */
-#define GROUP 4
+#define GROUP 8
 
-static __always_inline bool group_is_none(const pte_t *pte)
+/* The next entry after pte that begins a group. */
+static __always_inline pte_t *next_group(pte_t *pte)
 {
-	return !(RACY_READ(pte[0]) | RACY_READ(pte[1]) | RACY_READ(pte[2]) | RACY_READ(pte[3]));
+	return (pte_t *)ALIGN_UP((unsigned long)(pte + 1), GROUP * sizeof(*pte));
+}
+
+/* Nothing from pte to the end of its group. */
+static __always_inline bool rest_is_none(const pte_t *pte)
+{
+	pte_t any = 0;
+
+	switch ((unsigned long)pte / sizeof(*pte) % GROUP) {
+	case 0:
+		any |= RACY_READ(pte[7]);
+		__attribute__((fallthrough));
+	case 1:
+		any |= RACY_READ(pte[6]);
+		__attribute__((fallthrough));
+	case 2:
+		any |= RACY_READ(pte[5]);
+		__attribute__((fallthrough));
+	case 3:
+		any |= RACY_READ(pte[4]);
+		__attribute__((fallthrough));
+	case 4:
+		any |= RACY_READ(pte[3]);
+		__attribute__((fallthrough));
+	case 5:
+		any |= RACY_READ(pte[2]);
+		__attribute__((fallthrough));
+	case 6:
+		any |= RACY_READ(pte[1]);
+		__attribute__((fallthrough));
+	default:
+		any |= RACY_READ(pte[0]);
+	}
+	return !any;
 }
 
 /*
@@ -151,11 +186,13 @@ static __always_inline bool group_is_none(const pte_t *pte)
  */
 static __always_inline pte_t *after_absent(pte_t *pte, const pte_t *end)
 {
-	if (!IS_ALIGNED((unsigned long)pte, GROUP * sizeof(*pte)) || !group_is_none(pte))
+	if (!rest_is_none(pte))
 		return pte + 1;
-	do
+	pte = next_group(pte);
+	while (pte < end && !RACY_READ(pte[0]) &&
+	       !(RACY_READ(pte[1]) | RACY_READ(pte[2]) | RACY_READ(pte[3]) | RACY_READ(pte[4]) |
+		 RACY_READ(pte[5]) | RACY_READ(pte[6]) | RACY_READ(pte[7])))
 		pte += GROUP;
-	while (pte < end && group_is_none(pte));
 	return pte;
 }
 
@@ -197,10 +234,11 @@ static __always_inline void tell_lru(struct folio **folios, unsigned int nr, boo
 		lru_munlock(folios, nr);
 }
 
-/* Entries [pte, end) of one table. Its lock held. */
-static __always_inline void mark_entries(pte_t *pte, const pte_t *end, bool lock)
+/* Entries [pte, end) of one table. Its lock held. Returns the bits that all of them have. */
+static __always_inline pte_t mark_entries(pte_t *pte, const pte_t *end, bool lock)
 {
 	const pte_t unlike = lock ? 0 : PTE_MLOCKED;
+	pte_t common = ~0UL;
 	struct folio *changed[CHANGED_BATCH];
 	unsigned int nr = 0;
 
@@ -208,9 +246,11 @@ static __always_inline void mark_entries(pte_t *pte, const pte_t *end, bool lock
 		pte_t e = pte_read(pte);
 
 		if (!pte_present(e)) {
+			common = 0;
 			pte = after_absent(pte, end);
 			continue;
 		}
+		common &= e;
 		if ((e & (PTE_SPECIAL | PTE_MLOCKED)) == unlike) {
 			struct folio *folio = pfn_folio(pte_pfn(e));
 
@@ -229,41 +269,44 @@ static __always_inline void mark_entries(pte_t *pte, const pte_t *end, bool lock
 	}
 	if (nr)
 		tell_lru(changed, nr, lock);
+	return common;
 }
 
-static void mark_table(pte_t *pte, unsigned long n, bool lock)
+static pte_t mark_table(pte_t *pte, unsigned long n, bool lock)
 {
 	spinlock_t *ptl = pte_lockptr(pte);
+	pte_t common;
 
 	if (READ_ONCE(*pte_used(pte)) == 0)
-		return;
+		return 0;
 	spin_lock(ptl);
 	if (lock)
-		mark_entries(pte, pte + n, true);
+		common = mark_entries(pte, pte + n, true);
 	else
-		mark_entries(pte, pte + n, false);
+		common = mark_entries(pte, pte + n, false);
 	spin_unlock(ptl);
+	return common;
 }
 
 /* The first table of [start, end) inside vma that exists. Returns where it ends: the range when there is none. */
 static unsigned long mark_next_table(struct mm *mm, const struct vma *vma, unsigned long start,
-				     unsigned long end)
+				     unsigned long end, struct lock_change *c)
 {
-	unsigned long stop;
-	pte_t *pte;
+	const pte_t enough = populate_wants(vma);
+	unsigned long at = start, stop;
+	pte_t *pte = NULL, common = 0;
 
 	/* Nothing that counts was ever here: its tables, which neighbours may share, need not be looked for. */
-	if (vma_is_anonymous(vma) && !vma_has_anon(vma))
-		return end;
-	pte = pgtable_next(&mm->pgt, &start, end, &stop);
-	if (!pte)
-		return end;
-	mark_table(pte, (stop - start) >> PAGE_SHIFT, vma->flags & VM_LOCKED);
-	return stop;
+	if (!vma_is_anonymous(vma) || vma_has_anon(vma))
+		pte = pgtable_next(&mm->pgt, &at, end, &stop);
+	if (pte)
+		common = mark_table(pte, (stop - at) >> PAGE_SHIFT, vma->flags & VM_LOCKED);
+	c->incomplete |= at != start || (common & enough) != enough;
+	return pte ? stop : end;
 }
 
 /* What exists of the changed range is marked as its vmas say. mmap_lock held; yield: for reading. */
-static void mark_range(struct mm *mm, const struct lock_change *c, bool yield)
+static void mark_range(struct mm *mm, struct lock_change *c, bool yield)
 {
 	unsigned long start = c->start;
 
@@ -272,14 +315,14 @@ static void mark_range(struct mm *mm, const struct lock_change *c, bool yield)
 
 		if (!vma || vma->start >= c->end)
 			break;
-		start = mark_next_table(mm, vma, max(start, vma->start), min(c->end, vma->end));
+		start = mark_next_table(mm, vma, max(start, vma->start), min(c->end, vma->end), c);
 		if (yield && start < c->end)
 			mmap_read_yield(mm);
 	}
 }
 
 /* Steps 2 and 3. mmap_lock held for writing; dropped. Populates [start, end), or nothing if empty. */
-static int finish_locking(struct mm *mm, const struct lock_change *c, unsigned long start,
+static int finish_locking(struct mm *mm, struct lock_change *c, unsigned long start,
 			  unsigned long end, unsigned int how)
 {
 	bool populate = start < end;
@@ -297,7 +340,8 @@ static int finish_locking(struct mm *mm, const struct lock_change *c, unsigned l
 	mark_range(mm, c, true);
 	atomic_dec(&mm->lock_walks);
 	mmap_read_unlock(mm);
-	if (populate)
+	/* A hole between vmas is -ENOMEM, and was found in step 1. */
+	if (populate && (c->incomplete || start < c->start || c->end < end))
 		err = mm_populate(mm, start, end, how);
 	return err;
 }

@@ -17,12 +17,6 @@
 
 #include "internal.h"
 
-/* A vma is written to when its pages would become private copies anyway, else read; never a file dirtied. */
-static bool populate_writes(const struct vma *vma)
-{
-	return (vma->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
-}
-
 /* How far a walk over the range has come. */
 struct walk {
 	unsigned long addr;

@@ -45,13 +45,26 @@ pte_t vm_page_prot(unsigned long flags, const struct mapping *m)
 	return prot;
 }
 
-struct vma *vma_alloc(struct mm *mm, const struct vma_desc *d)
+static inline struct vma *vma_obtain(struct mm *mm)
 {
-	struct vma *vma;
-
 	if (fail_point(FAIL_VMA_ALLOC) || !vma_index_reserve(mm))
 		return NULL;
-	vma = kmem_cache_alloc(vma_cache, GFP_KERNEL);
+	return kmem_cache_alloc(vma_cache, GFP_KERNEL);
+}
+
+static inline void get_file(struct vma *vma)
+{
+	if (!vma->file)
+		return;
+	file_get(vma->file);
+	if (unlikely(vma_is_watched(vma)))
+		vma->mapping->watch->opened(vma->file);
+}
+
+struct vma *vma_alloc(struct mm *mm, const struct vma_desc *d)
+{
+	struct vma *vma = vma_obtain(mm);
+
 	if (!vma)
 		return NULL;
 	vma->start = d->start;
@@ -64,11 +77,7 @@ struct vma *vma_alloc(struct mm *mm, const struct vma_desc *d)
 	vma->mapping = d->mapping;
 	vma->anon_links = NULL;
 	vma->anon_vma = NULL;
-	if (vma->file) {
-		file_get(vma->file);
-		if (unlikely(vma_is_watched(vma)))
-			vma->mapping->watch->opened(vma->file);
-	}
+	get_file(vma);
 	return vma;
 }
 
@@ -96,10 +105,8 @@ static void mapping_unlock(struct mapping *m)
 }
 
 /* A shared vma that is or may become writable keeps memfd's write seal away. i_mmap_lock held. */
-static void mapping_add_vma(struct vma *vma)
+static void mapping_add(struct vma *vma)
 {
-	if (!vma->mapping)
-		return;
 	vma->i_mmap_node.start = vma->pgoff;
 	vma->i_mmap_node.last = vma->pgoff + vma_pages(vma) - 1;
 	interval_insert(&vma->mapping->i_mmap, &vma->i_mmap_node);
@@ -107,13 +114,23 @@ static void mapping_add_vma(struct vma *vma)
 		vma->mapping->nr_writable++;
 }
 
-static void mapping_del_vma(struct vma *vma)
+static inline void mapping_add_vma(struct vma *vma)
 {
-	if (!vma->mapping)
-		return;
+	if (vma->mapping)
+		mapping_add(vma);
+}
+
+static void mapping_del(struct vma *vma)
+{
 	interval_erase(&vma->mapping->i_mmap, &vma->i_mmap_node);
 	if ((vma->flags & VM_SHARED) && (vma->flags & VM_MAYWRITE))
 		vma->mapping->nr_writable--;
+}
+
+static inline void mapping_del_vma(struct vma *vma)
+{
+	if (vma->mapping)
+		mapping_del(vma);
 }
 
 void vma_link(struct mm *mm, struct vma *vma, const struct vma_neighbours *nb)
@@ -187,20 +204,40 @@ static bool can_prepend(const struct vma *next, const struct vma_desc *d)
 	       anon_vma_mergeable(next, d->anon);
 }
 
-/* Takes a vma whose range another one covers now out of its file and the index. i_mmap_lock held. */
-static void absorb(struct mm *mm, struct vma *gone)
+/*
+ * Takes a vma whose range another one covers now, which has the same links, out of its file and its anon_vmas.
+ * vma_rmap_lock() held.
+ */
+static void absorb(struct vma *gone)
 {
 	mapping_del_vma(gone);
-	vma_erase(mm, gone);
+	anon_vma_absorbed(gone);
 }
 
-/* The vma that absorbed it has the same links, so that its pages are still found. */
-static void free_absorbed(struct vma *gone)
+/* n vmas from gone, linked by ->next, that were absorbed and are in no index any more. */
+static void free_absorbed(struct vma *gone, unsigned int n)
 {
-	if (!gone)
-		return;
-	anon_vma_unlink(gone);
-	vma_free(gone);
+	while (n--) {
+		struct vma *next = vma_next(gone);
+
+		anon_vma_free_links(gone);
+		vma_free(gone);
+		gone = next;
+	}
+}
+
+/* vma grows over the n vmas that follow it, 1 or 2, which become free_absorbed()'s. vma_rmap_lock() held. */
+static struct vma *absorb_following(struct mm *mm, struct vma *vma, unsigned int n)
+{
+	struct vma *last = vma_next(vma);
+
+	absorb(last);
+	if (n == 2) {
+		last = vma_next(last);
+		absorb(last);
+	}
+	set_bounds(vma, vma->start, last->end);
+	return vma_erase_pieces(mm, vma, n);
 }
 
 struct vma_neighbours vma_neighbours(struct mm *mm, unsigned long addr)
@@ -215,6 +252,7 @@ struct vma *vma_merge_new(struct mm *mm, const struct vma_desc *d, const struct 
 	struct vma *prev = nb->prev, *next = nb->next;
 	bool append = can_append(prev, d), prepend = can_prepend(next, d);
 	struct vma *into = append ? prev : next, *gone = NULL;
+	unsigned int nr_gone = 0;
 
 	if (!append && !prepend)
 		return NULL;
@@ -228,44 +266,88 @@ struct vma *vma_merge_new(struct mm *mm, const struct vma_desc *d, const struct 
 	stat_inc(VMA_MERGE);
 	vma_rmap_lock(into);
 	if (append && prepend) {
-		unsigned long end = next->end;
-
-		gone = next;
-		absorb(mm, next);
-		set_range(mm, prev, prev->start, end);
+		gone = absorb_following(mm, prev, nr_gone = 1);
 	} else if (append) {
 		set_range(mm, prev, prev->start, d->end);
 	} else {
 		set_range(mm, next, d->start, next->end);
 	}
 	vma_rmap_unlock(into);
-	free_absorbed(gone);
+	free_absorbed(gone, nr_gone);
 	return into;
+}
+
+/* The part of vma from addr on, in nothing yet. NULL when out of memory. */
+static struct vma *piece_alloc(struct mm *mm, struct vma *vma, unsigned long addr)
+{
+	struct vma *piece = vma_obtain(mm);
+
+	if (unlikely(!piece))
+		return NULL;
+	piece->start = addr;
+	piece->end = vma->end;
+	piece->flags = vma->flags;
+	piece->page_prot = vma->page_prot;
+	piece->pgoff = vma_index(vma, addr);
+	piece->mm = mm;
+	piece->file = vma->file;
+	piece->mapping = vma->mapping;
+	piece->anon_links = NULL;
+	piece->anon_vma = NULL;
+	if (unlikely(anon_vma_prepare_piece(piece, vma))) {
+		kmem_cache_free(vma_cache, piece);
+		return NULL;
+	}
+	get_file(piece);
+	return piece;
+}
+
+/* vma ends where the first of n pieces starts, and each of them where the next one does. */
+static void cut(struct mm *mm, struct vma *vma, struct vma *first, unsigned int n)
+{
+	struct vma *piece = first;
+
+	vma_rmap_lock(vma);
+	set_bounds(vma, vma->start, first->start);
+	for (unsigned int i = 0; i < n; i++, piece = vma_next(piece)) {
+		stat_inc(VMA_SPLIT);
+		mapping_add_vma(piece);
+		anon_vma_insert_piece(piece);
+	}
+	vma_insert_pieces(mm, vma, first, n);
+	vma_rmap_unlock(vma);
 }
 
 struct vma *vma_split(struct mm *mm, struct vma *vma, unsigned long addr)
 {
-	struct vma_desc upper = { addr,	     vma->end,	   vma->flags,
-				  vma->file, vma->mapping, vma_index(vma, addr),
-				  NULL };
-	struct vma *new, *next;
+	struct vma *piece;
 
 	ASSERT(vma->start < addr && addr < vma->end);
-	new = vma_alloc(mm, &upper);
-	if (!new)
+	piece = piece_alloc(mm, vma, addr);
+	if (!piece)
 		return ERR_PTR(-ENOMEM);
-	if (anon_vma_clone(new, vma)) {
-		vma_free(new);
+	cut(mm, vma, piece, 1);
+	return piece;
+}
+
+/* The same at two places: the middle part is returned. */
+static struct vma *split_twice(struct mm *mm, struct vma *vma, unsigned long start,
+			       unsigned long end)
+{
+	struct vma *middle = piece_alloc(mm, vma, start), *upper;
+
+	if (!middle)
+		return ERR_PTR(-ENOMEM);
+	upper = piece_alloc(mm, vma, end);
+	if (!upper) {
+		anon_vma_free_links(middle);
+		vma_free(middle);
 		return ERR_PTR(-ENOMEM);
 	}
-	stat_inc(VMA_SPLIT);
-	next = vma_next(vma);
-	vma_rmap_lock(vma);
-	set_bounds(vma, vma->start, addr);
-	mapping_add_vma(new);
-	vma_insert(mm, new, vma, next); /* which tells the index of the cut as well */
-	vma_rmap_unlock(vma);
-	return new;
+	middle->end = end;
+	middle->next = upper;
+	cut(mm, vma, middle, 2);
+	return middle;
 }
 
 static void set_flags(struct vma *vma, unsigned long flags)
@@ -280,7 +362,8 @@ static struct vma *modify_by_merging(struct mm *mm, struct vma *vma, const struc
 	bool whole = d->start == vma->start && d->end == vma->end;
 	struct vma *prev = d->start == vma->start ? vma_prev(vma) : NULL;
 	struct vma *next = d->end == vma->end ? vma_next(vma) : NULL;
-	struct vma *into, *gone_next = NULL;
+	struct vma *into, *gone = NULL;
+	unsigned int nr_gone = 0;
 
 	if (!can_append(prev, d))
 		prev = NULL;
@@ -295,26 +378,26 @@ static struct vma *modify_by_merging(struct mm *mm, struct vma *vma, const struc
 
 	stat_inc(VMA_MERGE);
 	vma_rmap_lock(into);
-	if (whole)
-		absorb(mm, vma);
-	else if (prev)
-		set_range(mm, vma, d->end, vma->end);
-	else
-		set_range(mm, vma, vma->start, d->start);
-	if (prev && next) {
-		unsigned long end = next->end;
-
-		gone_next = next;
-		absorb(mm, next);
-		set_range(mm, prev, prev->start, end);
-	} else if (prev) {
-		set_range(mm, prev, prev->start, d->end);
-	} else {
+	if (whole && prev) {
+		nr_gone = next ? 2 : 1;
+		gone = absorb_following(mm, prev, nr_gone);
+	} else if (whole) {
+		gone = vma;
+		nr_gone = 1;
+		absorb(vma);
+		vma_erase(mm, vma);
 		set_range(mm, next, d->start, next->end);
+	} else if (prev) {
+		set_bounds(vma, d->end, vma->end);
+		set_bounds(prev, prev->start, d->end);
+		vma_boundary_moved(mm, prev);
+	} else {
+		set_bounds(vma, vma->start, d->start);
+		set_bounds(next, d->start, next->end);
+		vma_boundary_moved(mm, vma);
 	}
 	vma_rmap_unlock(into);
-	free_absorbed(whole ? vma : NULL);
-	free_absorbed(gone_next);
+	free_absorbed(gone, nr_gone);
 	return into;
 }
 
@@ -338,6 +421,13 @@ struct vma *vma_modify(struct mm *mm, struct vma *vma, unsigned long start, unsi
 	merged = modify_by_merging(mm, vma, &d);
 	if (merged)
 		return merged;
+	if (start != vma->start && end != vma->end &&
+	    (unsigned long)mm->map_count + 1 < knob_max_map_count) {
+		vma = split_twice(mm, vma, start, end);
+		if (!IS_ERR(vma))
+			set_flags(vma, flags);
+		return vma;
+	}
 	if (start != vma->start) {
 		upper = split_within_limit(mm, vma, start);
 		if (IS_ERR(upper))

@@ -107,8 +107,8 @@ bool btree_reserve(struct mm *mm)
 	struct vma_index *index = &mm->index;
 
 	mmap_assert_write_locked(mm);
-	if (mm->map_count < (int)MAX_ENTRIES)
-		return true; /* no node can be full */
+	if (mm->map_count < (int)MAX_ENTRIES - 1)
+		return true; /* no node can be full, even with two pieces of a vma at once */
 	while (unlikely(index->nr_spare < index->root->height + 2)) {
 		struct vma_node *n = kmem_cache_alloc(node_cache, GFP_KERNEL);
 
@@ -289,7 +289,7 @@ static void add_level(struct mm *mm)
 }
 
 /*
- * Half of a full node, where something is to be put at a place, moves to a new one. At the ends it is less than
+ * Half of a node that has no room for what is to be put at a place moves to a new one. At the ends it is less than
  * half that stays, or more: who maps downwards, or upwards, fills nodes to three quarters.
  */
 static void split(struct mm *mm, struct vma_node *n, unsigned long at)
@@ -300,7 +300,7 @@ static void split(struct mm *mm, struct vma_node *n, unsigned long at)
 	if (at <= MIN_ENTRIES)
 		keep = MIN_ENTRIES;
 	else if (at >= MAX_ENTRIES - MIN_ENTRIES)
-		keep = MAX_ENTRIES - MIN_ENTRIES;
+		keep = n->nr - MIN_ENTRIES;
 	if (!n->parent)
 		add_level(mm);
 	else if (n->parent->nr == MAX_ENTRIES)
@@ -308,7 +308,7 @@ static void split(struct mm *mm, struct vma_node *n, unsigned long at)
 	right = take_spare(mm, n->height);
 	right->parent = n->parent;
 	right->high = n->high;
-	move_up(n, right, MAX_ENTRIES - keep);
+	move_up(n, right, n->nr - keep);
 	n_at = child_place(n->parent, n);
 	put_entry(n->parent, n_at + 1, n->parent->bound[n_at], n->max_gap, right);
 	set_bound_between(n, right, n_at);
@@ -441,6 +441,60 @@ void btree_resized(struct vma *vma)
 		move_bound(leaf, vma->next->leaf, vma->end);
 	if (unlikely(vma->start < leaf->low))
 		move_bound(vma->prev->leaf, leaf, vma->start);
+}
+
+/* Between the pieces of what was one there are no gaps, and what is free below the vma after them is what it was. */
+void btree_insert_pieces(struct mm *mm, struct vma *vma, unsigned int n)
+{
+	struct vma_node *leaf = vma->leaf;
+	struct vma *piece = vma;
+	unsigned long at;
+
+	if (unlikely(leaf->nr + n > MAX_ENTRIES)) {
+		split(mm, leaf, place_of(leaf, vma->start) + 1);
+		leaf = vma->leaf;
+	}
+	at = place_of(leaf, vma->start);
+	for (unsigned long i = leaf->nr; --i > at;)
+		copy_entry(leaf, i + n, leaf, i);
+	leaf->nr += n;
+	leaf->bound[at] = vma->end;
+	while (n--) {
+		piece = piece->next;
+		piece->leaf = leaf;
+		at++;
+		leaf->bound[at] = piece->end;
+		leaf->gap[at] = 0;
+		leaf->vma[at] = piece;
+	}
+}
+
+void btree_erase_pieces(struct mm *mm, struct vma *vma, struct vma *first, unsigned int n)
+{
+	struct vma_node *leaf = vma->leaf;
+	unsigned long at = place_of(leaf, vma->start);
+
+	if (unlikely(at + n >= leaf->nr || (leaf->nr - n < MIN_ENTRIES && leaf->parent))) {
+		for (; n--; first = first->next)
+			btree_erase(mm, first);
+		btree_resized(vma);
+		return;
+	}
+	leaf->nr -= n;
+	leaf->bound[at] = vma->end;
+	while (++at < leaf->nr)
+		copy_entry(leaf, at, leaf, at + n);
+	while (n--)
+		leaf->bound[leaf->nr + n] = FREE_BOUND;
+}
+
+void btree_boundary_moved(struct vma *vma)
+{
+	struct vma_node *leaf = vma->leaf;
+
+	leaf->bound[place_of(leaf, vma->start)] = vma->end;
+	if (unlikely(vma->next->leaf != leaf))
+		move_bound(leaf, vma->next->leaf, vma->end);
 }
 
 /* ---- the gap search ---- */

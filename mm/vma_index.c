@@ -72,15 +72,21 @@ void vma_insert(struct mm *mm, struct vma *vma, struct vma *prev, struct vma *ne
 		rbtree_insert(mm, vma);
 }
 
+/* No lookup of any CPU starts with the vma any more. */
+static inline void forget(struct mm *mm, const struct vma *vma)
+{
+#pragma GCC unroll 4
+	for (unsigned int i = 0; i < VMA_HINTS; i++)
+		if (unlikely(mm->last_vma[i] == vma))
+			mm->last_vma[i] = NULL;
+}
+
 void vma_erase(struct mm *mm, struct vma *vma)
 {
 	struct vma *prev = vma->prev, *next = vma->next;
 
 	mmap_assert_write_locked(mm);
-#pragma GCC unroll 4
-	for (unsigned int i = 0; i < VMA_HINTS; i++)
-		if (unlikely(mm->last_vma[i] == vma))
-			mm->last_vma[i] = NULL;
+	forget(mm, vma);
 	*(prev ? &prev->next : &mm->index.first) = next;
 	*(next ? &next->prev : &mm->index.last) = prev;
 	mm->map_count--;
@@ -95,6 +101,62 @@ void vma_resized(struct mm *mm, struct vma *vma)
 	mmap_assert_write_locked(mm);
 	if (likely(mm->index.kind == VMA_INDEX_MAPLE))
 		btree_resized(vma);
+	else if (mm->index.kind == VMA_INDEX_RBTREE)
+		rbtree_resized(vma);
+}
+
+void vma_insert_pieces(struct mm *mm, struct vma *vma, struct vma *first, unsigned int n)
+{
+	struct vma *last = n == 2 ? first->next : first, *next = vma->next;
+
+	mmap_assert_write_locked(mm);
+	ASSERT(vma->end == first->start && (n == 1 || first->end == last->start));
+	if (unlikely(mm->index.kind != VMA_INDEX_MAPLE)) {
+		vma_insert(mm, first, vma, next);
+		if (n == 2)
+			vma_insert(mm, last, first, next);
+		return;
+	}
+	vma->next = first;
+	first->prev = vma;
+	if (n == 2)
+		last->prev = first;
+	last->next = next;
+	*(next ? &next->prev : &mm->index.last) = last;
+	mm->map_count += (int)n;
+	(void)vma_remember(mm, first);
+	btree_insert_pieces(mm, vma, n);
+}
+
+struct vma *vma_erase_pieces(struct mm *mm, struct vma *vma, unsigned int n)
+{
+	struct vma *first = vma->next, *last = n == 2 ? first->next : first, *next = last->next;
+
+	mmap_assert_write_locked(mm);
+	ASSERT(vma->end == last->end);
+	if (unlikely(mm->index.kind != VMA_INDEX_MAPLE)) {
+		vma_erase(mm, first);
+		if (n == 2)
+			vma_erase(mm, last);
+		vma_resized(mm, vma);
+		return first;
+	}
+	forget(mm, first);
+	if (n == 2)
+		forget(mm, last);
+	vma->next = next;
+	*(next ? &next->prev : &mm->index.last) = vma;
+	mm->map_count -= (int)n;
+	btree_erase_pieces(mm, vma, first, n);
+	return first;
+}
+
+void vma_boundary_moved(struct mm *mm, struct vma *vma)
+{
+	mmap_assert_write_locked(mm);
+	ASSERT(vma->end == vma->next->start);
+	if (likely(mm->index.kind == VMA_INDEX_MAPLE))
+		btree_boundary_moved(vma);
 	else if (mm->index.kind == VMA_INDEX_RBTREE)
 		rbtree_resized(vma);
 }

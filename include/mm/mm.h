@@ -63,6 +63,14 @@ struct mapping;
 struct anon_vma;
 struct anon_link;
 
+/* One vma may map pages of one anon_vma: those of the page offsets of node. [V]: the lock of the anon_vma's root. */
+struct anon_link {
+	struct vma *vma;	   /* [I] */
+	struct anon_vma *anon_vma; /* [I] */
+	struct anon_link *next;	   /* [W] in vma->anon_links */
+	struct interval_node node; /* [V] in anon_vma->links */
+};
+
 struct vma {
 	unsigned long start, end; /* [W] bytes, page-aligned, end exclusive */
 	struct vma *prev, *next;  /* [W] by address; NULL at the ends */
@@ -86,6 +94,8 @@ struct vma {
 	struct anon_link *anon_links; /* [W], the first one as below */
 	struct anon_vma
 		*anon_vma; /* [A] new anonymous pages' ; set once under anon_lock, else [W] */
+	struct anon_link
+		own_link; /* the first of those that it has as another one's copy, or piece */
 };
 
 /* The alternatives of knob vma.index, in its order. */
@@ -278,6 +288,15 @@ struct vma *vma_find(struct mm *mm, unsigned long addr);
  */
 void vma_insert(struct mm *mm, struct vma *vma, struct vma *prev, struct vma *next);
 void vma_erase(struct mm *mm, struct vma *vma);
+/*
+ * vma was cut: the n vmas from first, 1 or 2, linked by ->next, share what it covered above its new end. At most so
+ * many were allocated since the last insertion.
+ */
+void vma_insert_pieces(struct mm *mm, struct vma *vma, struct vma *first, unsigned int n);
+/* The other way round: vma has grown over the n vmas that follow it, 1 or 2, which leave the index. Returns the first. */
+struct vma *vma_erase_pieces(struct mm *mm, struct vma *vma, unsigned int n);
+/* The boundary between vma and the one that follows it without a gap was moved. */
+void vma_boundary_moved(struct mm *mm, struct vma *vma);
 static inline struct vma *vma_next(const struct vma *vma)
 {
 	return vma->next;

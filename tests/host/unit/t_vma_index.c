@@ -161,6 +161,36 @@ static void test_sequences(void **state)
 	t_validate(mm);
 }
 
+/*
+ * One area, parts of which change their rights: it is cut in two or three, boundaries move, and pieces become one again,
+ * some with pages; in the end all of it does.
+ */
+static void test_pieces(void **state)
+{
+	static const int rights[] = { PROT_NONE, PROT_READ, RW };
+	const unsigned long pages = 400;
+	struct mm *mm = *state;
+	int before;
+
+	t_map(mm, LOW, pages, RW);
+	before = mm->map_count;
+	for (unsigned int i = 0; i < 20000; i++) {
+		unsigned long at = t_below(pages), n = 1 + t_below(3);
+		unsigned int rare = i / 5000; /* fewer and fewer pieces */
+
+		n = min(n, pages - at);
+		(void)sim_touch(mm, LOW + t_below(pages) * PG, FAULT_WRITE);
+		assert_int_equal(mm_mprotect(mm, LOW + at * PG, n * PG,
+					     rights[t_below(6) < rare ? 2 : t_below(3)]),
+				 0);
+		if (i % 100 == 0)
+			t_validate(mm);
+	}
+	assert_int_equal(mm_mprotect(mm, LOW, pages * PG, RW), 0);
+	t_validate(mm);
+	assert_int_equal(mm->map_count, before);
+}
+
 /* Without memory for nodes mmap fails, and nothing has changed. */
 static void test_no_memory(void **state)
 {
@@ -183,13 +213,15 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	static const struct CMUnitTest list[] = { T_MM(test_gap_search), T_MM(test_find),
-						  T_MM(test_hint), T_MM(test_sequences) };
+						  T_MM(test_hint), T_MM(test_sequences),
+						  T_MM(test_pieces) };
 	static const struct CMUnitTest trees[] = {
 		T_MM(test_gap_search),
 		T_MM(test_find),
 		T_MM(test_hint),
 		T_MM(test_sequences),
 		T_MM(test_grow_and_shrink),
+		T_MM(test_pieces),
 		T_MM(test_no_memory),
 	};
 	int failed;
