@@ -52,10 +52,19 @@ void interval_erase(struct rb_root *tree, struct interval_node *node)
 		rb_erase(tree, &node->rb, update_max_last);
 }
 
+static bool keeps_its_place(const struct interval_node *node, unsigned long start)
+{
+	const struct rb_node *n = start > node->start ? rb_next(&node->rb) : rb_prev(&node->rb);
+
+	return !n ||
+	       (start > node->start ? start <= node_of(n)->start : node_of(n)->start <= start);
+}
+
 void interval_resize(struct rb_root *tree, struct interval_node *node, unsigned long start,
 		     unsigned long last)
 {
-	if (node->start == start) {
+	if (node->start == start || keeps_its_place(node, start)) {
+		node->start = start;
 		node->last = last;
 		rb_propagate(&node->rb, update_max_last);
 		return;

@@ -359,15 +359,15 @@ int anon_vma_copy(struct vma *dst, struct vma *src, bool forked)
 }
 
 /*
- * One side has links and will have the other's addresses, too: not what it inherited, or every page that is new there
- * would be looked for in all ancestors' vmas. As in Linux.
+ * Not the same anon_vma. One side has links and will have the other's addresses, too: not what it inherited, or every
+ * page that is new there would be looked for in all ancestors' vmas. As in Linux.
  */
 bool anon_vma_mergeable_slow(const struct vma *a, const struct vma *b)
 {
 	const struct vma *linked = a->anon_links ? a : b;
 
 	if (a->anon_links && b && b->anon_links)
-		return a->anon_vma && a->anon_vma == b->anon_vma;
+		return false;
 	return linked->anon_vma && has_one_link(linked);
 }
 

@@ -118,7 +118,8 @@ static inline bool anon_vma_mergeable(const struct vma *a, const struct vma *b)
 {
 	if (!a->anon_links && (!b || !b->anon_links))
 		return true;
-	return a == b || anon_vma_mergeable_slow(a, b);
+	return a == b || (b && a->anon_vma && a->anon_vma == b->anon_vma) ||
+	       anon_vma_mergeable_slow(a, b);
 }
 
 /*

@@ -321,17 +321,27 @@ static void mark_range(struct mm *mm, struct lock_change *c, bool yield)
 	}
 }
 
+/* Step 2 has seen all pages of [start, end). A hole between vmas is -ENOMEM, and was found in step 1. */
+static bool is_filled(const struct lock_change *c, unsigned long start, unsigned long end)
+{
+	return !c->incomplete && c->start <= start && end <= c->end;
+}
+
 /* Steps 2 and 3. mmap_lock held for writing; dropped. Populates [start, end), or nothing if empty. */
 static int finish_locking(struct mm *mm, struct lock_change *c, unsigned long start,
 			  unsigned long end, unsigned int how)
 {
-	bool populate = start < end;
+	bool populate = start < end, changed = c->start < c->end;
+	/* One table is no longer a hold than the change of the vmas was. */
+	bool at_once = changed && ALIGN_DOWN(c->start, PMD_SIZE) + PMD_SIZE >= c->end;
 	int err = 0;
 
-	if (populate && knob_populate == POPULATE_UNDER_WRITE_LOCK)
+	if (at_once || (populate && knob_populate == POPULATE_UNDER_WRITE_LOCK))
 		mark_range(mm, c, false);
-	if (c->start >= c->end || (populate && knob_populate == POPULATE_UNDER_WRITE_LOCK)) {
+	if (!changed || at_once || (populate && knob_populate == POPULATE_UNDER_WRITE_LOCK)) {
 		validate_mm(mm);
+		if (is_filled(c, start, end))
+			end = start;
 		return mmap_write_unlock_populate(mm, start, end, how);
 	}
 	atomic_inc(&mm->lock_walks);
@@ -340,8 +350,7 @@ static int finish_locking(struct mm *mm, struct lock_change *c, unsigned long st
 	mark_range(mm, c, true);
 	atomic_dec(&mm->lock_walks);
 	mmap_read_unlock(mm);
-	/* A hole between vmas is -ENOMEM, and was found in step 1. */
-	if (populate && (c->incomplete || start < c->start || c->end < end))
+	if (populate && !is_filled(c, start, end))
 		err = mm_populate(mm, start, end, how);
 	return err;
 }

@@ -72,13 +72,13 @@ void vma_insert(struct mm *mm, struct vma *vma, struct vma *prev, struct vma *ne
 		rbtree_insert(mm, vma);
 }
 
-/* No lookup of any CPU starts with the vma any more. */
-static inline void forget(struct mm *mm, const struct vma *vma)
+/* No lookup of any CPU starts with the vma any more, but with the other one, or NULL. */
+static inline void forget(struct mm *mm, const struct vma *vma, struct vma *other)
 {
 #pragma GCC unroll 4
 	for (unsigned int i = 0; i < VMA_HINTS; i++)
 		if (unlikely(mm->last_vma[i] == vma))
-			mm->last_vma[i] = NULL;
+			mm->last_vma[i] = other;
 }
 
 void vma_erase(struct mm *mm, struct vma *vma)
@@ -86,7 +86,7 @@ void vma_erase(struct mm *mm, struct vma *vma)
 	struct vma *prev = vma->prev, *next = vma->next;
 
 	mmap_assert_write_locked(mm);
-	forget(mm, vma);
+	forget(mm, vma, NULL);
 	*(prev ? &prev->next : &mm->index.first) = next;
 	*(next ? &next->prev : &mm->index.last) = prev;
 	mm->map_count--;
@@ -141,9 +141,9 @@ struct vma *vma_erase_pieces(struct mm *mm, struct vma *vma, unsigned int n)
 		vma_resized(mm, vma);
 		return first;
 	}
-	forget(mm, first);
+	forget(mm, first, vma);
 	if (n == 2)
-		forget(mm, last);
+		forget(mm, last, vma);
 	vma->next = next;
 	*(next ? &next->prev : &mm->index.last) = vma;
 	mm->map_count -= (int)n;

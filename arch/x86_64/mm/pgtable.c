@@ -244,6 +244,14 @@ static inline bool in_use(pte_t e)
 	       __atomic_load_n(&virt_to_page(entry_table(e))->pt_used, __ATOMIC_ACQUIRE);
 }
 
+/* How many entries from i, which is none, can be passed at once. */
+static __always_inline unsigned long none_from(const pte_t *table, unsigned long i)
+{
+	return i % 4 || RACY_READ(table[i + 1]) | RACY_READ(table[i + 2]) | RACY_READ(table[i + 3])
+		       ? 1
+		       : 4;
+}
+
 /*
  * The next entry at or after *va in its table that leads to a table, or 0. Moves *va there, or past this
  * table.
@@ -251,16 +259,18 @@ static inline bool in_use(pte_t e)
 static __always_inline pte_t next_in_table(const pte_t *table, unsigned long *va, unsigned long end,
 					   unsigned int shift, bool empty_too)
 {
-	unsigned long i = table_index(*va, shift), a = *va;
+	unsigned long i = table_index(*va, shift), a = *va, n;
 	pte_t e;
 
 	for (;;) {
 		e = __atomic_load_n(&table[i], __ATOMIC_ACQUIRE);
 		if ((e & PTE_P) && (shift > PMD_SHIFT || empty_too || in_use(e)))
 			break;
+		n = e ? 1 : none_from(table, i);
 		e = 0;
-		a = (a | ((1UL << shift) - 1)) + 1;
-		if (a >= end || ++i == PTRS_PER_TABLE)
+		i += n;
+		a = (a & -(1UL << shift)) + (n << shift);
+		if (a >= end || i == PTRS_PER_TABLE)
 			break;
 	}
 	*va = a;
