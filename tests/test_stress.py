@@ -26,13 +26,6 @@ def seconds(request):
     return int(60 * float(os.environ.get("MINUTES") or (30 if request.config.getoption("--soak") else 0.5)))
 
 
-@pytest.fixture(autouse=True)
-def long_ones(request, cpus, disk):
-    """Once in some runs of the one with most to do, memory was not back after the seconds that a short run waits."""
-    if (cpus, disk) == (4, "swap") and not request.config.getoption("--soak"):
-        pytest.skip("only with --soak")
-
-
 @pytest.mark.parametrize("cpus, disk, mem, press", MACHINES, ids=[f"{cpus}-cpus-{disk}" for cpus, disk, _, _ in MACHINES])
 def test_short_of_memory(cpus, disk, mem, press, seconds, capfd):
     seed = int(os.environ.get("SEED") or random.getrandbits(32))

@@ -152,25 +152,20 @@ static long free_memory(void)
 	return kib + (p ? strtol(p + 6, NULL, 10) : 0);
 }
 
-/* A debug kernel makes up the books of all memory anew. Whoever reads what we print may still change them. */
+/* A debug kernel makes up the books of all memory anew. */
 static void check_books(void)
 {
-	char text[256] = "";
+	char text[256];
+	int fd = open("/proc/validate", O_RDONLY | O_CLOEXEC);
+	ssize_t n;
 
-	for (int i = 0; i < 50; i++) {
-		int fd = open("/proc/validate", O_RDONLY | O_CLOEXEC);
-		ssize_t n;
-
-		if (fd < 0)
-			return;
-		n = read(fd, text, sizeof(text) - 1);
-		text[n > 0 ? n : 0] = 0;
-		close(fd);
-		if (!strcmp(text, "ok\n"))
-			return;
-		sleep_us(20000);
-	}
-	fail("/proc/validate: %s", text);
+	if (fd < 0)
+		return;
+	n = read(fd, text, sizeof(text) - 1);
+	text[n > 0 ? n : 0] = 0;
+	close(fd);
+	if (strcmp(text, "ok\n"))
+		fail("/proc/validate: %s", text);
 }
 
 /* What processes leave behind that have just ended may take a moment. */
@@ -178,7 +173,7 @@ static void check_memory(long before)
 {
 	long now = 0;
 
-	for (int i = 0; i < 1000; i++) {
+	for (int i = 0; i < 100; i++) {
 		now = free_memory();
 		if (now >= before)
 			return;
@@ -194,14 +189,17 @@ static void start_beside(void)
 {
 	fflush(stdout);
 	for (int i = 0; i < 2; i++) {
+		pid_t pid;
+
 		if (i ? !options.swap : !options.press)
 			continue;
-		common->beside[i] = fork();
-		must(common->beside[i] >= 0, "fork");
-		if (!common->beside[i] && i)
+		pid = fork();
+		must(pid >= 0, "fork");
+		if (!pid && i)
 			switch_swap(options.swap, &common->end);
-		if (!common->beside[i])
+		if (!pid)
 			press((unsigned long)options.press, options.file, &common->end);
+		common->beside[i] = pid;
 	}
 }
 
@@ -220,6 +218,8 @@ static void end_beside(void)
 			fail("%s ended with status %#x", i ? "swapoff" : "press",
 			     (unsigned int)status);
 	}
+	/* Whoever is left would use memory while it is counted. */
+	must(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD, "a process runs on");
 }
 
 /* ---- the run ---- */
