@@ -113,6 +113,23 @@ struct mm *mm_next(struct mm *mm)
 	return next;
 }
 
+#ifdef CONFIG_DEBUG
+void mm_add_up(struct mm_totals *t)
+{
+	*t = (struct mm_totals){ .mms = 0 };
+	spin_lock(&all.lock);
+	for (const struct list_head *node = all.mms.next; node != &all.mms; node = node->next) {
+		const struct mm *mm = list_entry(node, struct mm, node);
+
+		t->mms++;
+		t->ending += atomic_read(&mm->users) == 0;
+		for (unsigned int i = 0; i < NR_RSS; i++)
+			t->rss[i] += atomic_read(&mm->rss[i]);
+	}
+	spin_unlock(&all.lock);
+}
+#endif
+
 struct mm *mm_create(bool aslr)
 {
 	struct mm *mm = mm_alloc();

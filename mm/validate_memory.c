@@ -3,8 +3,10 @@
  * The books of all memory, made up anew from page tables, frames and LRU lists, and compared with what is kept:
  * map counts, mlock counts, counts of swap slots, flags against lists, and the gauges of stats.def.
  *
- * Nothing is stopped meanwhile, so they only agree when nothing else changes memory. Who asks makes sure of that; a
- * thread of the kernel that is about to finish something is waited for by looking again.
+ * Nothing is stopped meanwhile, so they only agree when nothing else changes memory. Who asks makes sure of that, as far as
+ * he can: threads of the kernel may be about to finish something, and an address space that somebody looked at goes when
+ * he is done. So a look counts only when all counters and totals were the same before and after it, and no address
+ * space was about to end, which is not visited any more although its entries count until they are gone.
  */
 #include <arch/setup.h>
 #include "swap_internal.h"
@@ -14,7 +16,10 @@
 
 #ifdef CONFIG_DEBUG
 
-#define PATIENCE_NS (300UL * 1000 * 1000)
+#define MS 1000000UL
+#define SURE_NS                                                                                    \
+	(300 * MS) /* what looks that count say for so long holds: a CPU may be between two steps */
+#define BUSY_NS (10000 * MS) /* and if none counts for so long, nobody can say */
 
 /* ---- a counter for each of n things ---- */
 
@@ -70,7 +75,14 @@ static u32 tally_read(const struct tally *t, unsigned long i)
 
 /* ---- the books ---- */
 
+/* What changes when memory does. */
+struct moment {
+	unsigned long stats[NR_STATS];
+	struct mm_totals mms;
+};
+
 struct books {
+	struct moment before, after;
 	struct tally maps, locked;	      /* of each frame */
 	struct tally slots[SWAP_MAX_AREAS];   /* entries of both kinds that name a slot */
 	unsigned long pages[NR_STATS];	      /* what gauges should say */
@@ -344,26 +356,47 @@ static void end_books(struct books *b)
 	kfree(b);
 }
 
-/* One look at everything. */
-static int compare_books(char *what, size_t size)
+static void take_moment(struct moment *m)
+{
+	for (unsigned int i = 0; i < NR_STATS; i++)
+		m->stats[i] = stat_read(i);
+	mm_add_up(&m->mms);
+}
+
+static bool was_quiet(const struct books *b)
+{
+	return !b->after.mms.ending && !memcmp(&b->before, &b->after, sizeof(b->before));
+}
+
+static void compare_books(struct books *b)
+{
+	struct mm *mm = NULL;
+
+	take_moment(&b->before);
+	while ((mm = mm_next(mm)))
+		count_mm(b, mm);
+	shmem_for_each_slot(count_slot, b);
+	check_frames(b);
+	check_slots(b);
+	lru_validate(b->on_lists);
+	check_gauges(b);
+	take_moment(&b->after);
+}
+
+/* One look at everything. 0; -EINVAL; -EAGAIN: they do not agree, and something changed meanwhile; -ENOMEM. */
+static int look(char *what, size_t size)
 {
 	struct books *b = kzalloc(sizeof(*b), GFP_KERNEL);
-	struct mm *mm = NULL;
 	int err = -ENOMEM;
 
 	if (!b)
 		return err;
-	*b = (struct books){ .what = what, .size = size };
+	b->what = what;
+	b->size = size;
 	what[0] = 0;
 	if (begin_books(b)) {
-		while ((mm = mm_next(mm)))
-			count_mm(b, mm);
-		shmem_for_each_slot(count_slot, b);
-		check_frames(b);
-		check_slots(b);
-		lru_validate(b->on_lists);
-		check_gauges(b);
-		err = what[0] ? -EINVAL : 0;
+		compare_books(b);
+		err = !what[0] ? 0 : was_quiet(b) ? -EINVAL : -EAGAIN;
 	}
 	end_books(b);
 	return err;
@@ -371,15 +404,23 @@ static int compare_books(char *what, size_t size)
 
 int memory_validate(char *what, size_t size)
 {
-	u64 end = clock_ns() + PATIENCE_NS;
+	u64 start = clock_ns(), now = start, quiet_since = start;
 	int err;
 
 	swap_validate();
-	do {
-		err = compare_books(what, size);
+	for (;;) {
+		err = look(what, size);
+		if (err != -EINVAL && err != -EAGAIN)
+			return err;
+		now = clock_ns();
+		if (err == -EAGAIN)
+			quiet_since = now;
+		if (now - quiet_since >= SURE_NS)
+			return -EINVAL;
+		if (now - start >= BUSY_NS)
+			return -EBUSY;
 		cond_resched();
-	} while (err == -EINVAL && clock_ns() < end);
-	return err;
+	}
 }
 
 #endif

@@ -79,7 +79,7 @@ int slabinfo_show(struct seq *s)
 }
 
 #ifdef CONFIG_DEBUG
-/* "ok", or what does not hold. Nothing else may use memory meanwhile. */
+/* "ok", or what does not hold, or "busy: " and what did not at the last look. Nothing else may use memory meanwhile. */
 int validate_show(struct seq *s)
 {
 	char what[160];
@@ -87,6 +87,8 @@ int validate_show(struct seq *s)
 
 	if (err == -ENOMEM)
 		return err;
+	if (err == -EBUSY)
+		seq_puts(s, "busy: ");
 	seq_puts(s, err ? what : "ok");
 	seq_putc(s, '\n');
 	return 0;

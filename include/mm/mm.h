@@ -409,9 +409,16 @@ u64 page_kpagecount(unsigned long pfn);
 
 /* Debug: every invariant of mm/validate.c; panics with the one that does not hold. mmap_lock held. */
 void mm_validate(struct mm *mm);
+/* Debug builds only: all address spaces together. Not one moment of theirs, but any change shows. */
+struct mm_totals {
+	unsigned long mms, ending; /* of them without a user, whose entries go one by one */
+	long rss[NR_RSS];
+};
+void mm_add_up(struct mm_totals *t);
 /*
  * Debug builds only: counts what all page tables, frames and LRU lists have, and compares it with what is kept
- * (mm/validate_memory.c). Nothing else may use memory meanwhile. 0; -EINVAL: what says what does not hold; -ENOMEM.
+ * (mm/validate_memory.c). Nothing else may use memory meanwhile; what is about to finish is waited for. 0; -EINVAL: what
+ * says what does not hold; -EBUSY: the same, but something did use memory all the time; -ENOMEM.
  */
 int memory_validate(char *what, size_t size);
 

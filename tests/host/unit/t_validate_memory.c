@@ -5,6 +5,8 @@
 #include "swap_device.h"
 
 #include <mm/stats.h>
+#include <pthread.h>
+#include <unistd.h>
 
 #define B 0x10000000UL
 #define AT(page) (B + (page)*PG)
@@ -104,9 +106,32 @@ static void test_wrong(void **state)
 	swap_device_off(dev);
 }
 
+static void *come_back(void *mm)
+{
+	usleep(400000);
+	atomic_set(&((struct mm *)mm)->users, 1);
+	return NULL;
+}
+
+/* An address space without a user is about to end: it is not visited, and what it maps does not agree until it is over. */
+static void test_ending(void **state)
+{
+	struct block_device *dev = swap_device_on(256);
+	struct mm *mm = *state, *child = populate(mm);
+	pthread_t thread;
+
+	atomic_set(&child->users, 0);
+	assert_int_equal(pthread_create(&thread, NULL, come_back, child), 0);
+	all_right();
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	sim_mm_put(child);
+	assert_int_equal(mm_munmap(mm, B, 64 * PG), 0);
+	swap_device_off(dev);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T_MM(test_right), T_MM(test_wrong) };
+	const struct CMUnitTest tests[] = { T_MM(test_right), T_MM(test_wrong), T_MM(test_ending) };
 
 	sim_boot(T_FRAMES);
 	return cmocka_run_group_tests(tests, NULL, NULL);
