@@ -3,10 +3,12 @@
 """The experiment of 2015 (user/lockbench) on Faultline and on the distribution's Linux in the same QEMU, from one disk: a
 table beside the figures of the 2015 patch series, and a picture.
 
-Small by default. --full is the size of 2015: 5 GiB and 15,000,000 accesses, which takes an hour and 20 GiB of memory.
+Small by default. --full is the size of 2015: 5 GiB and 15,000,000 accesses, which takes an hour or two and 14 GiB of memory.
+With --figures a run that was interrupted goes on where it was.
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -40,22 +42,47 @@ KERNELS = {"linux": "Linux", "faultline": "Faultline"}
 COLOURS = {"2015": "#9aa0a6", "linux": "#e8a33d", "faultline": "#2f6f9f"}
 
 
-def measure(kernel, cache, args, data):
-    """{strategy: (set-up ms, processing ms)}, each the mean of its runs."""
+def measure(kernel, strategies, cache, args, data):
+    """One boot: yields (strategy, (set-up ms, processing ms)), the mean of its runs, as soon as they are over."""
     argv = [f"{TOP}/run", "--no-build", "--build-dir", args.build_dir, "--kernel", kernel, "--mem", args.mem, "--smp", str(args.smp),
             "--disk", f"{data},ro", "--timeout", str(args.timeout)]  # fmt: skip
     words = ["--file", "/dev/vda", "--csv", "--raise", f"--{cache}", "--runs", str(args.runs), "--accesses", str(args.accesses)]
+    words += [word for strategy in strategies for word in ("--strategy", strategy)]
     if args.pressure:
         argv += ["--swap", args.swap]
         words += ["--pressure", args.pressure]
-    done = subprocess.run([*argv, "--", args.program, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        sys.exit(f"lockbench_report: status {done.returncode} on {kernel}\n{done.stdout}")
-    head, *lines = [line.split(",") for line in done.stdout.splitlines()]
-    runs = {}
-    for row in (dict(zip(head, line)) for line in lines):
-        runs.setdefault(row["strategy"], []).append((float(row["setup_ms"]), float(row["processing_ms"])))
-    return {name: tuple(sum(r[i] for r in rows) / len(rows) for i in (0, 1)) for name, rows in runs.items()}
+    with subprocess.Popen([*argv, "--", args.program, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as guest:
+        head, rows = guest.stdout.readline().strip().split(","), []
+        for line in guest.stdout:
+            rows.append(dict(zip(head, line.strip().split(","))))
+            if len(rows) == args.runs and rows[-1]["data"] == "right":
+                means = tuple(sum(float(row[column]) for row in rows) / args.runs for column in ("setup_ms", "processing_ms"))
+                yield rows[-1]["strategy"], means
+                rows = []
+    if guest.returncode or rows:
+        sys.exit(f"lockbench_report: status {guest.returncode} on {kernel}\n{rows}")
+
+
+def measure_all(cache, args, data, seen):
+    """{kernel: {strategy: figures}}. The kernels take turns, some strategies each, so that both have what the host does beside
+    them. Goes on with what `seen` has, and says each figure as it comes: at full size this takes hours.
+    """
+    names = list(NAMES)
+    for i in range(0, len(names), args.by):
+        for kernel in KERNELS:
+            figures = seen.setdefault(kernel, {})
+            missing = [name for name in names[i : i + args.by] if name not in figures]
+            for strategy, pair in measure(kernel, missing, cache, args, data) if missing else ():
+                figures[strategy] = pair
+                print(f"{cache} {strategy} {kernel}: {number(sum(pair))} ms", file=sys.stderr, flush=True)
+                keep(args)
+    return seen
+
+
+def keep(args):
+    if args.figures:
+        with open(args.figures, "w", encoding="utf-8") as f:
+            json.dump(args.kept, f, indent=1)
 
 
 # ---- the table ----
@@ -145,11 +172,17 @@ def parse_args():
     p.add_argument("--pressure", metavar="BYTES", help="beside a process that keeps writing to so much memory")
     p.add_argument("--swap", default="2G", help="with --pressure")
     p.add_argument("--data", metavar="PATH", help="where the disk's contents are, or go (default: a temporary file)")
+    p.add_argument("--figures", metavar="PATH", help="of the same arguments: those that are there are not measured again")
     p.add_argument("--timeout", type=float, default=7200)
     p.add_argument("--docs", action="store_true", help="put table and picture into docs/lockbench.md")
     args = p.parse_args()
     if args.full:
         args.size, args.accesses, args.mem, args.runs = "5G", 15000000, "8G", 1
+    args.by = 4 if args.full else 1
+    args.kept = {}
+    if args.figures and os.path.exists(args.figures):
+        with open(args.figures, encoding="utf-8") as f:
+            args.kept = json.load(f)
     args.program = os.path.join(args.build_dir, "user", "lockbench")
     return args
 
@@ -164,7 +197,7 @@ def main():
             subprocess.run([args.program, "--make", "--file", data, "--size", args.size], check=True)
         sections, svg = [], ""
         for cache in args.cache or ["warm", "cold"]:
-            seen = {kernel: measure(kernel, cache, args, data) for kernel in KERNELS}
+            seen = measure_all(cache, args, data, args.kept.setdefault(cache, {}))
             svg = svg or picture(seen, f"{what}, {cache} cache: total time, as a multiple of the quickest")
             orders = {"2015": order(PAPER), **{name: order(seen[kernel]) for kernel, name in KERNELS.items()}}
             lines = "\n".join(f"- {who}: {text}" for who, text in orders.items())

@@ -26,6 +26,8 @@ EXIT_POWER_OFF, EXIT_PANIC = 33, 65
 # YARDSTICK.md's command: the virtual clock and the time-stamp counter advance by one an instruction.
 ICOUNT_FLAGS = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-seed", "1",
                 "-rtc", "base=2025-01-01T00:00:00,clock=vm", "-cpu", "max,-rdrand,-rdseed,-erms,-fsrm,-pku,-la57"]  # fmt: skip
+# On a busy host Linux may not see its timer tick in time at boot, and panics.
+LINUX_APPEND = "no_timer_check"
 LINUX_ICOUNT_APPEND = "nokaslr norandmaps random.trust_cpu=off random.trust_bootloader=off"
 
 
@@ -50,8 +52,7 @@ class Config:
         words = ["console=ttyS0"]
         if self.linux:
             words += ["quiet" if self.loglevel <= 4 else f"loglevel={self.loglevel}", "panic=-1", "rdinit=/init"]
-            if self.icount:
-                words.append(LINUX_ICOUNT_APPEND)
+            words.append(LINUX_ICOUNT_APPEND if self.icount else LINUX_APPEND)
         else:
             words += [f"loglevel={self.loglevel}", "rdinit=/init"]
         return " ".join(words + self.knobs)
