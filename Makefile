@@ -206,7 +206,7 @@ ifneq ($(filter host-%,$(MAKECMDGOALS)),)
 include tests/host/host.mk
 endif
 
-.PHONY: test test-built quick quick-built bench soak
+.PHONY: test test-built quick quick-built soak
 test: ## everything: host units, user tests on Linux and here, whole programs (under 25 minutes)
 	@tools/setup test
 	@$(MAKE) test-built
@@ -259,8 +259,24 @@ soak-stress: $(TEST_NEEDS) ## half an hour each with 1, 2 and 4 CPUs of races wi
 	@$(MAKE) DEBUG=1 kernel
 	@$(PYTEST) tests/test_stress.py --soak $(PYTEST_ARGS)
 
-bench: kernel $(O)/user/mmbench $(O)/user/init $(O)/linux/vmlinuz ## the same benchmarks here and on Linux, in guest instructions
-	@$(PYTHON) tools/bench.py --build-dir $(O) $(O)/user/mmbench $(BENCH_ARGS)
+# ---- measuring ----
+
+BENCH_NEEDS := kernel $(O)/user/mmbench $(O)/user/init
+
+.PHONY: bench bench-built bench-check bench-update
+bench: ## the same benchmarks here and on Linux, in guest instructions (CASE=anon selects; WALL=1: time; RUNS=n; BENCH_ARGS=--help)
+	@tools/setup run
+	@$(MAKE) bench-built
+
+bench-built: $(BENCH_NEEDS) $(O)/linux/vmlinuz
+	@$(PYTHON) tools/bench.py --build-dir $(O) $(if $(CASE),--case $(CASE)) $(if $(filter 1,$(WALL)),--wall) \
+		$(if $(RUNS),--runs $(RUNS)) $(BENCH_ARGS)
+
+bench-check: $(BENCH_NEEDS) ## compares with tests/bench/expected, as `make test` does (seconds)
+	@$(PYTHON) tools/bench_guard.py --build-dir $(O) check
+
+bench-update: $(BENCH_NEEDS) ## writes tests/bench/expected anew: what cases cost here, to be committed with what changed it
+	@$(PYTHON) tools/bench_guard.py --build-dir $(O) update
 
 # The distribution's kernel and what its disks need, for --kernel linux.
 $(O)/linux/vmlinuz: tools/linux-kernel
