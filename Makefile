@@ -278,6 +278,14 @@ bench-check: $(BENCH_NEEDS) ## compares with tests/bench/expected, as `make test
 bench-update: $(BENCH_NEEDS) ## writes tests/bench/expected anew: what cases cost here, to be committed with what changed it
 	@$(PYTHON) tools/bench_guard.py --build-dir $(O) update
 
+.PHONY: experiment experiment-built
+experiment: ## runs the matrix of experiments/NAME.toml and writes its report: E=NAME (EXPERIMENT_ARGS=--help; without E: the list)
+	@tools/setup report
+	@$(MAKE) experiment-built
+
+experiment-built: kernel user $(O)/linux/vmlinuz
+	@$(PYTHON) tools/experiment.py --build-dir $(O) $(or $(E),--list) $(EXPERIMENT_ARGS)
+
 # The distribution's kernel and what its disks need, for --kernel linux.
 $(O)/linux/vmlinuz: tools/linux-kernel
 	$(call say,FETCH,$@)

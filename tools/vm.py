@@ -29,6 +29,8 @@ ICOUNT_FLAGS = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "
 # On a busy host Linux may not see its timer tick in time at boot, and panics.
 LINUX_APPEND = "no_timer_check"
 LINUX_ICOUNT_APPEND = "nokaslr norandmaps random.trust_cpu=off random.trust_bootloader=off"
+# Where mappings lie decides how many page tables they need, so a changed program would change the figures.
+ICOUNT_APPEND = "kernel.randomize_va_space=0"
 
 
 @dataclass
@@ -55,6 +57,8 @@ class Config:
             words.append(LINUX_ICOUNT_APPEND if self.icount else LINUX_APPEND)
         else:
             words += [f"loglevel={self.loglevel}", "rdinit=/init"]
+            if self.icount:
+                words.append(ICOUNT_APPEND)
         return " ".join(words + self.knobs)
 
     def command(self):

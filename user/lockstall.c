@@ -39,6 +39,7 @@
 
 static unsigned long size = 1024 * MIB, page_size;
 static long pause_us; /* between two rounds of the other thread */
+static bool histogram;
 
 static long now_ns(void)
 {
@@ -155,6 +156,20 @@ static double sample_us(size_t percent)
 	return (double)samples[n < nr_samples ? n : nr_samples - 1] / 1e3;
 }
 
+/* How many waits were up to 1, 2, 4 ... microseconds long. The samples are sorted. */
+static void print_waits(void)
+{
+	size_t at = 0;
+
+	for (long us = 1; at < nr_samples; us *= 2) {
+		size_t from = at;
+
+		while (at < nr_samples && samples[at] <= us * 1000)
+			at++;
+		printf("wait: us=%ld count=%zu\n", us, at - from);
+	}
+}
+
 static void stall(void)
 {
 	char *p = map(size);
@@ -179,6 +194,8 @@ static void stall(void)
 	printf("stall: mib=%lu mlock_ms=%.1f rounds=%zu p50_us=%.1f p99_us=%.1f max_us=%.1f\n",
 	       size / MIB, (double)ns / 1e6, nr_samples, sample_us(50), sample_us(99),
 	       sample_us(100));
+	if (histogram)
+		print_waits();
 }
 
 /* ---- untouched ---- */
@@ -318,9 +335,10 @@ static const struct {
 
 static void usage(int status)
 {
-	puts("usage: lockstall [--size MIB] [--pause US] [--help] [stall] [untouched] [kill] [oom]\n"
+	puts("usage: lockstall [--size MIB] [--pause US] [--histogram] [--help] [stall] [untouched] [kill] [oom]\n"
 	     "  --size MIB  how much is locked (default 1024)\n"
 	     "  --pause US  how long the other thread sleeps between two rounds (default 0)\n"
+	     "  --histogram the waits of stall, counted by length: up to 1, 2, 4 ... microseconds\n"
 	     "  stall       one thread in mlock: how long another waits for mmap and munmap of a page\n"
 	     "  untouched   munlock of 64 MiB and 64 TiB locked on fault that nobody touched\n"
 	     "  kill        SIGKILL to a process in mlock: how long until it is gone, KiB that are missing\n"
@@ -348,6 +366,10 @@ int main(int argc, char **argv)
 		if (!strcmp(argv[i], "--pause") && number > 0 && number < 1000000) {
 			pause_us = number;
 			i++;
+			continue;
+		}
+		if (!strcmp(argv[i], "--histogram")) {
+			histogram = true;
 			continue;
 		}
 		while (n < NR_PARTS && strcmp(argv[i], parts[n].name))

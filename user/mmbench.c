@@ -64,9 +64,10 @@ static const struct group {
 
 static void usage(void)
 {
-	puts("usage: mmbench [--list] [--case PREFIX] [--help]\n"
+	puts("usage: mmbench [--list] [--case PREFIX] [--areas N] [--help]\n"
 	     "  --list          print the names of the cases\n"
 	     "  --case PREFIX   measure only the cases whose names begin with PREFIX\n"
+	     "  --areas N       measure only faults and calls in an address space with N areas\n"
 	     "Figures are guest instructions under QEMU's -icount, cycles elsewhere.");
 }
 
@@ -103,6 +104,8 @@ static void calibrate(void)
 
 int main(int argc, char **argv)
 {
+	int areas = 0;
+
 	self_path = argv[0];
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--exit")) {
@@ -112,6 +115,8 @@ int main(int argc, char **argv)
 			return 0;
 		} else if (!strcmp(argv[i], "--case") && i + 1 < argc) {
 			wanted = argv[++i];
+		} else if (!strcmp(argv[i], "--areas") && i + 1 < argc && atoi(argv[i + 1]) > 1) {
+			areas = atoi(argv[++i]);
 		} else if (!strcmp(argv[i], "--help")) {
 			usage();
 			return 0;
@@ -123,6 +128,10 @@ int main(int argc, char **argv)
 	memset(samples, 1, sizeof(samples)); /* no first-touch faults among the samples */
 	memset(aside, 1, sizeof(aside));
 	calibrate();
+	if (areas) {
+		bench_areas(areas);
+		return 0;
+	}
 	for (size_t g = 0; g < NR_GROUPS; g++) {
 		if (!group_wanted(&groups[g]))
 			continue;

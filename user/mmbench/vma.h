@@ -63,6 +63,44 @@ static void bench_vma_few(void)
 	areas_remove(10, 1);
 }
 
+/* Faults, mmap, munmap and mprotect among `count` areas: for mmbench --areas. */
+static void bench_areas(int count)
+{
+	char *p[100], text[16];
+	int fd = open("/proc/sys/vm/max_map_count", O_WRONLY | O_CLOEXEC);
+
+	snprintf(text, sizeof(text), "%d", count + 1000);
+	if (count > 60000)
+		MUST(fd >= 0 && write(fd, text, strlen(text)) > 0);
+	close(fd);
+	areas_make(count, 1);
+	samples_begin();
+	for (int i = 0; i < 500; i++) {
+		char *at = random_area(count);
+
+		TIME(*(volatile char *)at = 1);
+		MUST(!madvise(at, PAGE, MADV_DONTNEED));
+	}
+	report("areas.fault", 1);
+	samples_begin();
+	for (int i = 0; i < 100; i++)
+		TIME(p[i] = (char *)CALL(mmap, NULL, PAGE, i & 1 ? RW : PROT_READ, ANON, -1, 0));
+	report("areas.mmap", 1);
+	samples_begin();
+	for (int i = 0; i < 100; i++)
+		TIME(CALL(munmap, p[i], PAGE));
+	report("areas.munmap", 1);
+	samples_begin();
+	for (int i = 0; i < 100; i++) {
+		char *at = random_area(count);
+
+		TIME(CALL(mprotect, at, PAGE, PROT_NONE));
+		mprotect(at, PAGE, RW);
+	}
+	report("areas.mprotect", 1);
+	areas_remove(count, 1);
+}
+
 #define MANY 50000
 #define MORE 200
 
