@@ -15,6 +15,7 @@
 #include <kernel/flusher.h>
 #include <kernel/fork.h>
 #include <kernel/futex.h>
+#include <kernel/rcu.h>
 #include <kernel/signal.h>
 #include <kernel/task.h>
 #include <kernel/timer.h>
@@ -174,6 +175,7 @@ void kernel_main(const struct boot_info *bi)
 	/* Disks, if there are any, and who writes to them. */
 	virtio_blk_init();
 	flusher_init();
+	rcu_init();
 
 	smp_init(bi);
 

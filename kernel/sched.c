@@ -18,6 +18,7 @@
  * CPUs let it go (arch/x86_64/mm/tlb.c).
  */
 #include <arch/irq.h>
+#include <arch/rcu.h>
 #include <arch/smp.h>
 #include <arch/thread.h>
 #include <arch/timer.h>
@@ -198,6 +199,7 @@ void schedule(void)
 	struct run_queue *rq = this_rq();
 
 	lockdep_may_sleep();
+	rcu_note_switch();
 	spin_lock(&rq->lock);
 	switch_away(rq, flags);
 }
@@ -233,6 +235,7 @@ void park_as(enum task_state state)
 
 	ASSERT(t != rq->idle);
 	lockdep_may_sleep();
+	rcu_note_switch();
 	spin_lock(&rq->lock);
 	if (t->unparked) {
 		t->unparked = false;
@@ -351,12 +354,15 @@ void sched_add(struct task *t)
 
 void sched_start(void)
 {
+	rcu_start_reading();
 	for (;;) {
 		irq_enable();
 		schedule();
 		irq_disable();
+		rcu_stop_reading();
 		while (!cpu_need_resched())
 			arch_idle();
+		rcu_start_reading();
 	}
 }
 

@@ -23,10 +23,10 @@ def test_host_programs_are_built():
     assert {os.path.basename(s)[:-2] for s in sources} <= built
 
 
-def test_rwsem_model(tmp_path):
-    done = subprocess.run([os.path.join(TOP, "tests", "model", "check"), os.path.join(TOP, "tests", "model", "rwsem.pml"),
-                           str(tmp_path)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          timeout=120)  # fmt: skip
+@pytest.mark.parametrize("model", sorted(glob.glob(os.path.join(TOP, "tests", "model", "*.pml"))), ids=os.path.basename)
+def test_model(model, tmp_path):
+    done = subprocess.run([os.path.join(TOP, "tests", "model", "check"), model, str(tmp_path)], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=180)  # fmt: skip
     assert done.returncode == 0, done.stdout.decode(errors="replace")
 
 

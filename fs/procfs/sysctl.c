@@ -17,6 +17,7 @@
 #include <mm/slab.h>
 #include <mm/stats.h>
 #include <mm/writeback.h>
+#include <sync/rcu.h>
 
 #define CAP_LAST_CAP 40
 
@@ -124,6 +125,7 @@ static int drop_caches_write(const struct proc_node *node __maybe_unused, char *
 	}
 	if (what & 2) {
 		stat_inc(DROP_SLAB);
+		rcu_barrier();
 		kstack_drain();
 		pgtable_drain();
 		(void)slab_shrink();

@@ -32,6 +32,7 @@ HOST_RENAME := $(foreach f,$(HOST_LIBC),-D$(f)=fl_$(f))
 HOST_SRC := $(sort $(wildcard lib/*.c mm/*.c)) arch/x86_64/mm/pgtable.c $(sort $(wildcard kernel/sync/*.c)) \
 	$(sort $(wildcard $(HOST_DIR)/sim/*.c))
 HOST_UNITS := $(patsubst $(HOST_DIR)/unit/%.c,%,$(sort $(wildcard $(HOST_DIR)/unit/t_*.c)))
+HOST_MODELS := $(sort $(wildcard $(HOST_DIR)/../model/*.pml))
 HOST_FUZZERS := $(patsubst $(HOST_DIR)/fuzz/fuzz_%.c,%,$(sort $(wildcard $(HOST_DIR)/fuzz/fuzz_*.c)))
 FUZZ ?= $(HOST_FUZZERS)
 
@@ -56,7 +57,7 @@ host-race: $(HOST_RACES:%=$(HOST_OUT)/tsan/%)
 	@for i in $$(seq $(HOST_RACE_RUNS)); do $(HOST_DIR)/run-units $^ || exit 1; done
 
 host-model:
-	@$(HOST_DIR)/../model/check $(HOST_DIR)/../model/rwsem.pml $(HOST_OUT)/model
+	@for m in $(HOST_MODELS); do $(HOST_DIR)/../model/check $$m $(HOST_OUT)/model || exit 1; done
 
 host-fuzz: $(FUZZ:%=$(HOST_OUT)/fuzz/fuzz_%)
 	@$(HOST_DIR)/run-fuzz $(FUZZ_SECONDS) $(HOST_OUT)/fuzz $^

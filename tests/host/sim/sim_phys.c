@@ -7,6 +7,7 @@
 #include "sim_host.h"
 
 #include <kern/printk.h>
+#include <sync/rcu.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define HAVE_ASAN 1
@@ -75,6 +76,7 @@ void sim_boot(unsigned long frames)
 
 struct sim_resources sim_resources(void)
 {
+	rcu_barrier();
 	slab_shrink();
 	pgtable_drain();
 	drain_pcps();

@@ -26,7 +26,11 @@ struct cpu {
 	bool tlb_lazy;		   /* atomic: tlb is loaded and nobody uses it (mm/tlb.c) */
 	bool tlb_stale;		   /* atomic: a flush was skipped because of that */
 	struct tss *tss;	   /* [I] */
-	long stats[CPU_NR_STATS];  /* this CPU's part of each counter */
+	unsigned long rcu_count;   /* own CPU's to write: kernel/sync/rcu.c */
+#ifdef CONFIG_DEBUG
+	unsigned int rcu_depth; /* read sections */
+#endif
+	long stats[CPU_NR_STATS]; /* this CPU's part of each counter */
 } __aligned(64);
 
 extern struct cpu cpus[MAX_CPUS]; /* cpu/percpu.c */
