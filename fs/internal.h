@@ -91,6 +91,8 @@ struct mount *mount_create(struct inode *root, const char *fstype, const char *s
  * Counts a user of d's mount. -ENOENT: it was just unmounted. Anonymous dentries have no mount: 0.
  */
 int __must_check mount_use(struct dentry *d);
+/* The dentry of this directory that a mount covers, or NULL. dcache_lock held, and good for as long. */
+struct dentry *mount_point_of(const struct inode *inode);
 void mount_unuse(struct dentry *d);
 static inline bool dentry_readonly(const struct dentry *d)
 {

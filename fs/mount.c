@@ -138,6 +138,16 @@ static struct dentry *mount_detach(struct mount *m)
 	return on;
 }
 
+struct dentry *mount_point_of(const struct inode *inode)
+{
+	struct mount *m;
+
+	list_for_each_entry(m, &mounts, node)
+		if (m->on && m->on->inode->ino == inode->ino && m->on->inode->dev == inode->dev)
+			return m->on;
+	return NULL;
+}
+
 static bool has_mounts_on_top(const struct mount *m)
 {
 	struct mount *other;
@@ -445,7 +455,9 @@ static int do_statfs(const struct dentry *d, struct statfs __user *ubuf)
 		buf.f_type = TMPFS_MAGIC;
 		tmpfs_statfs(d->inode, &buf);
 	} else if (d->mount) {
-		buf.f_type = !strcmp(d->mount->fstype, "proc") ? PROC_SUPER_MAGIC : SYSFS_MAGIC;
+		buf.f_type = !strcmp(d->mount->fstype, "proc")	    ? PROC_SUPER_MAGIC
+			     : !strcmp(d->mount->fstype, "tracefs") ? TRACEFS_MAGIC
+								    : SYSFS_MAGIC;
 	} else {
 		buf.f_type = S_ISFIFO(d->inode->mode) ? PIPEFS_MAGIC : ANON_INODE_FS_MAGIC;
 	}

@@ -138,7 +138,8 @@ static struct dentry *lookup_fresh(struct walk *w)
 		}
 	}
 	walk_lock(w);
-	return d;
+	/* A mount on it sits on the dentry of the lookup that mounted it. */
+	return IS_ERR(d) ? d : mount_point_of(d->inode) ?: d;
 }
 
 struct dentry *walk_child(struct walk *w)

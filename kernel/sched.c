@@ -25,6 +25,7 @@
 #include <arch/uaccess.h>
 #include <kern/assert.h>
 #include <kern/park.h>
+#include <kern/trace.h>
 #include <kernel/rlimit.h>
 #include <kernel/run_queue.h>
 #include <kernel/signal.h>
@@ -181,6 +182,8 @@ static void switch_away(struct run_queue *rq, irqflags_t flags)
 	rq->prev = prev;
 	rq->nr_switches++;
 	stat_inc(CTXT);
+	if (trace_enabled(sched_switch))
+		trace_sched_switch(prev, next);
 	if (next->mm)
 		arch_switch_mm(next->mm);
 	else

@@ -214,6 +214,8 @@ struct fs_context *task_get_fs(struct task *t);
 struct file *task_get_file(struct task *t, int fd);
 int task_files_max(struct task *t);
 /* Any task's name. Take tasklist_lock. kernel/pid.c. */
+/* Records sched_switch: kernel/trace/events.c. */
+void trace_sched_switch(const struct task *prev, const struct task *next);
 void task_get_comm(const struct task *t, char comm[static 16]);
 void task_set_comm(struct task *t, const char *name);
 /* Starts a kernel thread, a process of its own. ERR_PTR(-ENOMEM, -EAGAIN). */

@@ -420,9 +420,12 @@ static __noinline struct page *get_pages_slow(gfp_t gfp, unsigned int order)
 	if (!page)
 		return NULL;
 	poison_check(page, order);
-	if (gfp & __GFP_ZERO)
+	if (gfp & __GFP_ZERO) {
+		trace(fault_zero, 1L << order);
 		for (unsigned long i = 0; i < 1UL << order; i++)
 			zero_page(page_address(page + i));
+	}
+	trace(mm_page_alloc, page, page_to_pfn(page), order, gfp);
 	return page;
 }
 
@@ -440,8 +443,11 @@ static __always_inline struct page *get_page_fast(gfp_t gfp, unsigned int order)
 	if (unlikely(!page))
 		return NULL;
 	poison_check(page, 0);
-	if (gfp & __GFP_ZERO)
+	if (gfp & __GFP_ZERO) {
+		trace(fault_zero, 1);
 		zero_page(page_address(page));
+	}
+	trace(mm_page_alloc, page, page_to_pfn(page), order, gfp);
 	return page;
 }
 

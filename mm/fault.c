@@ -184,6 +184,7 @@ static __always_inline enum fault_result fault_end(struct mm *mm, struct fault_c
 	if (likely(r == FAULT_DONE))
 		fault_to_lru(f);
 	spin_unlock(ptl);
+	trace(fault_phase, TRACE_PHASE_INSTALL);
 
 	if (unlikely(r == FAULT_RETRY)) {
 		/* Someone was faster: perhaps with what this access needs, perhaps not. */
@@ -208,6 +209,7 @@ enum fault_result fault_once(struct mm *mm, struct fault_ctx *f)
 	mmap_assert_locked(mm);
 	fault_begin(f);
 	r = fault_get_folio(mm, f);
+	trace(fault_phase, TRACE_PHASE_FOLIO);
 	if (unlikely(r != FAULT_DONE) || !f->new)
 		return r;
 	return fault_end(mm, f);
@@ -295,6 +297,7 @@ enum fault_result mm_handle_fault(struct mm *mm, const struct fault_info *info)
 	do {
 		f.pte = NULL;
 		r = fault_lookup(mm, info, &f);
+		trace(fault_phase, TRACE_PHASE_LOOKUP);
 		if (likely(r == FAULT_DONE))
 			r = fault_once(mm, &f);
 	} while (unlikely(r != FAULT_DONE) && fault_again(mm, &f, &r));

@@ -15,6 +15,7 @@
 #include <kern/knobs.h>
 #include <kern/park.h>
 #include <kern/string.h>
+#include <kern/trace.h>
 #include <mm/filemap.h>
 #include <mm/mm.h>
 #include <mm/page_alloc.h>

@@ -66,6 +66,24 @@ __noinline int mmap_lock_wait(struct rwsem *sem, bool write, enum park_mode mode
 	return err;
 }
 
+__cold int mmap_lock_traced(struct mm *mm, bool write, enum park_mode mode, unsigned int how)
+{
+	struct rwsem *sem = &mm->mmap_lock;
+	int err = 0;
+
+	trace(mmap_lock_start_locking, mm, write);
+	lockdep_acquire(&sem->class, sem, LOCKDEP_SLEEPING | how);
+	(void)how;
+	if (!(write ? rwsem_write_fast(sem) : rwsem_read_fast(sem)))
+		err = mmap_lock_wait(sem, write, mode);
+	trace(mmap_lock_acquire_returned, mm, write, !err);
+	if (err)
+		lockdep_release(sem, LOCKDEP_SLEEPING);
+	else if (write && knob_lock_stat_hold)
+		mmap_hold_begin(mm);
+	return err;
+}
+
 __noinline void mmap_hold_begin(struct mm *mm)
 {
 	mmap_assert_write_locked(mm);

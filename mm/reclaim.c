@@ -324,6 +324,7 @@ static unsigned int shrink_inactive(enum lru_list list, unsigned int max, struct
 	stat_add(list == LRU_INACTIVE_ANON ? PGSCAN_ANON : PGSCAN_FILE, looked);
 	freed = shrink_folios(&folios, sc);
 	stat_add(sc->kswapd ? PGSTEAL_KSWAPD : PGSTEAL_DIRECT, (long)freed);
+	trace(mm_vmscan_lru_shrink_inactive, 0, looked, (long)freed, sc->priority, list);
 	return looked;
 }
 
@@ -483,8 +484,12 @@ static unsigned long reclaim(struct scan *sc)
 unsigned long try_to_free_pages(unsigned int order)
 {
 	struct scan sc = { .want = max(1UL << order, (unsigned long)LRU_BATCH) };
+	unsigned long n;
 
-	return reclaim(&sc);
+	trace(mm_vmscan_direct_reclaim_begin, order, GFP_KERNEL);
+	n = reclaim(&sc);
+	trace(mm_vmscan_direct_reclaim_end, (long)n);
+	return n;
 }
 
 unsigned long reclaim_folios(struct list_head *folios)
@@ -553,7 +558,9 @@ void kswapd_main(void *unused __maybe_unused)
 		while (!READ_ONCE(kswapd.wanted))
 			park(PARK_UNINTERRUPTIBLE);
 		stat_inc(PAGEOUTRUN);
+		trace(mm_vmscan_kswapd_wake, 0, 0);
 		balance();
+		trace(mm_vmscan_kswapd_sleep, 0);
 		WRITE_ONCE(kswapd.wanted, false);
 	}
 }

@@ -166,14 +166,15 @@ def base_archive(init, busybox=None):
     return a
 
 
-def job_strings(name, argv, path=None, env=None, cwd=None, stdin=None, timeout=None, console=None, size=None, user=None, swap=None):
+def job_strings(name, argv, path=None, env=None, cwd=None, stdin=None, timeout=None, console=None, size=None, user=None, swap=None,
+                trace=None):
     """One job for user/init.c, whose opening comment describes the letters. stdin: a guest path or "-"."""
     strings = ["n" + name]
     if path:
         strings.append("x" + path)
     strings += ["a" + arg for arg in argv]
     strings += [f"e{key}={value}" for key, value in (env or {}).items()]
-    for letter, value in (("d", cwd), ("i", stdin), ("t", timeout), ("c", console), ("u", user), ("s", swap)):
+    for letter, value in (("d", cwd), ("i", stdin), ("t", timeout), ("c", console), ("u", user), ("s", swap), ("r", trace)):
         if value is not None:
             strings.append(f"{letter}{value}")
     if size:

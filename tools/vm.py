@@ -6,6 +6,7 @@ unchanged. QEMU dies with this process whatever happens to it (PR_SET_PDEATHSIG)
 """
 
 import ctypes
+import mmap
 import os
 import select
 import shlex
@@ -48,6 +49,7 @@ class Config:
     disks: list = field(default_factory=list)  # disks.Disk
     qmp: str | None = None  # path of the socket where QEMU listens for commands
     knobs: list = field(default_factory=list)  # "NAME=VALUE"
+    shared_memory: bool = False  # the machine's RAM can be read, here and after its end: Session.memory
 
     def append(self):
         """The kernel command line."""
@@ -83,6 +85,20 @@ class Config:
         return argv + ["-kernel", self.kernel, "-initrd", self.initrd, "-append", self.append()]
 
 
+def size_bytes(text):
+    """QEMU's -m: mebibytes unless a suffix says otherwise."""
+    units = {"K": 10, "M": 20, "G": 30, "T": 40}
+    return int(text[:-1]) << units[text[-1].upper()] if text[-1].upper() in units else int(text) << 20
+
+
+def low_memory(config):
+    """Bytes of RAM below 4 GiB, the rest being above: as QEMU's pc and q35 place it."""
+    size = size_bytes(config.mem)
+    if config.machine == "q35":
+        return min(size, 0xB0000000) if size < 0xB0000000 else 0x80000000
+    return min(size, 0xE0000000) if size < 0xE0000000 else 0xC0000000
+
+
 def die_with_parent():
     """In a new process: it is killed when the one that made it ends."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
@@ -100,6 +116,16 @@ class Machine:
         self.console, console_peer = socket.socketpair()
         self.control, control_peer = socket.socketpair()
         argv = config.command()
+        fds = [console_peer.fileno(), control_peer.fileno(), *(fd for d in config.disks for fd in d.fds())]
+        self.memory = None
+        if config.shared_memory:
+            size = size_bytes(config.mem)
+            ram = os.memfd_create("ram")
+            os.ftruncate(ram, size)
+            self.memory = mmap.mmap(ram, size, prot=mmap.PROT_READ)
+            fds.append(ram)
+            argv[argv.index("-machine") + 1] += ",memory-backend=ram"
+            argv += ["-object", f"memory-backend-file,id=ram,share=on,size={size},mem-path=/dev/fd/{ram}"]
         for i, peer in enumerate((console_peer, control_peer)):
             argv += ["-chardev", f"socket,id=s{i},fd={peer.fileno()}", "-serial", f"chardev:s{i}"]
         if verbose:
@@ -109,12 +135,14 @@ class Machine:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            pass_fds=[console_peer.fileno(), control_peer.fileno(), *(fd for d in config.disks for fd in d.fds())],
+            pass_fds=fds,
             start_new_session=True,
             preexec_fn=die_with_parent,
         )
         console_peer.close()
         control_peer.close()
+        if config.shared_memory:
+            os.close(ram)
 
     def kill(self):
         if self.process.poll() is None:
@@ -177,6 +205,7 @@ class Session:
         self.config, self.timeout, self.verbose = config, timeout, verbose
         self.stdin_fd = None  # answers the guest's requests for input
         self.asked = False
+        self.memory = None  # the machine's RAM, if config.shared_memory
         self.result = Result()
         self.log = bytearray()
 
@@ -198,6 +227,7 @@ class Session:
     def run(self):
         deadline = time.monotonic() + self.timeout if self.timeout else None
         with Machine(self.config, self.verbose) as self.machine:
+            self.memory = self.machine.memory
             self.parser = ControlParser()
             self._loop(deadline)
             if self.result.status is not None and not self.result.panicked:

@@ -14,6 +14,7 @@
  *	c cooked|raw	standard streams are the console, as a terminal or without any processing
  *	w ROWS COLUMNS	the console's size
  *	s DEVICE	swap space to be switched on first
+ *	r KIB EVENTS	to be traced while it runs: memory for each CPU's events, and which (set_event's words)
  *
  * On Linux, the modules named in /etc/faultline/modules, one path a line, are loaded before.
  *
@@ -61,7 +62,7 @@
 enum console { CONSOLE_NONE, CONSOLE_RAW, CONSOLE_COOKED };
 
 struct job {
-	char *name, *path, *dir, *input, *swap;
+	char *name, *path, *dir, *input, *swap, *trace;
 	char *argv[MAX_ARGS + 1], *envp[MAX_ARGS + 1];
 	int argc, envc;
 	long seconds;
@@ -250,6 +251,9 @@ static void job_string(char *s)
 	case 's':
 		job.swap = rest;
 		break;
+	case 'r':
+		job.trace = rest;
+		break;
 	case 'w':
 		sscanf(rest, "%hu %hu", &job.size.ws_row, &job.size.ws_col);
 		break;
@@ -301,6 +305,39 @@ static bool have_swap(void)
 	return false;
 }
 
+/* ---- tracing: the host reads the records out of our memory ---- */
+
+#define TRACING "/sys/kernel/tracing/"
+
+static void trace_write(const char *file, const char *text)
+{
+	int fd = open(file, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		dprintf(2, "init: %s: %s\n", file, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Everything but the last step, which the child takes (1) and we take back (0). */
+static void trace_prepare(void)
+{
+	char kib[32];
+	int n;
+
+	if (!job.trace || sscanf(job.trace, "%31s %n", kib, &n) != 1)
+		return;
+	trace_write(TRACING "tracing_on", "0");
+	trace_write(TRACING "buffer_size_kb", kib);
+	trace_write(TRACING "set_event", job.trace + n);
+}
+
+static void trace_switch(const char *on)
+{
+	if (job.trace)
+		trace_write(TRACING "tracing_on", on);
+}
+
 /* In the child: does not return. */
 static void become_job(void)
 {
@@ -312,7 +349,10 @@ static void become_job(void)
 	signal(SIGPIPE, SIG_DFL);
 	if (job.dir && chdir(job.dir))
 		dprintf(2, "init: %s: %s\n", job.dir, strerror(errno));
-	if (!have_swap() || !become_user())
+	if (!have_swap())
+		_exit(126);
+	trace_switch("1");
+	if (!become_user())
 		_exit(126);
 	execve(job.path, job.argv, job.envp);
 	dprintf(2, "init: %s: %s\n", job.path, strerror(errno));
@@ -775,9 +815,12 @@ int main(void)
 	if (!jobs_len)
 		run_shell();
 	batch = jobs_text[0] == 'n' && jobs_text[1];
-	while (next_job())
+	while (next_job()) {
+		trace_prepare();
 		status = batch			       ? run_batch_job()
 			 : job.console == CONSOLE_NONE ? run_in_streams()
 						       : run_on_console();
+		trace_switch("0");
+	}
 	power_off(status);
 }

@@ -165,5 +165,7 @@ extern const struct proc_entry sysctl_entries[], sysvipc_entries[];
 void loadavg_init(void);
 /* The lists of CPUs in /sys. */
 void sysfs_init(void);
+/* /sys/kernel/tracing, after /sys. */
+void tracefs_init(void);
 
 #endif

@@ -218,7 +218,12 @@ static const struct proc_entry system_entries[] = {
 	{ 0 },
 };
 static const struct proc_entry devices_entries[] = { DIR("system", system_entries), { 0 } };
-static const struct proc_entry sys_entries[] = { DIR("devices", devices_entries), { 0 } };
+static const struct proc_entry no_entries[] = { { 0 } };
+/* Where tracefs is mounted. */
+static const struct proc_entry kernel_entries[] = { DIR("tracing", no_entries), { 0 } };
+static const struct proc_entry sys_entries[] = { DIR("devices", devices_entries),
+						 DIR("kernel", kernel_entries),
+						 { 0 } };
 static const struct proc_entry root_entry = DIR("/", sys_entries);
 
 void sysfs_init(void)
@@ -228,4 +233,5 @@ void sysfs_init(void)
 
 	if (IS_ERR(root) || (err && err != -EEXIST) || vfs_mount("/sys", root, "sysfs"))
 		pr_err("sysfs: cannot mount /sys");
+	tracefs_init();
 }

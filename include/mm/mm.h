@@ -15,6 +15,7 @@
 #include <kern/knobs.h>
 #include <kern/list.h>
 #include <kern/rbtree.h>
+#include <kern/trace.h>
 #include <mm/caller.h>
 #include <mm/fault.h>
 #include <mm/lock_stat.h>
@@ -207,12 +208,17 @@ static inline unsigned long mm_rss(const struct mm *mm)
 
 /* ---- the lock: who waits for it, and on request who holds it, is counted (mm/lock_stat.c) ---- */
 
+/* The same as mmap_lock_mode(), between its two trace events: mm/lock_stat.c. */
+int mmap_lock_traced(struct mm *mm, bool write, enum park_mode mode, unsigned int how);
+
 static __always_inline int mmap_lock_mode(struct mm *mm, bool write, enum park_mode mode,
 					  unsigned int how)
 {
 	struct rwsem *sem = &mm->mmap_lock;
 	int err;
 
+	if (trace_enabled(MMAP_LOCKING))
+		return mmap_lock_traced(mm, write, mode, how);
 	lockdep_acquire(&sem->class, sem, LOCKDEP_SLEEPING | how);
 	(void)how;
 	if (unlikely(!(write ? rwsem_write_fast(sem) : rwsem_read_fast(sem)))) {
@@ -236,10 +242,14 @@ static __always_inline int __must_check mmap_read_lock_killable(struct mm *mm)
 }
 static inline bool mmap_read_trylock(struct mm *mm)
 {
-	return down_read_trylock(&mm->mmap_lock);
+	bool locked = down_read_trylock(&mm->mmap_lock);
+
+	trace(mmap_lock_acquire_returned, mm, false, locked);
+	return locked;
 }
 static inline void mmap_read_unlock(struct mm *mm)
 {
+	trace(mmap_lock_released, mm, false);
 	up_read(&mm->mmap_lock);
 }
 static __always_inline void mmap_write_lock(struct mm *mm)
@@ -257,6 +267,7 @@ static __always_inline int __must_check mmap_write_lock_killable(struct mm *mm)
 }
 static __always_inline void mmap_write_unlock(struct mm *mm)
 {
+	trace(mmap_lock_released, mm, true);
 	if (unlikely(knob_lock_stat_hold))
 		mmap_write_unlock_measured(mm);
 	else
@@ -268,6 +279,7 @@ static __always_inline void mmap_write_downgrade(struct mm *mm)
 	if (unlikely(knob_lock_stat_hold))
 		mmap_hold_end(mm);
 	downgrade_write(&mm->mmap_lock);
+	trace(mmap_lock_acquire_returned, mm, false, true);
 }
 static inline void mmap_assert_locked(const struct mm *mm)
 {

@@ -9,7 +9,7 @@
 ; long way, which leaves by IRETQ.
 %include "include/arch/asm.inc"
 
-extern syscall_table, sys_ni_syscall, exit_to_user_work, restore_user
+extern syscall_table, sys_ni_syscall, exit_to_user_work, restore_user, syscall_traced
 
 section .text.entry progbits alloc exec nowrite align=64
 
@@ -40,6 +40,7 @@ syscall_entry:
 	push r14
 	push r15
 	sti
+	STATIC_BRANCH .traced, 0	; TRACE_SYSCALLS
 	mov eax, eax			; Linux looks at the lower half alone
 	cmp eax, 512			; NR_SYSCALLS
 	jae .unknown
@@ -68,6 +69,10 @@ syscall_entry:
 	o64 sysret
 .unknown:
 	call sys_ni_syscall
+	jmp .done
+.traced:
+	mov rdi, rsp
+	call syscall_traced
 	jmp .done
 .work:
 	mov rdi, rsp

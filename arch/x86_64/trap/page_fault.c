@@ -9,6 +9,7 @@
 #include <arch/memory.h>
 #include <arch/trap.h>
 #include <kern/printk.h>
+#include <kern/trace.h>
 #include <kernel/panic.h>
 #include <kernel/signal.h>
 #include <kernel/task.h>
@@ -59,6 +60,7 @@ static __noinline void user_fault_outside(struct trap_frame *tf, unsigned long a
 		panic_trap(tf, "BUG: reserved bit set in the page tables of %s at %lx",
 			   current->comm, addr);
 	force_signal_fault(SIGSEGV, SEGV_MAPERR, addr, TRAP_PF, err | PF_PRESENT);
+	trace(fault_exit, addr, FAULT_MAPERR);
 }
 
 void page_fault_user(struct trap_frame *tf)
@@ -69,6 +71,7 @@ void page_fault_user(struct trap_frame *tf)
 	enum fault_result result;
 
 	irq_enable();
+	trace(page_fault_user, addr, tf->rip, err);
 	if (unlikely(addr >= TASK_SIZE || (err & PF_RSVD))) {
 		user_fault_outside(tf, addr, err);
 		return;
@@ -78,6 +81,7 @@ void page_fault_user(struct trap_frame *tf)
 	info.present = err & PF_PRESENT;
 	info.user = true;
 	result = mm_handle_fault(current->mm, &info);
+	trace(fault_exit, addr, result);
 	if (unlikely(result != FAULT_DONE))
 		user_fault_failed(addr, err, result);
 }
@@ -118,7 +122,9 @@ void page_fault_kernel(struct trap_frame *tf)
 		enum fault_result result;
 
 		irq_enable();
+		trace(page_fault_kernel, addr, tf->rip, err);
 		result = mm_handle_fault(mm, &info);
+		trace(fault_exit, addr, result);
 		irq_disable();
 		if (result == FAULT_DONE)
 			return;

@@ -12,6 +12,7 @@
 #include <arch/memory.h>
 #include <arch/setup.h>
 #include <arch/smp.h>
+#include <arch/text_poke.h>
 #include <arch/trap.h>
 #include <kernel/panic.h>
 #include <kernel/signal.h>
@@ -154,7 +155,7 @@ static void exception(unsigned long vector, struct trap_frame *tf)
 	} else if (user) {
 		irq_enable();
 		user_trap(vector, tf);
-	} else if (!extable_fixup(tf)) {
+	} else if (!(vector == TRAP_BP && static_branch_trap(tf)) && !extable_fixup(tf)) {
 		panic_trap(tf, "BUG: %s in the kernel (error code %lx)", trap_name(vector),
 			   tf->orig_rax);
 	}

@@ -7,6 +7,7 @@
  * ffff888000000000 ..                   direct map of all RAM (read, write, no execute)
  * ffffc90000000000 ..                   kernel stacks with guard pages (arch/x86_64/mm/kmap.c)
  * ffffc94000000000 ..                   registers of devices, uncached (arch/x86_64/mm/ioremap.c)
+ * ffffc94040000000                      a page of kernel code while it is changed (arch/x86_64/cpu/static_branch.c)
  * ffffea0000000000 ..                   struct page array, only backed where there is RAM
  * ffffffff80000000 ..                   kernel image
  */
@@ -18,6 +19,7 @@
 #define DIRECT_MAP_BASE 0xffff888000000000UL
 #define KSTACK_BASE 0xffffc90000000000UL
 #define IOREMAP_BASE 0xffffc94000000000UL
+#define POKE_BASE 0xffffc94040000000UL
 #define VMEMMAP_BASE 0xffffea0000000000UL
 #define KERNEL_BASE 0xffffffff80000000UL
 
