@@ -132,7 +132,7 @@ static bool large_reuse(struct fault_ctx *f, struct folio *old, pte_t bits)
 	} else if (huge_suspend(f->pte)) {
 		for (unsigned int i = 0; i < PTRS_PER_TABLE; i++)
 			pte_set_bits(table + i, bits);
-		huge_resume(f->vma->mm, ALIGN_DOWN(f->addr, PMD_SIZE), f->pte);
+		huge_resume(f->vma->mm, ALIGN_DOWN(f->addr, PMD_SIZE), f->pte, old);
 		f->old = pte_read(f->pte);
 	}
 	return true;

@@ -9,6 +9,8 @@
 
 static bool all_none(const pte_t *pte, unsigned long n)
 {
+	if (READ_ONCE(*pte_used(pte)) == 0)
+		return true;
 	for (unsigned long i = 0; i < n; i++)
 		if (!pte_none(pte_read(pte + i)))
 			return false;
@@ -37,13 +39,14 @@ static void install_large(struct vma *vma, unsigned long addr, pte_t *pte, struc
 	pte_t prot = vma->page_prot | PTE_D | (vma->flags & VM_WRITE ? PTE_W : 0);
 	pte_t e = pte_make(folio_pfn(folio), prot);
 
-	large_map_new(folio, pte_mlocked(prot));
+	promote &= (e & PTE_P) != 0;
+	large_map_new(folio, pte_mlocked(prot), promote);
 	for (unsigned long i = 0; i < n; i++)
 		pte_set(pte + i, e + i * PAGE_SIZE);
 	pte_used_add(pte, (u32)n);
 	atomic_add(&vma->mm->rss[RSS_ANON], (int)n);
 	lru_add(folio);
-	if (promote && (e & PTE_P))
+	if (promote)
 		huge_promote(vma->mm, addr, pte);
 }
 

@@ -484,6 +484,7 @@ static __noinline struct folio *folio_alloc_slow(gfp_t gfp, unsigned int order)
 	for (unsigned long i = 1; i < 1UL << order; i++) {
 		RACY_WRITE(page[i].flags, 1UL << PG_tail);
 		page[i].head = f;
+		page[i].words[1] = 0; /* page_maps, page_mlocks */
 	}
 	return f;
 }

@@ -7,40 +7,27 @@
  */
 #include "internal.h"
 
-static struct folio *promoted_folio(pte_t *pte)
+struct folio *__huge_suspend(pte_t *pte)
 {
+	pgtable_demote(pte);
 	return pfn_folio(pte_pfn(pte_read(page_address(pte_table(pte)))));
-}
-
-static enum stat_item huge_gauge(const struct folio *folio)
-{
-	if (folio_test(folio, PG_anon))
-		return NR_ANON_THPS;
-	return folio_test(folio, PG_swapbacked) ? NR_SHMEM_PMDMAPPED : NR_FILE_PMDMAPPED;
 }
 
 void __huge_demote(pte_t *pte)
 {
-	struct folio *folio = promoted_folio(pte);
-
-	pgtable_demote(pte);
-	if (atomic_dec_and_test(&folio_page(folio, 1)->huge_maps))
-		stat_add(huge_gauge(folio), -1);
+	stat_inc(THP_SPLIT_PMD);
+	large_map_apart(__huge_suspend(pte));
 }
 
 void huge_promote(struct mm *mm, unsigned long va, pte_t *pte)
 {
-	struct folio *folio = promoted_folio(pte);
-
 	RACY_WRITE(mm->has_huge, true);
 	pgtable_promote(&mm->pgt, va, pte);
-	if (atomic_add_return(&folio_page(folio, 1)->huge_maps, 1) == 1)
-		stat_inc(huge_gauge(folio));
 }
 
 bool huge_is_whole(const pte_t *table)
 {
-	const pte_t must = PTE_P | PTE_A, soft = PTE_MLOCKED;
+	const pte_t must = PTE_P | PTE_A;
 	pte_t first = pte_read(table);
 
 	if ((first & must) != must || pte_special(first) || ((first & PTE_W) && !(first & PTE_D)))
@@ -49,20 +36,33 @@ bool huge_is_whole(const pte_t *table)
 	    pfn_folio(pte_pfn(first))->order != PMD_ORDER)
 		return false;
 	for (unsigned long i = 1; i < PTRS_PER_TABLE; i++)
-		if (((pte_read(table + i) ^ (first + i * PAGE_SIZE)) & ~soft) != 0)
+		if (pte_read(table + i) != first + i * PAGE_SIZE)
 			return false;
 	return true;
 }
 
-bool huge_promote_if_whole(struct mm *mm, unsigned long va, pte_t *pte)
+static bool can_promote(struct mm *mm, unsigned long va, pte_t *pte)
 {
-	pte_t *table = page_address(pte_table(pte));
+	return *pte_used(pte) == PTRS_PER_TABLE && huge_is_whole(page_address(pte_table(pte))) &&
+	       pgtable_is_prepared(&mm->pgt, va);
+}
 
-	if (*pte_used(pte) != PTRS_PER_TABLE || !huge_is_whole(table) ||
-	    !pgtable_is_prepared(&mm->pgt, va))
-		return false;
+void huge_resume(struct mm *mm, unsigned long va, pte_t *pte, struct folio *folio)
+{
+	if (can_promote(mm, va, pte)) {
+		huge_promote(mm, va, pte);
+		return;
+	}
+	stat_inc(THP_SPLIT_PMD);
+	large_map_apart(folio);
+}
+
+void huge_promote_if_whole(struct mm *mm, unsigned long va, pte_t *pte)
+{
+	if (!can_promote(mm, va, pte))
+		return;
+	large_map_together(pfn_folio(pte_pfn(pte_read(pte))));
 	huge_promote(mm, va, pte);
-	return true;
 }
 
 void huge_demote_at(struct mm *mm, unsigned long va)

@@ -387,12 +387,23 @@ unsigned long split_deferred(unsigned long max);
 
 /* The counts of a new one. */
 void large_init(struct folio *folio);
-/* One entry for each page of a new anonymous folio, which nobody else has yet, and a reference for each. */
-void large_map_new(struct folio *folio, bool mlocked);
+/*
+ * One entry for each page of a new anonymous folio, which nobody else has yet, and a reference for each. huge: their table
+ * is promoted.
+ */
+void large_map_new(struct folio *folio, bool mlocked, bool huge);
 /* n entries that map n pages from page were made, or cleared. References and rss are the caller's. */
 void large_map(struct folio *folio, struct page *page, unsigned int n);
 /* True: some pages are mapped no more, and others are; split_later(). */
 bool large_unmap(struct folio *folio, struct page *page, unsigned int n);
+/* The same for a promoted table. */
+void large_map_whole(struct folio *folio);
+bool large_unmap_whole(struct folio *folio);
+/* A promoted table is not any more, and the other way round: nothing is mapped or unmapped. */
+void large_map_apart(struct folio *folio);
+void large_map_together(struct folio *folio);
+/* Pages that are mapped at all. */
+int large_nr_mapped(const struct folio *folio);
 /* PTE_MLOCKED was set, or cleared, in them. */
 void large_mlock(struct folio *folio, struct page *page, unsigned int n);
 void large_munlock(struct folio *folio, struct page *page, unsigned int n);
@@ -423,38 +434,35 @@ static inline void page_remove_rmap(struct folio *folio, struct page *page)
 /* ---- huge.c: tables that map 2 MiB as one. Page-table lock held ---- */
 
 void __huge_demote(pte_t *pte);
-/* All entries of pte's table are about to change in the same way, or to go. True: it was promoted; huge_resume(). */
-static inline bool huge_suspend(pte_t *pte)
-{
-	if (likely(!pte_is_promoted(pte)))
-		return false;
-	__huge_demote(pte);
-	return true;
-}
+struct folio *__huge_suspend(pte_t *pte);
 /* Entries of pte's table are about to change: what they map, or their rights. */
 static inline void huge_demote(pte_t *pte)
 {
-	if (unlikely(huge_suspend(pte)))
-		stat_inc(THP_SPLIT_PMD);
+	if (unlikely(pte_is_promoted(pte)))
+		__huge_demote(pte);
 }
+/*
+ * All entries of pte's table are about to change in the same way, to move, or to go. The folio if it was promoted, or NULL:
+ * its map counts still say so, and huge_resume() or large_unmap_whole() comes before the lock is dropped.
+ */
+static inline struct folio *huge_suspend(pte_t *pte)
+{
+	return unlikely(pte_is_promoted(pte)) ? __huge_suspend(pte) : NULL;
+}
+/* The entries are in the table of va now; promoted again if they are still what that takes. */
+void huge_resume(struct mm *mm, unsigned long va, pte_t *pte, struct folio *folio);
 /* The table of va may be promoted later, if there is memory for that. mmap_lock held, no spinlock. */
 static inline void huge_prepare(struct mm *mm, unsigned long va)
 {
 	if (pgtable_prepare_promotion(&mm->pgt, va))
-		return; /* huge_promote_if_whole() sees it */
+		return; /* pgtable_is_prepared() says so */
 }
-/* The table of va, which is prepared, maps all of a large folio and is what pgtable_promote() wants. */
+/* The table of va, which is prepared, is what pgtable_promote() wants, and its folio's map counts say that it is promoted. */
 void huge_promote(struct mm *mm, unsigned long va, pte_t *pte);
 /* All entries of the table, from its first, are as pgtable_promote() wants them, and map a large folio. */
 bool huge_is_whole(const pte_t *table);
-/* The same if it is so; prepared or not. */
-bool huge_promote_if_whole(struct mm *mm, unsigned long va, pte_t *pte);
-/* The same for a table that was promoted before. */
-static inline void huge_resume(struct mm *mm, unsigned long va, pte_t *pte)
-{
-	if (!huge_promote_if_whole(mm, va, pte))
-		stat_inc(THP_SPLIT_PMD);
-}
+/* Promotes a table whose entries are counted one by one, if it is prepared and whole. */
+void huge_promote_if_whole(struct mm *mm, unsigned long va, pte_t *pte);
 /* vma is about to end or to begin at va, in the middle of what may be mapped as one. mmap_lock held for writing. */
 void huge_demote_at(struct mm *mm, unsigned long va);
 

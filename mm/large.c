@@ -32,7 +32,6 @@ static inline atomic_t *mlocks_of(struct folio *folio, struct page *page)
 void large_init(struct folio *folio)
 {
 	struct page *page = first_tail(folio);
-	unsigned long n = folio_nr_pages(folio);
 
 	page->head_maps = (atomic_t)ATOMIC_INIT(0);
 	page->head_mlocks = (atomic_t)ATOMIC_INIT(0);
@@ -40,60 +39,141 @@ void large_init(struct folio *folio)
 	page->nr_mlocked = (atomic_t)ATOMIC_INIT(0);
 	page->huge_maps = (atomic_t)ATOMIC_INIT(0);
 	INIT_LIST_HEAD(&page->deferred);
-	for (; page < folio_page(folio, n); page++) {
-		page->page_maps = (atomic_t)ATOMIC_INIT(0);
-		page->page_mlocks = (atomic_t)ATOMIC_INIT(0);
-	}
 }
 
-void large_map_new(struct folio *folio, bool mlocked)
+/* What a mapping of the whole adds to nr_mapped, as Linux's ENTIRELY_MAPPED: one number says which pages are mapped. */
+#define HUGE_MAP 0x10000
+
+static int mapped_pages(const struct folio *folio, int nr_mapped)
 {
-	struct page *page = first_tail(folio);
+	return nr_mapped >= HUGE_MAP ? (int)folio_nr_pages(folio) : nr_mapped;
+}
+
+int large_nr_mapped(const struct folio *folio)
+{
+	return mapped_pages(folio, atomic_read(&(&folio->page)[1].nr_mapped));
+}
+
+/* Pages that are mapped now. */
+static int add_mapped(struct folio *folio, int change)
+{
+	int now = atomic_add_return(&first_tail(folio)->nr_mapped, change);
+	int pages = mapped_pages(folio, now), more = pages - mapped_pages(folio, now - change);
+
+	if (more)
+		stat_add(folio_test(folio, PG_anon) ? NR_ANON_PAGES : NR_FILE_MAPPED, more);
+	return pages;
+}
+
+static enum stat_item huge_gauge(const struct folio *folio)
+{
+	if (folio_test(folio, PG_anon))
+		return NR_ANON_THPS;
+	return folio_test(folio, PG_swapbacked) ? NR_SHMEM_PMDMAPPED : NR_FILE_PMDMAPPED;
+}
+
+static void add_huge_map(struct folio *folio)
+{
+	if (atomic_add_return(&first_tail(folio)->huge_maps, 1) == 1)
+		stat_inc(huge_gauge(folio));
+	(void)add_mapped(folio, HUGE_MAP);
+}
+
+static int drop_huge_map(struct folio *folio)
+{
+	if (atomic_dec_and_test(&first_tail(folio)->huge_maps))
+		stat_add(huge_gauge(folio), -1);
+	return add_mapped(folio, -HUGE_MAP);
+}
+
+/* page_maps of n pages; how many became mapped by entries of their own, or no longer are. */
+static int add_page_maps(struct folio *folio, struct page *page, unsigned int n)
+{
+	int first = 0;
+
+	for (unsigned int i = 0; i < n; i++)
+		first += atomic_add_return(maps_of(folio, page + i), 1) == 1;
+	return first;
+}
+
+static int drop_page_maps(struct folio *folio, struct page *page, unsigned int n)
+{
+	int last = 0;
+
+	for (unsigned int i = 0; i < n; i++)
+		last += atomic_dec_and_test(maps_of(folio, page + i));
+	return last;
+}
+
+void large_map_new(struct folio *folio, bool mlocked, bool huge)
+{
+	struct page *tail = first_tail(folio);
 	int n = (int)folio_nr_pages(folio);
 
 	folio_ref_add(folio, n - 1);
-	atomic_set(&folio->mapcount, n);
-	atomic_set(&page->nr_mapped, n);
-	atomic_set(&page->head_maps, 1);
-	stat_add(NR_ANON_PAGES, n);
-	if (mlocked) {
-		atomic_set(&folio->mlock_count, n);
-		atomic_set(&page->nr_mlocked, n);
-		atomic_set(&page->head_mlocks, 1);
-		stat_add(NR_MLOCK, n);
-		stat_add(UNEVICTABLE_PGS_MLOCKED, n);
+	if (huge) {
+		large_map_whole(folio);
+	} else {
+		atomic_set(&folio->mapcount, n);
+		atomic_set(&tail->head_maps, 1);
+		for (int i = 1; i < n; i++)
+			atomic_set(&folio_page(folio, (unsigned long)i)->page_maps, 1);
+		(void)add_mapped(folio, n);
 	}
-	for (; page < folio_page(folio, (unsigned long)n); page++) {
-		atomic_set(&page->page_maps, 1);
-		atomic_set(&page->page_mlocks, mlocked);
-	}
+	if (!mlocked)
+		return;
+	atomic_set(&folio->mlock_count, n);
+	atomic_set(&tail->nr_mlocked, n);
+	atomic_set(&tail->head_mlocks, 1);
+	for (int i = 1; i < n; i++)
+		atomic_set(&folio_page(folio, (unsigned long)i)->page_mlocks, 1);
+	stat_add(NR_MLOCK, n);
+	stat_add(UNEVICTABLE_PGS_MLOCKED, n);
 }
 
 void large_map(struct folio *folio, struct page *page, unsigned int n)
 {
-	int first = 0;
+	int first;
 
 	atomic_add(&folio->mapcount, (int)n);
-	for (unsigned int i = 0; i < n; i++)
-		first += atomic_add_return(maps_of(folio, page + i), 1) == 1;
-	if (!first)
-		return;
-	atomic_add(&first_tail(folio)->nr_mapped, first);
-	stat_add(folio_test(folio, PG_anon) ? NR_ANON_PAGES : NR_FILE_MAPPED, first);
+	first = add_page_maps(folio, page, n);
+	if (first)
+		(void)add_mapped(folio, first);
 }
 
 bool large_unmap(struct folio *folio, struct page *page, unsigned int n)
 {
-	bool anon = folio_test(folio, PG_anon);
-	int last = 0, left;
+	int last = drop_page_maps(folio, page, n), left = last ? add_mapped(folio, -last) : 0;
 
-	for (unsigned int i = 0; i < n; i++)
-		last += atomic_dec_and_test(maps_of(folio, page + i));
-	left = atomic_sub_return(&first_tail(folio)->nr_mapped, last);
 	(void)atomic_sub_return(&folio->mapcount, (int)n);
-	if (last)
-		stat_add(anon ? NR_ANON_PAGES : NR_FILE_MAPPED, -last);
-	return last && left && anon;
+	return left && left < (int)folio_nr_pages(folio) && folio_test(folio, PG_anon);
+}
+
+void large_map_whole(struct folio *folio)
+{
+	atomic_add(&folio->mapcount, (int)folio_nr_pages(folio));
+	add_huge_map(folio);
+}
+
+bool large_unmap_whole(struct folio *folio)
+{
+	int left = drop_huge_map(folio);
+
+	(void)atomic_sub_return(&folio->mapcount, (int)folio_nr_pages(folio));
+	return left && left < (int)folio_nr_pages(folio) && folio_test(folio, PG_anon);
+}
+
+/* No page is without its mapping in between, and none seems to be somebody's alone. */
+void large_map_apart(struct folio *folio)
+{
+	(void)add_mapped(folio, add_page_maps(folio, &folio->page, PTRS_PER_TABLE));
+	(void)drop_huge_map(folio);
+}
+
+void large_map_together(struct folio *folio)
+{
+	add_huge_map(folio);
+	(void)add_mapped(folio, -drop_page_maps(folio, &folio->page, PTRS_PER_TABLE));
 }
 
 void large_mlock(struct folio *folio, struct page *page, unsigned int n)

@@ -155,7 +155,7 @@ static void remove_one(struct move *m, struct vma *vma, unsigned long addr, pte_
 		page_mlock(to, page);
 	pte_set(pte, new);
 	if (unlikely(to->order == PMD_ORDER) && n == m->nr - 1)
-		(void)huge_promote_if_whole(vma->mm, ALIGN_DOWN(addr, PMD_SIZE), pte);
+		huge_promote_if_whole(vma->mm, ALIGN_DOWN(addr, PMD_SIZE), pte);
 }
 
 void migration_entries_remove(struct move *m, struct folio *to)

@@ -214,6 +214,8 @@ static __noinline unsigned int mark_large(pte_t *pte, unsigned int max, struct f
 	struct page *page = pfn_to_page(pte_pfn(pte_read(pte)));
 	unsigned int n = large_run(pte, max);
 
+	if (n < PTRS_PER_TABLE)
+		huge_demote(pte);
 	for (unsigned int i = 0; i < n; i++)
 		if (lock)
 			pte_set_bits(pte + i, PTE_MLOCKED);

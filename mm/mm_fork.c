@@ -22,15 +22,13 @@ static __noinline unsigned int copy_large(pte_t *src, pte_t *dst, unsigned int m
 	struct folio *folio = page_folio(page);
 	unsigned int n = large_run(src, max);
 	bool loses_write = cow && pte_write(pte_read(src));
-	/* A promoted table is all accessed. */
-	pte_t drop = n == PTRS_PER_TABLE ? PTE_MLOCKED : PTE_A | PTE_MLOCKED;
 
 	folio_ref_add(folio, (int)n);
 	large_map(folio, page, n);
 	for (unsigned int i = 0; i < n; i++) {
 		if (loses_write)
 			pte_clear_bits(src + i, PTE_W);
-		pte_set(dst + i, pte_read(src + i) & ~drop);
+		pte_set(dst + i, pte_read(src + i) & ~(PTE_A | PTE_MLOCKED));
 	}
 	return n;
 }
@@ -45,6 +43,31 @@ static pte_t copy_migration(pte_t *src, pte_t e, bool cow)
 	return e;
 }
 
+/* A promoted table, to one that is empty and prepared: both are afterwards. True when the parent lost a W. */
+static __noinline bool copy_promoted(struct mm *mm, struct mm *old, unsigned long va, pte_t *src,
+				     pte_t *dst, bool cow)
+{
+	struct folio *folio = huge_suspend(src);
+	bool loses_write = cow && pte_write(pte_read(src));
+
+	folio_ref_add(folio, (int)PTRS_PER_TABLE);
+	large_map_whole(folio);
+	for (unsigned long i = 0; i < PTRS_PER_TABLE; i++) {
+		pte_t e = pte_read(src + i);
+
+		if (loses_write) {
+			e &= ~PTE_W;
+			pte_set(src + i, e);
+		}
+		pte_set(dst + i, e & ~PTE_MLOCKED);
+	}
+	pte_used_add(dst, PTRS_PER_TABLE);
+	atomic_add(&mm->rss[folio_rss_kind(folio)], (long)PTRS_PER_TABLE);
+	huge_promote(old, va, src);
+	huge_promote(mm, va, dst);
+	return loses_write;
+}
+
 /* Copies the entries of one table; both arrays start at the same address. True when the parent lost a W. */
 static bool copy_table(struct mm *mm, struct mm *old, unsigned long va, pte_t *src, pte_t *dst,
 		       unsigned long n, bool cow)
@@ -52,11 +75,18 @@ static bool copy_table(struct mm *mm, struct mm *old, unsigned long va, pte_t *s
 	spinlock_t *src_ptl = pte_lockptr(src), *dst_ptl = pte_lockptr(dst);
 	long rss[NR_RSS] = { 0 };
 	u32 copied = 0, left;
-	bool lost_write = false, huge;
+	bool lost_write = false;
 
 	spin_lock(src_ptl);
 	spin_lock_nested(dst_ptl);
-	huge = huge_suspend(src);
+	if (unlikely(pte_is_promoted(src) && n == PTRS_PER_TABLE &&
+		     pgtable_is_prepared(&mm->pgt, va))) {
+		lost_write = copy_promoted(mm, old, va, src, dst, cow);
+		spin_unlock(dst_ptl);
+		spin_unlock(src_ptl);
+		return lost_write;
+	}
+	huge_demote(src);
 	left = *pte_used(src);
 	for (unsigned long i = 0; i < n && copied < left; i++) {
 		pte_t e = pte_read(&src[i]);
@@ -102,10 +132,6 @@ static bool copy_table(struct mm *mm, struct mm *old, unsigned long va, pte_t *s
 		pte_set(&dst[i], e & ~(PTE_A | PTE_MLOCKED));
 	}
 	pte_used_add(dst, copied);
-	if (unlikely(huge)) {
-		huge_resume(old, va, src);
-		(void)huge_promote_if_whole(mm, va, dst);
-	}
 	/* Before truncation can see the entries, and count them off. */
 	for (unsigned int i = 0; i < NR_RSS; i++)
 		if (rss[i])

@@ -23,7 +23,8 @@ static bool change_table(struct mm *mm, pte_t *table, unsigned long va, unsigned
 {
 	unsigned long start = va;
 	spinlock_t *ptl = pte_lockptr(table);
-	bool flush = false, huge;
+	struct folio *huge;
+	bool flush = false;
 	pte_t *pte = table;
 
 	spin_lock(ptl);
@@ -42,7 +43,7 @@ static bool change_table(struct mm *mm, pte_t *table, unsigned long va, unsigned
 		flush = true;
 	}
 	if (unlikely(huge))
-		huge_resume(mm, start, table);
+		huge_resume(mm, start, table, huge);
 	spin_unlock(ptl);
 	return flush;
 }

@@ -88,8 +88,8 @@ static void unlock_two(spinlock_t *a, spinlock_t *b)
 static void move_entries(struct mm *mm, pte_t *from, pte_t *to, unsigned long dst, unsigned long n)
 {
 	spinlock_t *from_ptl = pte_lockptr(from), *to_ptl = pte_lockptr(to);
+	struct folio *huge;
 	u32 moved = 0;
-	bool huge;
 
 	lock_two(from_ptl, to_ptl);
 	huge = huge_suspend(from);
@@ -102,7 +102,7 @@ static void move_entries(struct mm *mm, pte_t *from, pte_t *to, unsigned long ds
 	pte_used_add(from, -moved);
 	pte_used_add(to, moved);
 	if (unlikely(huge))
-		huge_resume(mm, dst, to);
+		huge_resume(mm, dst, to, huge);
 	unlock_two(from_ptl, to_ptl);
 }
 

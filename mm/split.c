@@ -166,8 +166,7 @@ unsigned long split_deferred(unsigned long max)
 
 		if (!folio)
 			continue;
-		unmapped = folio_nr_pages(folio) -
-			   (unsigned long)atomic_read(&folio_page(folio, 1)->nr_mapped);
+		unmapped = folio_nr_pages(folio) - (unsigned long)large_nr_mapped(folio);
 		if (split_mapped_folio(folio))
 			freed += unmapped;
 		else if (folio_is_large(folio))

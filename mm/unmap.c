@@ -202,16 +202,23 @@ static __noinline unsigned int zap_large(struct unmap_batch *b, pte_t *pte, unsi
 					 struct folio *folio, struct zap_counts *c)
 {
 	struct page *page = pfn_to_page(pte_pfn(pte_read(pte)));
-	unsigned int n = large_run(pte, max);
-	bool mlocked = pte_mlocked(pte_read(pte));
-	pte_t seen = 0;
+	bool mlocked = pte_mlocked(pte_read(pte)), whole = false, partial;
+	unsigned int n;
+	pte_t seen;
 
-	if (n == PTRS_PER_TABLE)
+	if (pte_is_promoted(pte) && max == PTRS_PER_TABLE) {
 		(void)huge_suspend(pte);
-	else
+		seen = pte_read(pte); /* they are all like this one */
+		memset(pte, 0, PAGE_SIZE);
+		n = max;
+		whole = true;
+	} else {
 		huge_demote(pte);
-	for (unsigned int i = 0; i < n; i++)
-		seen |= pte_get_and_clear(pte + i);
+		n = large_run(pte, max);
+		seen = 0;
+		for (unsigned int i = 0; i < n; i++)
+			seen |= pte_get_and_clear(pte + i);
+	}
 	if (mlocked)
 		large_munlock(folio, page, n);
 	if (!folio_test(folio, PG_anon)) {
@@ -220,7 +227,8 @@ static __noinline unsigned int zap_large(struct unmap_batch *b, pte_t *pte, unsi
 		if (pte_young(seen) && !folio_test(folio, PG_referenced))
 			folio_set(folio, PG_referenced);
 	}
-	if (large_unmap(folio, page, n))
+	partial = whole ? large_unmap_whole(folio) : large_unmap(folio, page, n);
+	if (partial)
 		split_later(folio);
 	c->others++;
 	atomic_sub(&b->mm->rss[folio_rss_kind(folio)], (int)n);

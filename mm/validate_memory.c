@@ -210,11 +210,10 @@ static void check_counts(struct books *b, unsigned long pfn, struct folio *folio
 			 "mlock_count %u, refcount %u",
 			 pfn, folio->flags, maps, locked, mapcount, mlock_count, refcount);
 	if (folio_is_large(folio) &&
-	    (atomic_read(&folio_page(folio, 1)->nr_mapped) != (int)sum->nr_mapped ||
+	    (large_nr_mapped(folio) != (int)sum->nr_mapped ||
 	     atomic_read(&folio_page(folio, 1)->nr_mlocked) != (int)sum->nr_locked))
 		complain(b, "frame %lx: %u of its pages are mapped and %u locked, not %d and %d",
-			 pfn, sum->nr_mapped, sum->nr_locked,
-			 atomic_read(&folio_page(folio, 1)->nr_mapped),
+			 pfn, sum->nr_mapped, sum->nr_locked, large_nr_mapped(folio),
 			 atomic_read(&folio_page(folio, 1)->nr_mlocked));
 }
 

@@ -59,17 +59,19 @@ struct page {
 			struct list_head buddy_list; /* [Z] */
 			unsigned int buddy_order;    /* [Z] */
 		};
-		struct {		      /* PG_tail */
-			struct folio *head;   /* [I] */
-			atomic_t page_maps;   /* [A] PG_large: entries that map this page */
+		struct {		    /* PG_tail */
+			struct folio *head; /* [I] */
+			atomic_t
+				page_maps; /* [A] PG_large: entries of tables that are not promoted */
 			atomic_t page_mlocks; /* [A] those of them with PTE_MLOCKED */
 			struct {	      /* the first tail: more about its PG_large folio */
-				atomic_t head_maps;	   /* page_maps of the head */
-				atomic_t head_mlocks;	   /* page_mlocks of the head */
-				atomic_t nr_mapped;	   /* [A] pages that are mapped at all */
+				atomic_t head_maps;   /* page_maps of the head */
+				atomic_t head_mlocks; /* page_mlocks of the head */
+				atomic_t
+					nr_mapped; /* [A] pages with page_maps, and HUGE_MAP for each of huge_maps */
 				atomic_t nr_mlocked;	   /* [A] pages that are locked at all */
 				struct list_head deferred; /* queue of mm/split.c, or empty */
-				atomic_t huge_maps; /* [A] tables promoted to map it as one */
+				atomic_t huge_maps; /* [A] promoted tables: each maps all pages */
 			};
 		};
 		struct {		      /* PG_pgtable */
@@ -161,16 +163,19 @@ static inline bool folio_contains_pfn(const struct folio *f, unsigned long pfn)
 	return pfn - folio_pfn(f) < folio_nr_pages(f);
 }
 
-/* How many entries map this very page, and how many of them are PTE_MLOCKED. */
-static inline atomic_t *page_maps(struct page *p)
+/* How many entries map this very page; a promoted table is one. */
+static inline int page_mapcount(struct page *p)
 {
 	struct folio *f = page_folio(p);
+	struct page *tail = &f->page + 1;
 
 	if (likely(!folio_is_large(f)))
-		return &f->mapcount;
-	return p == &f->page ? &p[1].head_maps : &p->page_maps;
+		return atomic_read(&f->mapcount);
+	return atomic_read(p == &f->page ? &tail->head_maps : &p->page_maps) +
+	       atomic_read(&tail->huge_maps);
 }
 
+/* How many of them are PTE_MLOCKED. */
 static inline atomic_t *page_mlocks(struct page *p)
 {
 	struct folio *f = page_folio(p);
@@ -178,11 +183,6 @@ static inline atomic_t *page_mlocks(struct page *p)
 	if (likely(!folio_is_large(f)))
 		return &f->mlock_count;
 	return p == &f->page ? &p[1].head_mlocks : &p->page_mlocks;
-}
-
-static inline int page_mapcount(struct page *p)
-{
-	return atomic_read(page_maps(p));
 }
 
 /*
