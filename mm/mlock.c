@@ -138,61 +138,30 @@ static bool limit_allows(struct mm *mm, unsigned long start, unsigned long len)
 /* Folios whose mlock_count changed between 0 and 1 go to the LRU together. */
 #define CHANGED_BATCH 64
 
-/* An area locked on fault is mostly empty tables with an entry here and there. */
+/* An area locked on fault is mostly empty tables with an entry here and there: they are scanned in groups. */
 #define GROUP 8
 
-/* The next entry after pte that begins a group. */
-static __always_inline pte_t *next_group(pte_t *pte)
+static __always_inline bool group_is_none(const pte_t *pte)
 {
-	return (pte_t *)ALIGN_UP((unsigned long)(pte + 1), GROUP * sizeof(*pte));
+	return !(RACY_READ(pte[0]) | RACY_READ(pte[1]) | RACY_READ(pte[2]) | RACY_READ(pte[3]) |
+		 RACY_READ(pte[4]) | RACY_READ(pte[5]) | RACY_READ(pte[6]) | RACY_READ(pte[7]));
 }
 
-/* Nothing from pte to the end of its group. */
-static __always_inline bool rest_is_none(const pte_t *pte)
+/* The next entry in use after pte, or end. The table's lock is held, so that no entry comes to be. */
+static __always_inline pte_t *next_in_use(pte_t *pte, pte_t *end)
 {
-	pte_t any = 0;
-
-	switch ((unsigned long)pte / sizeof(*pte) % GROUP) {
-	case 0:
-		any |= RACY_READ(pte[7]);
-		__attribute__((fallthrough));
-	case 1:
-		any |= RACY_READ(pte[6]);
-		__attribute__((fallthrough));
-	case 2:
-		any |= RACY_READ(pte[5]);
-		__attribute__((fallthrough));
-	case 3:
-		any |= RACY_READ(pte[4]);
-		__attribute__((fallthrough));
-	case 4:
-		any |= RACY_READ(pte[3]);
-		__attribute__((fallthrough));
-	case 5:
-		any |= RACY_READ(pte[2]);
-		__attribute__((fallthrough));
-	case 6:
-		any |= RACY_READ(pte[1]);
-		__attribute__((fallthrough));
-	default:
-		any |= RACY_READ(pte[0]);
-	}
-	return !any;
-}
-
-/*
- * The entry to look at after pte, which is not present: groups with nothing in use are left out. The last one may
- * reach beyond end, never beyond the table. The table's lock is held, so that no entry comes to be.
- */
-static __always_inline pte_t *after_absent(pte_t *pte, const pte_t *end)
-{
-	if (!rest_is_none(pte))
-		return pte + 1;
-	pte = next_group(pte);
-	while (pte < end && !RACY_READ(pte[0]) &&
-	       !(RACY_READ(pte[1]) | RACY_READ(pte[2]) | RACY_READ(pte[3]) | RACY_READ(pte[4]) |
-		 RACY_READ(pte[5]) | RACY_READ(pte[6]) | RACY_READ(pte[7])))
+	pte++;
+	while (pte + GROUP <= end && group_is_none(pte))
 		pte += GROUP;
+	if (pte + GROUP <= end) {
+#pragma GCC unroll 8
+		for (unsigned int i = 0; i < GROUP - 1; i++)
+			if (RACY_READ(pte[i]))
+				return pte + i;
+		return pte + GROUP - 1;
+	}
+	while (pte < end && !RACY_READ(*pte))
+		pte++;
 	return pte;
 }
 
@@ -237,7 +206,7 @@ static __always_inline void tell_lru(struct folio **folios, unsigned int nr, boo
 }
 
 /* Entries [pte, end) of one table. Its lock held. Returns the bits that all of them have. */
-static __always_inline pte_t mark_entries(pte_t *pte, const pte_t *end, bool lock)
+static __always_inline pte_t mark_entries(pte_t *pte, pte_t *end, bool lock)
 {
 	const pte_t unlike = lock ? 0 : PTE_MLOCKED;
 	pte_t common = ~0UL;
@@ -249,10 +218,11 @@ static __always_inline pte_t mark_entries(pte_t *pte, const pte_t *end, bool loc
 
 		if (!pte_present(e)) {
 			common = 0;
-			pte = after_absent(pte, end);
+			pte = next_in_use(pte, end);
 			continue;
 		}
-		common &= e;
+		if (lock)
+			common &= e;
 		if ((e & (PTE_SPECIAL | PTE_MLOCKED)) == unlike) {
 			struct folio *folio = pfn_folio(pte_pfn(e));
 

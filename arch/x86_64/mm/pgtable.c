@@ -37,16 +37,24 @@ static inline pte_t *entry_table(pte_t e)
  * uses its own: a drain comes as one.
  */
 #define TABLE_CACHE_MAX 32
+#define ROOT_CACHE_MAX 4
 
-static struct table_cache {
+struct table_cache {
 	struct page *tables; /* through pt_next */
 	unsigned int nr;
+};
+
+/* Roots keep the kernel's half, which is the same in all of them. */
+enum table_kind { PLAIN_TABLE, ROOT_TABLE, NR_TABLE_KINDS };
+
+static struct {
+	struct table_cache of[NR_TABLE_KINDS];
 } __aligned(64) table_caches[MAX_CPUS];
 
-static struct page *cache_take(void)
+static struct page *cache_take(enum table_kind kind)
 {
 	irqflags_t flags = irq_save();
-	struct table_cache *cache = &table_caches[cpu_id()];
+	struct table_cache *cache = &table_caches[cpu_id()].of[kind];
 	struct page *page = cache->tables;
 
 	if (likely(page)) {
@@ -58,11 +66,11 @@ static struct page *cache_take(void)
 }
 
 /* False when there are enough. */
-static bool cache_give(struct page *page)
+static bool cache_give(struct page *page, enum table_kind kind)
 {
 	irqflags_t flags = irq_save();
-	struct table_cache *cache = &table_caches[cpu_id()];
-	bool room = cache->nr < TABLE_CACHE_MAX;
+	struct table_cache *cache = &table_caches[cpu_id()].of[kind];
+	bool room = cache->nr < (kind == ROOT_TABLE ? ROOT_CACHE_MAX : TABLE_CACHE_MAX);
 
 	if (likely(room)) {
 		page->pt_next = cache->tables;
@@ -73,13 +81,13 @@ static bool cache_give(struct page *page)
 	return room;
 }
 
-static struct page *table_alloc(void)
+static struct page *table_alloc(enum table_kind kind)
 {
 	struct page *page;
 
 	if (fail_point(FAIL_PAGETABLE))
 		return NULL;
-	page = cache_take();
+	page = cache_take(kind);
 	if (unlikely(!page)) {
 		page = alloc_pages(GFP_KERNEL | __GFP_ZERO, 0);
 		if (!page)
@@ -87,6 +95,9 @@ static struct page *table_alloc(void)
 		RACY_WRITE(page->flags, 1UL << PG_pgtable);
 		spin_lock_init(&page->ptl);
 		page->pt_used = 0;
+		if (kind == ROOT_TABLE)
+			memcpy((pte_t *)page_address(page) + USER_ENTRIES,
+			       kernel_root + USER_ENTRIES, USER_ENTRIES * sizeof(pte_t));
 	}
 	page->pt_next = NULL;
 	page->pt_huge = NULL;
@@ -94,22 +105,22 @@ static struct page *table_alloc(void)
 	return page;
 }
 
-static __maybe_unused bool table_is_empty(struct page *page)
+static __maybe_unused bool table_is_empty(struct page *page, enum table_kind kind)
 {
 	const pte_t *table = page_address(page);
-	unsigned int i = 0;
+	unsigned int n = kind == ROOT_TABLE ? USER_ENTRIES : PTRS_PER_TABLE, i = 0;
 
-	while (i < PTRS_PER_TABLE && pte_none(table[i]))
+	while (i < n && pte_none(table[i]))
 		i++;
-	return i == PTRS_PER_TABLE;
+	return i == n;
 }
 
 /* The entries of a table that goes are none. */
-static void table_free(struct page *page)
+static void table_free(struct page *page, enum table_kind kind)
 {
 	stat_add(NR_PAGETABLE, -1);
-	ASSERT(page->pt_used == 0 && !page->pt_huge && table_is_empty(page));
-	if (likely(cache_give(page)))
+	ASSERT(page->pt_used == 0 && !page->pt_huge && table_is_empty(page, kind));
+	if (likely(cache_give(page, kind)))
 		return;
 	RACY_WRITE(page->flags, 0);
 	free_pages(page, 0);
@@ -119,7 +130,7 @@ static void drain_this_cache(void *unused __maybe_unused)
 {
 	struct page *page;
 
-	while ((page = cache_take()) != NULL) {
+	while ((page = cache_take(PLAIN_TABLE)) || (page = cache_take(ROOT_TABLE))) {
 		RACY_WRITE(page->flags, 0);
 		free_pages(page, 0);
 	}
@@ -132,17 +143,16 @@ void pgtable_drain(void)
 
 void pgtable_free_page(struct page *table)
 {
-	table_free(table);
+	table_free(table, PLAIN_TABLE);
 }
 
 int pgtable_init(struct pgtable *pt)
 {
-	struct page *page = table_alloc();
+	struct page *page = table_alloc(ROOT_TABLE);
 
 	if (!page)
 		return -ENOMEM;
 	pt->root = page_address(page);
-	memcpy(pt->root + USER_ENTRIES, kernel_root + USER_ENTRIES, USER_ENTRIES * sizeof(pte_t));
 	spin_lock_init(&pt->lock);
 	atomic_set(&pt->nr_tables, 0);
 	return 0;
@@ -151,9 +161,7 @@ int pgtable_init(struct pgtable *pt)
 void pgtable_destroy(struct pgtable *pt)
 {
 	ASSERT(atomic_read(&pt->nr_tables) == 0);
-	/* The kernel's half is the only thing in it. */
-	memset(pt->root + USER_ENTRIES, 0, USER_ENTRIES * sizeof(pte_t));
-	table_free(virt_to_page(pt->root));
+	table_free(virt_to_page(pt->root), ROOT_TABLE);
 	pt->root = NULL;
 }
 
@@ -200,7 +208,7 @@ pte_t *pgtable_find(const struct pgtable *pt, unsigned long va)
 /* Puts a new table behind *entry unless someone was faster. */
 static bool table_add(struct pgtable *pt, pte_t *entry)
 {
-	struct page *page = table_alloc();
+	struct page *page = table_alloc(PLAIN_TABLE);
 
 	if (!page)
 		return false;
@@ -212,7 +220,7 @@ static bool table_add(struct pgtable *pt, pte_t *entry)
 	}
 	spin_unlock(&pt->lock);
 	if (page)
-		table_free(page);
+		table_free(page, PLAIN_TABLE);
 	return true;
 }
 
@@ -238,18 +246,9 @@ pte_t *pgtable_alloc(struct pgtable *pt, unsigned long va)
 }
 
 /* Acquire: who sees that a table was emptied sees what its emptier did before. */
-static inline bool in_use(pte_t e)
+static inline bool is_used(const pte_t *table)
 {
-	return (e & PTE_PS) ||
-	       __atomic_load_n(&virt_to_page(entry_table(e))->pt_used, __ATOMIC_ACQUIRE);
-}
-
-/* How many entries from i, which is none, can be passed at once. */
-static __always_inline unsigned long none_from(const pte_t *table, unsigned long i)
-{
-	return i % 4 || RACY_READ(table[i + 1]) | RACY_READ(table[i + 2]) | RACY_READ(table[i + 3])
-		       ? 1
-		       : 4;
+	return __atomic_load_n(&virt_to_page(table)->pt_used, __ATOMIC_ACQUIRE);
 }
 
 /*
@@ -264,7 +263,8 @@ static __always_inline pte_t next_in_table(const pte_t *table, unsigned long *va
 
 	for (;;) {
 		e = __atomic_load_n(&table[i], __ATOMIC_ACQUIRE);
-		if ((e & PTE_P) && (shift > PMD_SHIFT || empty_too || in_use(e)))
+		if ((e & PTE_P) &&
+		    (shift > PMD_SHIFT || empty_too || (e & PTE_PS) || is_used(entry_table(e))))
 			break;
 		n = e ? 1 : none_from(table, i);
 		e = 0;
@@ -303,10 +303,26 @@ static __always_inline pte_t *next_table(const struct pgtable *pt, unsigned long
 	return NULL;
 }
 
+static __noinline pte_t *search_next(const struct pgtable *pt, unsigned long *va, unsigned long end,
+				     unsigned long *stop)
+{
+	return next_table(pt, va, end, stop, false);
+}
+
+/* Mostly the table at *va itself is there. */
 pte_t *pgtable_next(const struct pgtable *pt, unsigned long *va, unsigned long end,
 		    unsigned long *stop)
 {
-	return next_table(pt, va, end, stop, false);
+	unsigned long a = *va, table_end = (a | (PMD_SIZE - 1)) + 1;
+	pte_t *table;
+
+	if (unlikely(a >= end))
+		return NULL;
+	table = last_table(pt, a);
+	if (unlikely(!table || !is_used(table)))
+		return end <= table_end ? NULL : search_next(pt, va, end, stop);
+	*stop = min(table_end, end);
+	return &table[table_index(a, PAGE_SHIFT)];
 }
 
 pte_t *pgtable_next_table(const struct pgtable *pt, unsigned long *va, unsigned long end,
@@ -336,7 +352,7 @@ int pgtable_prepare_promotion(struct pgtable *pt, unsigned long va)
 
 	if (pgtable_is_prepared(pt, va))
 		return 0;
-	page = table_alloc();
+	page = table_alloc(PLAIN_TABLE);
 	if (!page)
 		return -ENOMEM;
 	spin_lock(&pt->lock);
@@ -347,7 +363,7 @@ int pgtable_prepare_promotion(struct pgtable *pt, unsigned long va)
 	}
 	spin_unlock(&pt->lock);
 	if (page)
-		table_free(page);
+		table_free(page, PLAIN_TABLE);
 	return 0;
 }
 
