@@ -156,16 +156,26 @@ static __noinline void tell_rmap(struct vma *vma)
 	anon_vma_moved(vma);
 }
 
+/* There will be a boundary at addr, inside the vma or outside: no table that maps 2 MiB of the vma as one reaches across. */
+static inline void demote_at(struct vma *vma, unsigned long addr)
+{
+	unsigned long block = ALIGN_DOWN(addr, PMD_SIZE);
+
+	if (unlikely(RACY_READ(vma->mm->has_huge)) && block >= vma->start &&
+	    block + PMD_SIZE <= vma->end)
+		huge_demote_at(vma->mm, addr);
+}
+
 /* vma_rmap_lock() of the vma, or of another that has the same links, held. */
 static void set_bounds(struct vma *vma, unsigned long start, unsigned long end)
 {
+	if (start != vma->start)
+		demote_at(vma, start);
+	if (end != vma->end)
+		demote_at(vma, end);
 	vma->pgoff += (long)(start - vma->start) >> PAGE_SHIFT;
 	vma->start = start;
 	vma->end = end;
-	if (unlikely(RACY_READ(vma->mm->has_huge))) {
-		huge_demote_at(vma->mm, start);
-		huge_demote_at(vma->mm, end);
-	}
 	if (vma->mapping || vma->anon_links)
 		tell_rmap(vma);
 }
@@ -308,6 +318,8 @@ static void cut(struct mm *mm, struct vma *vma, struct vma *first, unsigned int 
 	struct vma *piece = first;
 
 	vma_rmap_lock(vma);
+	if (n == 2)
+		demote_at(vma, vma_next(first)->start);
 	set_bounds(vma, vma->start, first->start);
 	for (unsigned int i = 0; i < n; i++, piece = vma_next(piece)) {
 		stat_inc(VMA_SPLIT);

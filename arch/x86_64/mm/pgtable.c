@@ -165,14 +165,6 @@ void pgtable_destroy(struct pgtable *pt)
 	pt->root = NULL;
 }
 
-/* The next lower table on the way to va, or NULL when it is absent. */
-static __always_inline pte_t *table_below(const pte_t *table, unsigned long va, unsigned int shift)
-{
-	pte_t e = __atomic_load_n(&table[table_index(va, shift)], __ATOMIC_ACQUIRE);
-
-	return likely(e & PTE_P) ? entry_table(e) : NULL;
-}
-
 /* The last-level table that a promoted entry stands for. Tables stay as long as the one above them. */
 static __noinline pte_t *table_of_huge(const pte_t *upper, unsigned long va)
 {
@@ -181,21 +173,27 @@ static __noinline pte_t *table_of_huge(const pte_t *upper, unsigned long va)
 	return below[table_index(va, PMD_SHIFT)];
 }
 
+static __always_inline pte_t entry_of(const pte_t *table, unsigned long va, unsigned int shift)
+{
+	return __atomic_load_n(&table[table_index(va, shift)], __ATOMIC_ACQUIRE);
+}
+
 /* The last-level table for va, or NULL. */
 static __always_inline pte_t *last_table(const struct pgtable *pt, unsigned long va)
 {
-	pte_t *table = table_below(pt->root, va, PGD_SHIFT);
+	pte_t e = entry_of(pt->root, va, PGD_SHIFT);
+	const pte_t *upper;
 
-	if (likely(table))
-		table = table_below(table, va, PUD_SHIFT);
-	if (likely(table)) {
-		pte_t e = __atomic_load_n(&table[table_index(va, PMD_SHIFT)], __ATOMIC_ACQUIRE);
-
-		if (unlikely(!(e & PTE_P)))
-			return NULL;
-		table = likely(!(e & PTE_PS)) ? entry_table(e) : table_of_huge(table, va);
-	}
-	return table;
+	if (unlikely(!(e & PTE_P)))
+		return NULL;
+	e = entry_of(entry_table(e), va, PUD_SHIFT);
+	if (unlikely(!(e & PTE_P)))
+		return NULL;
+	upper = entry_table(e);
+	e = entry_of(upper, va, PMD_SHIFT);
+	if (unlikely(!(e & PTE_P)))
+		return NULL;
+	return likely(!(e & PTE_PS)) ? entry_table(e) : table_of_huge(upper, va);
 }
 
 pte_t *pgtable_find(const struct pgtable *pt, unsigned long va)
@@ -336,9 +334,9 @@ pte_t *pgtable_next_table(const struct pgtable *pt, unsigned long *va, unsigned 
 /* The upper entry for va, whose table exists. */
 static pte_t *upper_entry(const struct pgtable *pt, unsigned long va)
 {
-	pte_t *table = table_below(table_below(pt->root, va, PGD_SHIFT), va, PUD_SHIFT);
+	const pte_t *table = entry_table(entry_of(pt->root, va, PGD_SHIFT));
 
-	return &table[table_index(va, PMD_SHIFT)];
+	return &entry_table(entry_of(table, va, PUD_SHIFT))[table_index(va, PMD_SHIFT)];
 }
 
 bool pgtable_is_prepared(const struct pgtable *pt, unsigned long va)
