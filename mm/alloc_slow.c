@@ -80,6 +80,8 @@ static struct page *reclaim_and_retry(gfp_t gfp, unsigned int order)
 	for (unsigned int failed = 0;;) {
 		bool progress = try_to_free_pages(order) != 0;
 
+		if (order && progress)
+			(void)compact_for(order);
 		page = buddy_alloc(order, watermark_pages(WMARK_MIN));
 		if (page) {
 			kswapd_encourage();
@@ -120,6 +122,11 @@ struct page *alloc_when_short(gfp_t gfp, unsigned int order)
 	if (may_use_reserves()) {
 		page = buddy_alloc(order, 0);
 		if (page || *caller_reclaiming())
+			return page;
+	}
+	if (order && compact_for(order)) {
+		page = buddy_alloc(order, keep);
+		if (page)
 			return page;
 	}
 	if (!keep) /* before there is anyone to reclaim from or for: early boot */

@@ -309,7 +309,7 @@ static inline void pcp_push(struct pcp *pcp, struct page *page)
 	RACY_WRITE(pcp->freed, pcp->freed + 1);
 }
 
-static void drain_this_pcp(void *unused __maybe_unused)
+void drain_this_pcp(void)
 {
 	irqflags_t flags = irq_save();
 	struct pcp *pcp = &pcps[cpu_id()];
@@ -323,9 +323,14 @@ static void drain_this_pcp(void *unused __maybe_unused)
 	irq_restore(flags);
 }
 
+static void drain_pcp(void *unused __maybe_unused)
+{
+	drain_this_pcp();
+}
+
 void drain_pcps(void)
 {
-	on_each_cpu(drain_this_pcp, NULL);
+	on_each_cpu(drain_pcp, NULL);
 }
 
 /* ---- the interface ---- */
@@ -386,7 +391,7 @@ struct page *buddy_collect(gfp_t gfp, unsigned int order)
 	struct page *page = NULL;
 
 	if (order) {
-		drain_this_pcp(NULL);
+		drain_this_pcp();
 		page = buddy_alloc(order, keep);
 	}
 	if (page || (gfp & GFP_ATOMIC) || irqs_disabled())
@@ -473,20 +478,23 @@ static inline struct folio *init_head(struct page *page, unsigned int order)
 	return f;
 }
 
-static __noinline struct folio *folio_alloc_slow(gfp_t gfp, unsigned int order)
+struct folio *folio_make(struct page *page, unsigned int order)
 {
-	struct page *page = get_pages_slow(gfp, order);
-	struct folio *f;
+	struct folio *f = init_head(page, order);
 
-	if (!page)
-		return NULL;
-	f = init_head(page, order);
 	for (unsigned long i = 1; i < 1UL << order; i++) {
 		RACY_WRITE(page[i].flags, 1UL << PG_tail);
 		page[i].head = f;
 		page[i].words[1] = 0; /* page_maps, page_mlocks */
 	}
 	return f;
+}
+
+static __noinline struct folio *folio_alloc_slow(gfp_t gfp, unsigned int order)
+{
+	struct page *page = get_pages_slow(gfp, order);
+
+	return page ? folio_make(page, order) : NULL;
 }
 
 struct folio *folio_alloc(gfp_t gfp, unsigned int order)
@@ -642,6 +650,11 @@ unsigned long totalram_pages(void)
 	return READ_ONCE(zone.nr_total);
 }
 
+unsigned long min_pfn(void)
+{
+	return READ_ONCE(zone.start_pfn);
+}
+
 unsigned long max_pfn(void)
 {
 	return READ_ONCE(zone.end_pfn);
@@ -668,6 +681,40 @@ unsigned long pages_ever_freed(void)
 unsigned long buddy_nr_free(unsigned int order)
 {
 	return READ_ONCE(zone.area[order].nr);
+}
+
+/* ---- for compaction ---- */
+
+bool buddy_has_block(unsigned int order)
+{
+	return order <= MAX_ORDER && READ_ONCE(zone.nonempty) >> order;
+}
+
+unsigned long buddy_take_block(unsigned long pfn, struct list_head *free)
+{
+	unsigned long keep = watermark_pages(WMARK_MIN) + PAGEBLOCK_PAGES, end, taken = 0;
+	irqflags_t flags = spin_lock_irqsave(&zone.lock);
+
+	end = zone.nr_free > keep ? min(pfn + PAGEBLOCK_PAGES, zone.end_pfn) : pfn;
+	for (pfn = max(pfn, zone.start_pfn); pfn < end; pfn++) {
+		struct page *page = pfn_to_page(pfn);
+		unsigned int order;
+
+		if (!(RACY_READ(page->flags) & 1UL << PG_buddy))
+			continue;
+		order = page->buddy_order;
+		if (order >= PAGEBLOCK_ORDER)
+			break;
+		area_del(page, order);
+		poison_check(page, order);
+		list_add(&page->buddy_list, &free[order]);
+		taken += 1UL << order;
+		pfn += (1UL << order) - 1;
+	}
+	zone.nr_free -= taken;
+	pcps[cpu_id()].allocated += taken;
+	spin_unlock_irqrestore(&zone.lock, flags);
+	return taken;
 }
 
 void buddy_validate(void)

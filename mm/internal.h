@@ -175,6 +175,7 @@ bool may_lock_anything(void);
 
 /* ---- knob values, in the order of knobs.def ---- */
 
+enum { THP_ALWAYS, THP_MADVISE, THP_NEVER };
 enum { POPULATE_INCREMENTAL, POPULATE_UNDER_WRITE_LOCK, POPULATE_EAGER };
 enum { MUNLOCK_WALK, MUNLOCK_GUP };
 enum { LOCKONFAULT_VMA, LOCKONFAULT_MM };
@@ -607,6 +608,20 @@ struct page *buddy_alloc(unsigned int order, unsigned long keep);
 struct page *buddy_collect(gfp_t gfp, unsigned int order);
 /* The allocation when free pages are below the low watermark. NULL: there is nothing to be done. */
 struct page *alloc_when_short(gfp_t gfp, unsigned int order);
+/*
+ * Compaction for an allocation of this order: true when there is a free block of that size now, or above it. mm/compaction.c.
+ * Allocates nothing and waits for no lock that an allocation may be under.
+ */
+bool compact_for(unsigned int order);
+/* For compaction. The free blocks of the pageblock at pfn, allocated and put on free by their order; unless one is as
+ * large as the pageblock, or memory is short. How many pages.
+ */
+unsigned long buddy_take_block(unsigned long pfn, struct list_head *free);
+bool buddy_has_block(unsigned int order);
+/* A folio as folio_alloc() returns it, of allocated pages. */
+struct folio *folio_make(struct page *page, unsigned int order);
+/* Gives this CPU's lists back. */
+void drain_this_pcp(void);
 /* Wakes kswapd, unless its work has been in vain for a while. Any context. */
 void kswapd_wake(void);
 /* Somebody else reclaimed something: kswapd may try again. */

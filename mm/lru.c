@@ -68,7 +68,7 @@ _Static_assert(NR_UNEVICTABLE - NR_INACTIVE_ANON == LRU_UNEVICTABLE,
 
 static inline void set_flags(struct folio *folio, unsigned long bits)
 {
-	__atomic_or_fetch(&folio->flags, bits, __ATOMIC_RELAXED);
+	__atomic_or_fetch(&folio->flags, bits, __ATOMIC_RELEASE);
 }
 
 static inline void clear_flags(struct folio *folio, unsigned long bits)

@@ -20,8 +20,6 @@ void thp_count(unsigned int order, enum thp_event event)
 		stat_inc(of_pmd_order[event]);
 }
 
-enum { THP_ALWAYS, THP_MADVISE, THP_NEVER };
-
 unsigned long thp_fault_orders(const struct vma *vma)
 {
 	unsigned long orders = knob_mthp_orders & THP_ORDERS;

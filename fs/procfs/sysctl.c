@@ -13,6 +13,7 @@
 #include <kernel/pid.h>
 #include <kernel/random.h>
 #include <kernel/utsname.h>
+#include <mm/migrate.h>
 #include <mm/page_alloc.h>
 #include <mm/slab.h>
 #include <mm/stats.h>
@@ -179,7 +180,25 @@ static int stat_refresh_write(const struct proc_node *node __maybe_unused,
 	return 0;
 }
 
+/* Only 1 is a command. */
+static int compact_memory_write(const struct proc_node *node __maybe_unused, char *text)
+{
+	unsigned long what;
+
+	if (kstrtoul(trim(text), 0, &what) || what != 1)
+		return -EINVAL;
+	compact_memory();
+	return 0;
+}
+
 static const struct proc_entry vm_entries[] = {
+	{ .name = "compact_memory",
+	  .mode = S_IFREG | 0200,
+	  .iops = &sysctl_iops,
+	  .show = stat_refresh_show,
+	  .write = compact_memory_write },
+	KNOB("compact_unevictable_allowed", "vm.compact_unevictable_allowed",
+	     knob_compact_unevictable_allowed),
 	KNOB("dirty_background_ratio", "vm.dirty_background_ratio", knob_dirty_background_ratio),
 	KNOB("dirty_expire_centisecs", "vm.dirty_expire_centisecs", knob_dirty_expire_centisecs),
 	KNOB("dirty_ratio", "vm.dirty_ratio", knob_dirty_ratio),

@@ -30,4 +30,10 @@ struct migrate_target {
 unsigned long migrate_folios(struct list_head *folios, const struct migrate_target *target,
 			     enum migrate_mode mode);
 
+/*
+ * Makes free blocks of the largest order out of what is free, as far as it goes: moves all that can be moved to the
+ * upper end of memory. Sleeps; none of the locks of MIGRATE_SYNC held. Ends early for a fatal signal.
+ */
+void compact_memory(void);
+
 #endif

@@ -10,6 +10,10 @@
 
 #define MAX_ORDER 10 /* the largest block: 2^10 pages, 4 MiB */
 
+/* What compaction and the grouping of pages by mobility go by: 2 MiB. */
+#define PAGEBLOCK_ORDER 9
+#define PAGEBLOCK_PAGES (1UL << PAGEBLOCK_ORDER)
+
 typedef unsigned int gfp_t;
 #define GFP_KERNEL                                                                                 \
 	0u /* no spinlock held; may ask other CPUs, sleep, reclaim, have somebody killed */
@@ -41,7 +45,8 @@ unsigned long pages_ever_allocated(void);
 unsigned long pages_ever_freed(void);
 /* Pages ever given to the allocator. */
 unsigned long totalram_pages(void);
-/* One past the highest pfn that has a struct page. */
+/* The lowest pfn that was given to the allocator; one past the highest. Those between need not have a struct page. */
+unsigned long min_pfn(void);
 unsigned long max_pfn(void);
 /*
  * Returns every CPU's lists to the buddy lists, so that blocks merge fully. Interrupts on, no spinlock held

@@ -192,6 +192,7 @@ static void begin(void **state)
 
 static void end(unsigned long moved)
 {
+	knob_thp = THP_NEVER;
 	assert_true(stat_read(PGMIGRATE_SUCCESS) > moved);
 	assert_int_equal(mm_munmap(mm, B, SHARED(WINDOW) - B), 0);
 	file_put(file);
@@ -216,6 +217,18 @@ static void test_forks(void **state)
 	end(moved);
 }
 
+/* Folios of 4, 8 and 16 pages, too. */
+static void test_large(void **state)
+{
+	unsigned long moved = stat_read(PGMIGRATE_SUCCESS);
+
+	knob_thp = THP_ALWAYS;
+	knob_mthp_orders = 1UL << 2 | 1UL << 3 | 1UL << 4;
+	begin(state);
+	RUN(mm, forker, changer, toucher, toucher, mover, mover);
+	end(moved);
+}
+
 static void test_files(void **state)
 {
 	unsigned long moved = stat_read(PGMIGRATE_SUCCESS);
@@ -237,10 +250,8 @@ static void test_reclaim(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T_MM(test_faults),
-		T_MM(test_forks),
-		T_MM(test_files),
-		T_MM(test_reclaim),
+		T_MM(test_faults), T_MM(test_forks),   T_MM(test_large),
+		T_MM(test_files),  T_MM(test_reclaim),
 	};
 
 	(void)host_seed();

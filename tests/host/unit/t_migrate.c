@@ -200,6 +200,55 @@ static void test_swap_cache(void **state)
 	swap_device_off(dev);
 }
 
+/* Every page of a large folio, mapped, locked and shared in parts. */
+static void move_large(struct mm *mm, unsigned int order)
+{
+	unsigned long n = 1UL << order, base = ALIGN_UP(B, n * PG), va;
+	struct folio *folio;
+	struct mm *child;
+
+	knob_thp = THP_ALWAYS;
+	knob_mthp_orders = n;
+	sim_caller.ipc_lock = true;
+	t_map(mm, base, n, RW);
+	for (unsigned long i = 0; i < n; i++)
+		sim_poke(mm, base + i * PG, (u8)(i + 1));
+	assert_int_equal(folio_at(mm, base)->order, order);
+	folio = move_page(mm, base);
+	assert_int_equal(folio->order, order);
+	assert_true(order < PMD_ORDER || pte_is_promoted(pgtable_find(&mm->pgt, base)));
+	child = mm_fork(mm);
+	assert_int_equal(mm_mlock(mm, base, 2 * PG, true), 0);
+	assert_int_equal(mm_munmap(child, base + 2 * PG, PG), 0);
+	sim_poke(mm, base + 3 * PG, 99);
+	folio = move_page(mm, base);
+	assert_ptr_equal(folio_at(child, base + 3 * PG), folio);
+	assert_ptr_not_equal(folio_at(mm, base + 3 * PG), folio);
+	assert_int_equal(page_mapcount(folio_page(folio, 1)), 2);
+	assert_int_equal(page_mapcount(folio_page(folio, 2)), 1);
+	assert_int_equal(atomic_read(page_mlocks(folio_page(folio, 1))), 1);
+	assert_int_equal(atomic_read(page_mlocks(folio_page(folio, 2))), 0);
+	for (unsigned long i = 0; i < n; i++) {
+		va = base + i * PG;
+		assert_int_equal(sim_peek(mm, va), i == 3 ? 99 : (u8)(i + 1));
+		if (i != 2)
+			assert_int_equal(sim_peek(child, va), (u8)(i + 1));
+	}
+	assert_int_equal(mm_mlock(mm, base, n * PG, true), 0);
+	move_page(mm, base);
+	assert_int_equal(mm_munlock(mm, base, n * PG), 0);
+	sim_mm_put(child);
+	assert_int_equal(mm_munmap(mm, base, n * PG), 0);
+	knob_thp = THP_NEVER;
+}
+
+static void test_large(void **state)
+{
+	move_large(*state, 2);
+	move_large(*state, 4);
+	move_large(*state, PMD_ORDER);
+}
+
 /* ---- not moved ---- */
 
 static void test_somebody_has_it(void **state)
@@ -408,10 +457,10 @@ static void test_waited_for(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T_MM(test_anonymous),	    T_MM(test_shared_by_fork), T_MM(test_locked),
-		T_MM(test_tmpfs),	    T_MM(test_dirty_file),     T_MM(test_swap_cache),
-		T_MM(test_somebody_has_it), T_MM(test_busy_or_full),   T_MM(test_looked_at),
-		T_MM(test_changed),	    T_MM(test_waited_for),
+		T_MM(test_anonymous), T_MM(test_shared_by_fork),  T_MM(test_locked),
+		T_MM(test_tmpfs),     T_MM(test_dirty_file),	  T_MM(test_swap_cache),
+		T_MM(test_large),     T_MM(test_somebody_has_it), T_MM(test_busy_or_full),
+		T_MM(test_looked_at), T_MM(test_changed),	  T_MM(test_waited_for),
 	};
 
 	sim_boot(T_FRAMES);
