@@ -158,6 +158,8 @@ struct task {
 	bool reclaiming;     /* [o] frees memory: may use the last of it meanwhile */
 	unsigned long min_flt, maj_flt; /* [o] */
 	unsigned long nvcsw, nivcsw;	/* [o] */
+	/* [o] while faults are measured, TSC: it began, its phase did, zeroing did; 0: not under way */
+	u64 fault_began, phase_began, zero_began;
 #ifdef CONFIG_DEBUG
 	struct lockdep_stack held; /* [o] sleeping locks */
 #endif

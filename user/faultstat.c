@@ -146,7 +146,7 @@ static void put_heading(void)
 {
 	int faults = FIRST_WAIT * WIDTH, waits = (int)(COLUMNS - FIRST_WAIT) * WIDTH;
 
-	printf("%-*s |%-*s", faults, "  faults, a second", waits, "  mmap_lock waits");
+	printf("%-*s |%-*s", faults, "  faults", waits, "  mmap_lock waits");
 	if (measured)
 		printf(" |%s", "  TSC ticks a phase");
 	putchar('\n');
@@ -345,13 +345,20 @@ int main(int argc, char **argv)
 			usage(2);
 		only_total = true;
 	}
-	/* getopt stops behind "--" or at the first word that is no option. */
+	/* getopt stops behind "--" or at the first word that is no option: SECONDS, COUNT, then perhaps "--". */
 	program = argv + optind;
-	if (optind < 2 || strcmp(argv[optind - 1], "--"))
+	if (strcmp(argv[optind - 1], "--")) {
 		while (*program && strcmp(*program, "--"))
 			program++;
-	words = (int)(program - (argv + optind));
-	if (words > 2 || (*program && !strcmp(*program, "--") && !*++program))
+		words = (int)(program - (argv + optind));
+		if (*program && !*++program)
+			usage(2);
+	} else {
+		words = 0;
+		if (!*program)
+			usage(2);
+	}
+	if (words > 2)
 		usage(2);
 	if (words > 0)
 		seconds = parse_seconds(argv[optind]);

@@ -141,6 +141,8 @@ int mounts_show(struct seq *s);
 /* ---- system-wide files ---- */
 int meminfo_show(struct seq *s);
 int vmstat_show(struct seq *s);
+int faultstat_show(struct seq *s);
+int faultstat_write(const struct proc_node *node, char *text);
 int lock_stat_show(struct seq *s);
 extern const struct seq_source cpuinfo_source;
 int interrupts_show(struct seq *s);

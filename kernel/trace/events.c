@@ -60,7 +60,8 @@ const struct trace_system trace_systems[] = {
 };
 const struct trace_system trace_all_events = { "*", TRACE_LAST_KEY + 1, NR_TRACE_EVENTS };
 
-static bool enabled[NR_TRACE_EVENTS]; /* [trace_lock] */
+static bool enabled[NR_TRACE_EVENTS];	/* [trace_lock] to be recorded */
+static bool branch_on[NR_TRACE_EVENTS]; /* [trace_lock] recorded or counted */
 
 const struct trace_system *trace_system_of(unsigned int id)
 {
@@ -73,13 +74,26 @@ const struct trace_system *trace_system_of(unsigned int id)
 
 /* ---- on and off ---- */
 
+bool trace_is_recorded(unsigned long event)
+{
+	return READ_ONCE(enabled[event]);
+}
+
+void trace_update_key(unsigned int key)
+{
+	bool on = enabled[key] || faultstat_wants(key);
+
+	if (branch_on[key] == on)
+		return;
+	branch_on[key] = on;
+	static_branch_set(key, on);
+}
+
 /* trace_lock held. */
 static void set_key(unsigned int key, bool on)
 {
-	if (enabled[key] == on)
-		return;
-	enabled[key] = on;
-	static_branch_set(key, on);
+	WRITE_ONCE(enabled[key], on);
+	trace_update_key(key);
 }
 
 /* trace_lock held. */

@@ -132,6 +132,11 @@ void trace_emit(u64 event, u64 a, u64 b, u64 c, u64 d, u64 e)
 {
 	u64 words[] = { a, b, c, d, e };
 
+	if (unlikely(READ_ONCE(faultstat_on))) {
+		faultstat_event(event, a);
+		if (!trace_is_recorded(event))
+			return;
+	}
 	trace_write(event, words);
 }
 

@@ -90,6 +90,11 @@ extern u64 trace_generation;	/* [trace_lock] changes whenever the rings are empt
 /* The words of the event, in order. Any context. */
 void trace_write(unsigned long event, const u64 *words);
 
+/* The event was asked for, and does not only come because it is counted. */
+bool trace_is_recorded(unsigned long event);
+/* Switches the event's branch on while anybody wants it. trace_lock held. */
+void trace_update_key(unsigned int key);
+
 /* The following: trace_lock held. */
 int trace_rings_alloc(void); /* if there are none. 0 or -ENOMEM */
 void trace_rings_free(void);
@@ -101,6 +106,21 @@ u64 trace_oldest(const struct trace_ring *ring);
 
 /* The name that a task had when it last was traced; false: nobody knows. */
 bool trace_comm_of(s32 pid, char comm[static 16]);
+
+/* ---- faultstat.c: what the phases of a fault cost, as sums ---- */
+
+enum fault_cost { COST_LOOKUP, COST_FOLIO, COST_INSTALL, COST_ZERO, COST_FAULT, NR_FAULT_COSTS };
+
+extern bool faultstat_on; /* [A] */
+
+/* Takes trace_lock. Sums stay when it is off. */
+void faultstat_set(bool on);
+/* Of all CPUs: how often, and TSC ticks in all. */
+void faultstat_get(enum fault_cost cost, unsigned long *times, unsigned long *ticks);
+/* It counts the event now. trace_lock held. */
+bool faultstat_wants(unsigned int event);
+/* One of them happened, with its first word. Any context but NMI. */
+void faultstat_event(unsigned long event, u64 word);
 
 /* ---- read.c: records of all CPUs in order of time ---- */
 
