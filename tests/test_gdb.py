@@ -62,8 +62,8 @@ QUESTIONS = {
     **{f"pt {name}": f"pt {address:#x}" for name, address in
        (("anon", ANON), ("no access", NO_ACCESS), ("locked", LOCKED), ("lazy", LAZY), ("shared", SHARED), ("huge", HUGE))},
     **{f"page {name}": f"page {address:#x}" for name, address in (("anon", ANON), ("locked", LOCKED), ("none", NONE), ("shared", SHARED), ("huge", HUGE), ("head", HUGE & -1 << 21))},
-    "page of the kernel": "page &cpus", "pt of the kernel": "pt 0xffff888000200000", "page table": "page ((struct mm *)cpus[0].current_task->mm)->pgt.root",
-    "not a symbol": "pt nothing", "pt?": "pt", "page?": "page", "lru?": "lru nowhere",
+    "page of the kernel": "page cpus", "page of a function": "page kernel_main", "pt of the kernel": "pt 0xffff888000200000", "page table": "page ((struct mm *)cpus[0].current_task->mm)->pgt.root",
+    "not a symbol": "pt no_such_symbol", "pt?": "pt", "page?": "page", "lru?": "lru nowhere",
 }  # fmt: skip
 
 
@@ -117,7 +117,7 @@ def test_page(answers):
     assert {"refcount 1", "mapcount 1", "order 0", f"index {ANON >> 12}"} <= set(re.findall(r"\w+ \w+", lines[1]))
     assert "anon_vma 0xffff" in said["page anon"] and "mapping 0x" not in said["page anon"]
     assert said["page shared"].startswith(f"frame {frame(printed, SHARED):#x} ") and " 8192 bytes" in said["page shared"]
-    assert "reserved" in said["page locked"] and "reserved" in said["page of the kernel"]
+    assert all("reserved" in said[f"page {what}"] for what in ("locked", "of the kernel", "of a function"))
     assert said["page none"] == f"no page at {NONE:#x}"
     assert "a page table" in said["page table"]
 
@@ -166,7 +166,7 @@ def test_threads(answers):
 
 def test_mistakes(answers):
     said, _ = answers
-    assert said["not a symbol"] == 'No symbol "nothing" in current context.'
+    assert said["not a symbol"] == 'No symbol "no_such_symbol" in current context.'
     assert (said["pt?"], said["page?"]) == ("pt ADDR [PID]", "page PFN|ADDR")
 
 

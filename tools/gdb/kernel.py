@@ -49,8 +49,11 @@ def static(file, name):
 
 
 def number(text):
-    """An expression's value as an address or number."""
-    return int(gdb.parse_and_eval(text)) & (1 << 64) - 1
+    """An expression's value as an address or number; of a function or an array, where it is."""
+    value = gdb.parse_and_eval(text)
+    if value.type.strip_typedefs().code in (gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_ARRAY, gdb.TYPE_CODE_STRUCT):
+        value = value.address
+    return int(value) & (1 << 64) - 1
 
 
 def has(value, name):
