@@ -163,6 +163,20 @@ def test_another_kernel_is_measured_anew(small, build_dir, tmp_path):
     assert calls == [str(p) for p in small.points() if p.kernel == "faultline"] * 2
 
 
+def test_a_kernel_that_changes_meanwhile(small, build_dir, tmp_path):
+    """What it measured is not kept under the old one's name."""
+
+    def rebuild(e, point, build_dir):
+        with open(os.path.join(build_dir, "kernel.elf"), "ab") as f:
+            f.write(b"new")
+        return fake([])(e, point, build_dir)
+
+    results = runner.Results(tmp_path / "r")
+    with pytest.raises(ExperimentError, match="built anew"):
+        runner.run_all(small, build_dir, results, silent, rebuild)
+    assert not results.by_key
+
+
 def test_what_is_missing_is_named(small, build_dir, tmp_path):
     os.unlink(os.path.join(build_dir, "user", "thing"))
     with pytest.raises(ExperimentError, match="user/thing does not exist"):

@@ -64,10 +64,9 @@ def measure_all(args):
         for kernel in args.kernels:
             what = f"{KERNELS[kernel]}, run {n + 1} of {args.runs}"
             progress.step(f"bench: {what}")
-            knobs = args.knob if kernel == "faultline" else []
             runs[kernel].append(bench_cases.measure(
                 args.build_dir, kernel, lambda count, what=what: progress.within(f"bench: {what}: {count} of {total} cases"),
-                prefix=args.case, mem=args.mem, icount=not args.wall, knobs=knobs, timeout=args.timeout))  # fmt: skip
+                prefix=args.case, mem=args.mem, icount=not args.wall, knobs=args.knob, timeout=args.timeout))  # fmt: skip
     progress.done()
     return runs
 
@@ -162,7 +161,7 @@ def report_wall(args, runs):
 
 def describe(args):
     knobs = "".join(f" {knob}" for knob in args.knob)
-    print(f"Faultline  {bench_cases.our_version()}{knobs}, {bench_cases.compiler(args.build_dir)}")
+    print(f"Faultline  {bench_cases.our_version()}{knobs} ({bench_cases.THP_KNOB} in {bench_cases.THP}*), {bench_cases.compiler(args.build_dir)}")
     if "linux" in args.kernels:
         print(f"Linux      {bench_cases.linux_version(vmlinuz(args))}: the distribution's package as it is")
     unit = "ticks of the host's time-stamp counter" if args.wall else "guest instructions (-icount)"

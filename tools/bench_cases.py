@@ -14,6 +14,8 @@ from collections import namedtuple
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 Figure = namedtuple("Figure", "median mean n")
+# The cases about large folios, and what Faultline needs for them where it does not hand them out unasked.
+THP, THP_KNOB = "thp.", "thp=madvise"
 ABSENT = None  # in place of a figure: the kernel does not have what the case measures
 
 
@@ -47,12 +49,22 @@ def argv(build_dir, kernel, prefix="", mem="1G", icount=True, knobs=(), timeout=
     exec copies counts too."""
     words = [f"{TOP}/run", "--no-build", "--build-dir", os.path.abspath(build_dir), "--kernel", kernel, "--console", "--mem", mem]
     words += ["--timeout", str(timeout)] + ["--icount"] * icount
-    words += [word for knob in knobs for word in ("--knob", knob)]
+    words += [word for knob in knobs if kernel == "faultline" for word in ("--knob", knob)]
     return words + ["--", "./mmbench"] + (["--case", prefix] if prefix else [])
 
 
 def measure(build_dir, kernel, on_case=lambda count: None, **how):
-    """One boot: {case: Figure or ABSENT}. Calls on_case(count) as they come in."""
+    """{case: Figure or ABSENT}. Calls on_case(count) as they come in. Large folios are off but in the cases about them,
+    which have a boot of their own if need be."""
+    cases = measure_boot(build_dir, kernel, on_case, **how)
+    large = [name for name, figure in cases.items() if name.startswith(THP) and figure is ABSENT]
+    if kernel == "faultline" and large:
+        knobs = [*how.pop("knobs", []), THP_KNOB]
+        cases |= measure_boot(build_dir, kernel, **{**how, "prefix": how.get("prefix") or THP}, knobs=knobs)
+    return cases
+
+
+def measure_boot(build_dir, kernel, on_case=lambda count: None, **how):
     command = argv(build_dir, kernel, **how)
     run = subprocess.Popen(command, cwd=os.path.join(build_dir, "user"), env={**os.environ, "TERM": "linux"},
                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace")  # fmt: skip

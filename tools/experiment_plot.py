@@ -40,7 +40,7 @@ def grouped(rows, series, x, y):
 
 def series_name(row, series):
     """The variables of one row that tell its line from others."""
-    names = [str(row[name]) if name == "what" else f"{name}={row[name]}" for name in series if name in row]
+    names = [str(row[name]) if name == "what" or len(series) == 1 else f"{name}={row[name]}" for name in series if name in row]
     return ", ".join(names) or "all"
 
 
@@ -91,7 +91,7 @@ def lines(axes, data, plot):
     axes.set_xlabel(plot.get("xlabel", plot["x"]))
     scales(axes, plot)
     if len(ticks) <= 12:
-        axes.set_xticks(ticks, [short(t) for t in ticks])
+        axes.set_xticks(ticks, [f"{t:,}" for t in ticks])
 
 
 def histogram(axes, data, plot):
@@ -100,7 +100,7 @@ def histogram(axes, data, plot):
         xs = sorted(data[name])
         counts = [sum(data[name][x]) for x in xs]
         whole = sum(counts) or 1
-        axes.step(xs, [c / whole for c in counts], where="mid", color=colours(data)[name], lw=1.4, label=name)
+        axes.plot(xs, [c / whole for c in counts], color=colours(data)[name], marker=".", lw=1.2, label=name)
     axes.set_xlabel(plot.get("xlabel", plot["x"]))
     scales(axes, {"log": "xy", **plot})
 

@@ -164,6 +164,7 @@ def duration(seconds):
 
 def run_all(e, build_dir, results, say=print, once=run_once):
     """Runs what is missing; the number of runs that failed."""
+    seen = images(e, build_dir)
     todo = [(k, point, n) for k, point, n in plan(e, build_dir) if not results.good(k)]
     total = len(e.points()) * e.repeats
     if len(todo) < total:
@@ -175,6 +176,8 @@ def run_all(e, build_dir, results, say=print, once=run_once):
             + (f"; {duration(left)} left" if left is not None else ""))  # fmt: skip
         start = time.monotonic()
         outcome = once(e, point, build_dir)
+        if images(e, build_dir) != seen:
+            raise ExperimentError("kernel or program were built anew meanwhile; the same command starts over with them")
         entry = {"key": k, "what": str(point), "kernel": point.kernel, "repeat": n, "seconds": round(time.monotonic() - start, 2), **outcome}
         results.add(entry)
         done.append(entry)
