@@ -70,7 +70,7 @@ def pivot(rows, table):
     cells, head, lines = {}, {}, {}
     for row in rows:
         line = tuple(row.get(name, "") for name in down)
-        column = tuple(str(row[name]) if name == "what" else f"{name}={row[name]}" for name in across if name in row)
+        column = tuple(str(row[name]) if name == "what" or len(across) == 1 else f"{name}={row[name]}" for name in across if name in row)
         for value in values:
             if value in row:
                 lines[line] = head[(*column, *([value] if len(values) > 1 or not across else []))] = True
