@@ -5,6 +5,7 @@
  */
 #include <arch/uaccess.h>
 #include <kern/err.h>
+#include <kern/trace.h>
 #include <kernel/random.h>
 #include <kernel/signal.h>
 #include <kernel/syscall.h>
@@ -108,31 +109,42 @@ SYSCALL_DEFINE3(madvise, unsigned long, addr, unsigned long, len, int, advice)
 	return mm_madvise(current->mm, addr, len, advice);
 }
 
+static inline long mlock_ended(enum trace_mlock_op op, long ret)
+{
+	trace(mlock_end, op, ret);
+	return ret;
+}
+
 SYSCALL_DEFINE2(mlock, unsigned long, addr, unsigned long, len)
 {
-	return mm_mlock(current->mm, addr, len, false);
+	trace(mlock_begin, TRACE_MLOCK, addr, len);
+	return mlock_ended(TRACE_MLOCK, mm_mlock(current->mm, addr, len, false));
 }
 
 SYSCALL_DEFINE3(mlock2, unsigned long, addr, unsigned long, len, int, flags)
 {
 	if (flags & ~MLOCK_ONFAULT)
 		return -EINVAL;
-	return mm_mlock(current->mm, addr, len, flags & MLOCK_ONFAULT);
+	trace(mlock_begin, TRACE_MLOCK, addr, len);
+	return mlock_ended(TRACE_MLOCK, mm_mlock(current->mm, addr, len, flags & MLOCK_ONFAULT));
 }
 
 SYSCALL_DEFINE2(munlock, unsigned long, addr, unsigned long, len)
 {
-	return mm_munlock(current->mm, addr, len);
+	trace(mlock_begin, TRACE_MUNLOCK, addr, len);
+	return mlock_ended(TRACE_MUNLOCK, mm_munlock(current->mm, addr, len));
 }
 
 SYSCALL_DEFINE1(mlockall, int, flags)
 {
-	return mm_mlockall(current->mm, flags);
+	trace(mlock_begin, TRACE_MLOCKALL, 0, TASK_SIZE);
+	return mlock_ended(TRACE_MLOCKALL, mm_mlockall(current->mm, flags));
 }
 
 SYSCALL_DEFINE0(munlockall)
 {
-	return mm_munlockall(current->mm);
+	trace(mlock_begin, TRACE_MUNLOCKALL, 0, TASK_SIZE);
+	return mlock_ended(TRACE_MUNLOCKALL, mm_munlockall(current->mm));
 }
 
 SYSCALL_DEFINE3(msync, unsigned long, addr, unsigned long, len, int, flags)

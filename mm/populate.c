@@ -123,6 +123,7 @@ static int populate_table(struct mm *mm, struct vma *vma, struct walk *w, unsign
 	struct fault_ctx f = { .addr = w->addr, .write = write, .vma = vma, .io = w->io };
 	int err = 0;
 
+	trace(populate_batch_begin, f.addr, stop);
 	w->io = 0;
 	f.pte = pgtable_alloc(&mm->pgt, f.addr);
 	if (!f.pte)
@@ -151,6 +152,7 @@ static int populate_table(struct mm *mm, struct vma *vma, struct walk *w, unsign
 		f.addr += n * PAGE_SIZE;
 		f.pte += n;
 	}
+	trace(populate_batch_end, f.addr, (long)(w->budget - left), err);
 	w->addr = f.addr;
 	w->budget = left;
 	return err;

@@ -91,6 +91,7 @@ void swap_writeout(struct folio *folio, struct swap_plug *plug)
 	folio_start_writeback(folio);
 	bio_add(&plug->bio, BIO_WRITE, end_write, folio);
 	stat_inc(PSWPOUT);
+	trace(swap_write, swp_area(folio->swap), swp_offset(folio->swap), folio_nr_pages(folio));
 	folio_unlock(folio);
 }
 
@@ -218,6 +219,7 @@ static struct folio *read_batch(struct read_batch *b, swp_entry_t swp)
 	struct folio *wanted = ERR_PTR(-ENOENT);
 	struct bio *bio = NULL;
 
+	trace(swap_read, swp_area(swp), swp_offset(swp), b->nr);
 	for (unsigned int i = 0; i < b->nr; i++) {
 		struct folio *folio = b->folios[i];
 		int err = publish(folio, b->slots[i]);

@@ -85,6 +85,11 @@ void seq_cpulist(struct seq *s, u64 mask);
 /* Behind the highest CPU. */
 unsigned int proc_nr_cpus(void);
 extern const struct file_ops proc_text_fops;
+/* Its methods, for who adds to one of them. */
+int proc_text_open(struct inode *inode, struct file *f);
+void proc_text_release(struct file *f);
+ssize_t proc_text_read(struct file *f, char __user *buf, size_t n, u64 *pos);
+ssize_t proc_text_write(struct file *f, const char __user *buf, size_t n, u64 *pos);
 
 /* ---- tree.c ---- */
 

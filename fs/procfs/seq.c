@@ -275,7 +275,7 @@ static ssize_t seq_read_locked(struct seq *s, char __user *buf, size_t n, u64 *p
 	return done;
 }
 
-static ssize_t text_read(struct file *f, char __user *buf, size_t n, u64 *pos)
+ssize_t proc_text_read(struct file *f, char __user *buf, size_t n, u64 *pos)
 {
 	struct seq *s = f->private;
 	ssize_t ret;
@@ -289,7 +289,7 @@ static ssize_t text_read(struct file *f, char __user *buf, size_t n, u64 *pos)
 
 /* ---- files ---- */
 
-static int text_open(struct inode *inode, struct file *f)
+int proc_text_open(struct inode *inode, struct file *f)
 {
 	const struct proc_node *node = proc_node(inode);
 	struct seq *s;
@@ -305,7 +305,7 @@ static int text_open(struct inode *inode, struct file *f)
 	return 0;
 }
 
-static void text_release(struct file *f)
+void proc_text_release(struct file *f)
 {
 	struct seq *s = f->private;
 
@@ -313,7 +313,7 @@ static void text_release(struct file *f)
 	kfree(s);
 }
 
-static ssize_t text_write(struct file *f, const char __user *buf, size_t n, u64 *pos)
+ssize_t proc_text_write(struct file *f, const char __user *buf, size_t n, u64 *pos)
 {
 	const struct proc_node *node = proc_node(f->inode);
 	char *text;
@@ -342,8 +342,8 @@ static ssize_t text_write(struct file *f, const char __user *buf, size_t n, u64 
 }
 
 const struct file_ops proc_text_fops = {
-	.open = text_open,
-	.release = text_release,
-	.read = text_read,
-	.write = text_write,
+	.open = proc_text_open,
+	.release = proc_text_release,
+	.read = proc_text_read,
+	.write = proc_text_write,
 };

@@ -194,6 +194,21 @@ static int set_event_write(const struct proc_node *node __maybe_unused, char *te
 	return err;
 }
 
+/* As Linux: who opens it to write, and not to append, begins with no event on. */
+static int set_event_open(struct inode *inode, struct file *f)
+{
+	if ((f->mode & FMODE_WRITE) && !(f->flags & O_APPEND))
+		(void)trace_events_set(&trace_all_events, false);
+	return proc_text_open(inode, f);
+}
+
+static const struct file_ops set_event_fops = {
+	.open = set_event_open,
+	.release = proc_text_release,
+	.read = proc_text_read,
+	.write = proc_text_write,
+};
+
 /* ---- what is recorded, and how much of it is kept ---- */
 
 static int tracing_on_show(struct seq *s)
@@ -533,7 +548,11 @@ static const struct proc_entry tracing_entries[] = {
 	TEXT("buffer_total_size_kb", buffer_total_size_show),
 	CONTROL("current_tracer", current_tracer_show, current_tracer_write),
 	DIR("events", events_entries),
-	CONTROL("set_event", set_event_show, set_event_write),
+	{ .name = "set_event",
+	  .mode = S_IFREG | 0640,
+	  .fops = &set_event_fops,
+	  .show = set_event_show,
+	  .write = set_event_write },
 	{ .name = "trace", .mode = S_IFREG | 0640, .fops = &trace_fops },
 	TEXT("trace_clock", trace_clock_show),
 	{ .name = "trace_pipe", .mode = S_IFREG | 0440, .fops = &trace_pipe_fops },

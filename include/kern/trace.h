@@ -18,12 +18,19 @@
 #define TRACE_FAULT_RESULTS "done|retry|wait|maperr|accerr|bus|oom|killed|grow"
 #define TRACE_MLOCK_OPS "mlock|munlock|mlockall|munlockall"
 #define TRACE_TASK_STATES "R|S|D|D|T|Z|X"
-#define TRACE_TLB_REASONS "local|remote_send|remote_received"
+#define TRACE_TLB_REASONS                                                                          \
+	"flush on task switch|remote shootdown|local shootdown|local MM shootdown|remote IPI send"
 #define TRACE_LRU_LISTS "inactive_anon|active_anon|inactive_file|active_file|unevictable"
 
 enum trace_fault_phase { TRACE_PHASE_LOOKUP, TRACE_PHASE_FOLIO, TRACE_PHASE_INSTALL };
 enum trace_mlock_op { TRACE_MLOCK, TRACE_MUNLOCK, TRACE_MLOCKALL, TRACE_MUNLOCKALL };
-enum trace_tlb_reason { TRACE_TLB_LOCAL, TRACE_TLB_REMOTE_SEND, TRACE_TLB_REMOTE_RECEIVED };
+enum trace_tlb_reason {
+	TRACE_TLB_TASK_SWITCH,
+	TRACE_TLB_REMOTE_SHOOTDOWN,
+	TRACE_TLB_LOCAL_SHOOTDOWN,
+	TRACE_TLB_LOCAL_MM_SHOOTDOWN,
+	TRACE_TLB_REMOTE_SEND_IPI
+};
 
 /* Numbers of events; they are the keys of their static branches, too. */
 enum trace_event_id {

@@ -27,7 +27,6 @@
 extern const struct static_branch_site __static_branch_start[], __static_branch_end[];
 
 static struct mutex lock = MUTEX_INIT(lock);
-static pte_t *window; /* [lock] the entry of POKE_BASE; NULL: its tables do not exist yet */
 
 static const u8 nop[SITE_LENGTH] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };
 
@@ -35,6 +34,7 @@ static const u8 nop[SITE_LENGTH] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };
 static void poke(unsigned long where, u8 byte)
 {
 	phys_t pa = image_phys((const void *)where);
+	pte_t *window = kernel_pte(POKE_BASE);
 
 	pte_set(window, ALIGN_DOWN(pa, PAGE_SIZE) | WRITABLE);
 	tlb_flush_local_page(POKE_BASE);
@@ -94,13 +94,9 @@ static void poke_head(const struct static_branch_site *s, bool on)
 void static_branch_set(unsigned int key, bool on)
 {
 	mutex_lock(&lock);
-	if (!window)
-		window = kernel_poke_pte();
-	if (window) {
-		poke_each(key, poke_trap, on);
-		poke_each(key, poke_tail, on);
-		poke_each(key, poke_head, on);
-	}
+	poke_each(key, poke_trap, on);
+	poke_each(key, poke_tail, on);
+	poke_each(key, poke_head, on);
 	mutex_unlock(&lock);
 }
 

@@ -230,6 +230,7 @@ void arch_memory_init(const struct boot_info *bi)
 	map_image();
 	map_struct_pages(bi);
 	kstack_window_init();
+	(void)walk(POKE_BASE, PAGE_SHIFT, true);
 	write_cr3(kernel_pgd());
 
 	/* Boot code and tables have had their day. */

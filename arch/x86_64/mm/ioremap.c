@@ -4,7 +4,6 @@
  * back. Its top-level entry is that of the kernel stacks, so every address space has it; the tables below
  * come when the first device does.
  */
-#include <arch/kernel_map.h>
 #include <arch/mmio.h>
 #include <arch/pgtable.h>
 #include <mm/page_alloc.h>
@@ -14,9 +13,6 @@
 #define REGISTERS (PTE_P | PTE_W | PTE_A | PTE_D | PTE_G | PTE_NX | PTE_PCD | PTE_PWT)
 
 _Static_assert(IOREMAP_BASE / PGD_SIZE == KSTACK_BASE / PGD_SIZE, "one top-level entry for both");
-_Static_assert(POKE_BASE >= IOREMAP_BASE + WINDOW_SIZE &&
-		       POKE_BASE / PGD_SIZE == IOREMAP_BASE / PGD_SIZE,
-	       "behind the window, and below the same entry");
 
 static struct mutex lock = MUTEX_INIT(lock);
 static unsigned long next = IOREMAP_BASE; /* [lock] */
@@ -35,32 +31,15 @@ static pte_t *table_below(pte_t *e)
 	return phys_to_virt(*e & PTE_ADDR_MASK);
 }
 
-static pte_t *window_pte(unsigned long va)
+static bool map_register_page(unsigned long va, phys_t pa)
 {
 	pte_t *pud = phys_to_virt(kernel_root[va / PGD_SIZE % PTRS_PER_TABLE] & PTE_ADDR_MASK);
 	pte_t *pmd = table_below(&pud[va / PUD_SIZE % PTRS_PER_TABLE]);
 	pte_t *pte = pmd ? table_below(&pmd[va / PMD_SIZE % PTRS_PER_TABLE]) : NULL;
 
-	return pte ? &pte[va / PAGE_SIZE % PTRS_PER_TABLE] : NULL;
-}
-
-pte_t *kernel_poke_pte(void)
-{
-	pte_t *pte;
-
-	mutex_lock(&lock);
-	pte = window_pte(POKE_BASE);
-	mutex_unlock(&lock);
-	return pte;
-}
-
-static bool map_register_page(unsigned long va, phys_t pa)
-{
-	pte_t *pte = window_pte(va);
-
 	if (!pte)
 		return false;
-	pte_set(pte, pa | REGISTERS);
+	pte_set(&pte[va / PAGE_SIZE % PTRS_PER_TABLE], pa | REGISTERS);
 	return true;
 }
 

@@ -28,6 +28,7 @@
 #include <arch/tlb.h>
 #include <kern/assert.h>
 #include <kern/knobs.h>
+#include <kern/trace.h>
 #include <mm/mm.h>
 #include <mm/stats.h>
 
@@ -104,10 +105,11 @@ void arch_leave_mm_lazy(void)
 /* ---- flushing ---- */
 
 /* Interrupts off, or a context in which the task stays here and handlers change nothing. */
-static void flush_local(const struct flush *f)
+static void flush_local(const struct flush *f, enum trace_tlb_reason reason)
 {
 	if (f->start >= f->end)
 		return;
+	trace(tlb_flush, (long)((f->end - f->start) >> PAGE_SHIFT), reason);
 	if ((f->end - f->start) >> PAGE_SHIFT >= knob_tlb_full_flush_pages) {
 		stat_inc(TLB_FLUSH_ALL);
 		write_cr3(f->ctx->root);
@@ -130,7 +132,7 @@ static void flush_remote(void *arg)
 	if (c->tlb_lazy)
 		load(c, NULL);
 	else
-		flush_local(f);
+		flush_local(f, TRACE_TLB_REMOTE_SHOOTDOWN);
 }
 
 /* Lazy, and sure to notice that it is stale before it stops being so. */
@@ -157,6 +159,7 @@ static __noinline void flush_others(u64 others, struct flush *f, bool tables_fre
 		}
 	if (ask) {
 		stat_inc(TLB_REMOTE_SENT);
+		trace(tlb_flush, (long)((f->end - f->start) >> PAGE_SHIFT), TRACE_TLB_REMOTE_SEND_IPI);
 		smp_call(ask, flush_remote, f);
 	}
 }
@@ -182,6 +185,7 @@ void tlb_flush_page(struct tlb_context *ctx, unsigned long va)
 
 	if (is_loaded_here(ctx)) {
 		stat_inc(TLB_FLUSH_PAGE);
+		trace(tlb_flush, 1, TRACE_TLB_LOCAL_SHOOTDOWN);
 		invlpg(va);
 	}
 	if (unlikely(others))
@@ -197,7 +201,7 @@ void tlb_flush_range(struct tlb_context *ctx, unsigned long start, unsigned long
 	if (start >= end)
 		return;
 	if (is_loaded_here(ctx))
-		flush_local(&f);
+		flush_local(&f, TRACE_TLB_LOCAL_MM_SHOOTDOWN);
 	if (unlikely(others))
 		flush_others(others, &f, tables_freed);
 }

@@ -16,8 +16,6 @@ phys_t kernel_pgd(void);
 pte_t *kernel_pte(unsigned long va);
 /* The level-2 entry above, which always exists in such a window. */
 pte_t *kernel_pmd(unsigned long va);
-/* The entry of POKE_BASE, with its tables. NULL: no memory for them. May sleep. */
-pte_t *kernel_poke_pte(void);
 /* Forgets pages of the kernel half, [start, end), on all CPUs. */
 void tlb_flush_kernel_range(unsigned long start, unsigned long end);
 
