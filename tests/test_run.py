@@ -65,7 +65,6 @@ def test_panic_shows_the_log(run):
         ["--disk", "/no/such/image", "--", "true"],
         ["--disk", "1M,fail=sometimes", "--", "true"],
         ["--disk", "1M,nonsense", "--", "true"],
-        ["--trace", "out", "--", "true"],
         ["--no-such-option", "--", "true"],
     ],
     ids=" ".join,

@@ -75,6 +75,14 @@ static __noinline void remember_comm(struct trace_ring *ring, const struct task 
 	WRITE_ONCE(c->pid, t->tid);
 }
 
+/* Two words, not a call: it is done for each record. */
+static bool same_comm(const char *a, const char *b)
+{
+	const u64 *x = (const u64 *)a, *y = (const u64 *)b;
+
+	return x[0] == y[0] && x[1] == y[1];
+}
+
 static struct trace_page *next_page(struct trace_ring *ring)
 {
 	u64 serial = ring->serial + 1;
@@ -97,7 +105,7 @@ static void write_record(struct trace_ring *ring, unsigned long event, const u64
 	u32 size = (u32)sizeof(struct trace_record) + n * 8;
 	struct trace_record *rec;
 
-	if (unlikely(ring->pid != t->tid || memcmp(ring->comm, t->comm, sizeof(ring->comm)) != 0))
+	if (unlikely(ring->pid != t->tid || !same_comm(ring->comm, t->comm)))
 		remember_comm(ring, t);
 	if (unlikely(page->used + size > TRACE_PAGE_DATA))
 		page = next_page(ring);

@@ -159,7 +159,8 @@ static __noinline void flush_others(u64 others, struct flush *f, bool tables_fre
 		}
 	if (ask) {
 		stat_inc(TLB_REMOTE_SENT);
-		trace(tlb_flush, (long)((f->end - f->start) >> PAGE_SHIFT), TRACE_TLB_REMOTE_SEND_IPI);
+		trace(tlb_flush, (long)((f->end - f->start) >> PAGE_SHIFT),
+		      TRACE_TLB_REMOTE_SEND_IPI);
 		smp_call(ask, flush_remote, f);
 	}
 }
