@@ -249,6 +249,14 @@ static inline bool is_used(const pte_t *table)
 	return __atomic_load_n(&virt_to_page(table)->pt_used, __ATOMIC_ACQUIRE);
 }
 
+/* How many entries from i, which is none, can be passed at once. */
+static __always_inline unsigned long none_from(const pte_t *table, unsigned long i)
+{
+	return i % 4 || RACY_READ(table[i + 1]) | RACY_READ(table[i + 2]) | RACY_READ(table[i + 3])
+		       ? 1
+		       : 4;
+}
+
 /*
  * The next entry at or after *va in its table that leads to a table, or 0. Moves *va there, or past this
  * table.
