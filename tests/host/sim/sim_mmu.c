@@ -150,6 +150,11 @@ void tlb_flush_page(struct tlb_context *ctx, unsigned long va)
 	mmu_unlock();
 }
 
+bool tlb_is_loaded(const struct tlb_context *ctx)
+{
+	return ctx->root == loaded_root;
+}
+
 void tlb_flush_range(struct tlb_context *ctx, unsigned long start, unsigned long end,
 		     bool tables_freed)
 {

@@ -15,6 +15,7 @@ struct tlb_context {
 
 void tlb_context_init(struct tlb_context *ctx, phys_t root);
 void tlb_context_release(struct tlb_context *ctx);
+bool tlb_is_loaded(const struct tlb_context *ctx);
 void tlb_flush_page(struct tlb_context *ctx, unsigned long va);
 void tlb_flush_range(struct tlb_context *ctx, unsigned long start, unsigned long end,
 		     bool tables_freed);
