@@ -371,12 +371,16 @@ static unsigned long pcp_pages(unsigned int cpu)
 	       (unsigned long)max(run, 0L);
 }
 
-static bool some_pcp_has_pages(void)
+/* With what they have, there would be a page. Otherwise CPUs that all ask each other do nothing else. */
+static bool pcps_would_do(unsigned long keep)
 {
-	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
-		if (pcp_pages(cpu))
-			return true;
-	return false;
+	unsigned long n = RACY_READ(zone.nr_free);
+
+	if (n > keep)
+		return true;
+	for (unsigned int cpu = 0; cpu < MAX_CPUS && n <= keep; cpu++)
+		n += pcp_pages(cpu);
+	return n > keep;
 }
 
 /*
@@ -396,7 +400,7 @@ struct page *buddy_collect(gfp_t gfp, unsigned int order)
 	}
 	if (page || (gfp & GFP_ATOMIC) || irqs_disabled())
 		return page;
-	if (!order && some_pcp_has_pages()) {
+	if (!order && pcps_would_do(keep)) {
 		drain_pcps();
 		page = buddy_alloc(order, keep);
 	}

@@ -194,6 +194,13 @@ static enum outcome unmap(struct folio *folio, bool clean_only, struct scan *sc)
 	return UNMAPPED;
 }
 
+/* Who uses it does not matter, and asking is dear for a page that a large family has. */
+static bool has_nowhere_to_go(const struct folio *folio)
+{
+	return folio_test(folio, PG_swapbacked) && !folio_test(folio, PG_swapcache) &&
+	       !swap_free_pages();
+}
+
 /* May not sleep: TLB flushes are owed. */
 static enum outcome judge(struct folio *folio, struct scan *sc)
 {
@@ -210,6 +217,8 @@ static enum outcome judge(struct folio *folio, struct scan *sc)
 		remember_writeback(folio, sc);
 		return unlock_and(folio, PUT_BACK_ACTIVE);
 	}
+	if (has_nowhere_to_go(folio))
+		return unlock_and(folio, PUT_BACK_ACTIVE);
 	if (!sc->paging_out)
 		verdict = second_chance(folio);
 	if (verdict == KEEP)
@@ -479,6 +488,14 @@ static unsigned long reclaim(struct scan *sc)
 	}
 	*reclaiming = before;
 	return sc->reclaimed;
+}
+
+unsigned long reclaimable_pages(void)
+{
+	unsigned long file = stat_read(NR_INACTIVE_FILE) + stat_read(NR_ACTIVE_FILE);
+	unsigned long anon = stat_read(NR_INACTIVE_ANON) + stat_read(NR_ACTIVE_ANON);
+
+	return file + (may_swap() ? min(anon, swap_free_pages() + stat_read(NR_SWAPCACHED)) : 0);
 }
 
 unsigned long try_to_free_pages(unsigned int order)

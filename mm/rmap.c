@@ -168,15 +168,32 @@ static void entry_gone(struct folio *folio, struct page *page, struct mm *mm, pt
 		folio); /* the entry's; the caller keeps another until the TLBs have forgotten the page */
 }
 
+static void flush_one(const struct unflushed_range *range)
+{
+	struct mm *mm = range->mm;
+
+	tlb_flush_range(&mm->tlb, range->start, range->end, false);
+	(void)atomic_sub_return(&mm->unflushed, 1); /* the last use of mm */
+}
+
 void unflushed_flush(struct unflushed *u)
 {
-	for (unsigned int i = 0; i < u->nr; i++) {
-		struct mm *mm = u->range[i].mm;
-
-		tlb_flush_range(&mm->tlb, u->range[i].start, u->range[i].end, false);
-		(void)atomic_sub_return(&mm->unflushed, 1); /* the last use of mm */
-	}
+	for (unsigned int i = 0; i < u->nr; i++)
+		flush_one(&u->range[i]);
 	u->nr = 0;
+}
+
+/* A page of a large family is in many address spaces, and few of them are loaded: only those must be waited for. */
+static void flush_unloaded(struct unflushed *u)
+{
+	unsigned int kept = 0;
+
+	for (unsigned int i = 0; i < u->nr; i++)
+		if (tlb_is_loaded(&u->range[i].mm->tlb))
+			u->range[kept++] = u->range[i];
+		else
+			flush_one(&u->range[i]);
+	u->nr = kept;
 }
 
 void flush_later(struct unflushed *u, struct mm *mm, unsigned long addr)
@@ -186,8 +203,10 @@ void flush_later(struct unflushed *u, struct mm *mm, unsigned long addr)
 	while (i < u->nr && u->range[i].mm != mm)
 		i++;
 	if (i == UNFLUSHED_MAX) {
-		unflushed_flush(u);
-		i = 0;
+		flush_unloaded(u);
+		if (u->nr == UNFLUSHED_MAX)
+			unflushed_flush(u);
+		i = u->nr;
 	}
 	if (i == u->nr) {
 		atomic_inc(&mm->unflushed);

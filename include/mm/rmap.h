@@ -22,12 +22,14 @@ int folio_referenced(struct folio *folio, unsigned long *vm_flags);
  */
 #define UNFLUSHED_MAX 8
 
+struct unflushed_range {
+	struct mm *mm;
+	unsigned long start, end; /* bytes */
+};
+
 struct unflushed {
 	unsigned int nr;
-	struct {
-		struct mm *mm;
-		unsigned long start, end; /* bytes */
-	} range[UNFLUSHED_MAX];
+	struct unflushed_range range[UNFLUSHED_MAX];
 };
 
 void unflushed_flush(struct unflushed *u);

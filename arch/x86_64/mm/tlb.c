@@ -179,6 +179,12 @@ static inline bool is_loaded_here(const struct tlb_context *ctx)
 	return this_cpu()->tlb == ctx;
 }
 
+bool tlb_is_loaded(const struct tlb_context *ctx)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return __atomic_load_n(&ctx->cpus, __ATOMIC_RELAXED);
+}
+
 void tlb_flush_page(struct tlb_context *ctx, unsigned long va)
 {
 	struct flush f = { ctx, va, va + PAGE_SIZE };

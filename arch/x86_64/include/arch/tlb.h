@@ -21,6 +21,11 @@ void tlb_context_init(struct tlb_context *ctx, phys_t root);
  * no flush is needed, and the root may be freed. May wait for other CPUs.
  */
 void tlb_context_release(struct tlb_context *ctx);
+/*
+ * False: no CPU holds anything of it, as far as entries are concerned that were changed before, so that flushing them
+ * costs nothing.
+ */
+bool tlb_is_loaded(const struct tlb_context *ctx);
 /* Forgets one page on every CPU that may hold it. On return no CPU can use the old entry. */
 void tlb_flush_page(struct tlb_context *ctx, unsigned long va);
 /*
