@@ -28,7 +28,7 @@ enum outcome { MOVED, BUSY, FAILED };
 #define MOVING_FLAGS                                                                               \
 	(1UL << PG_uptodate | 1UL << PG_dirty | 1UL << PG_active | 1UL << PG_referenced |          \
 	 1UL << PG_swapbacked | 1UL << PG_anon | 1UL << PG_data | 1UL << PG_workingset |           \
-	 1UL << PG_readahead | 1UL << PG_error)
+	 1UL << PG_readahead | 1UL << PG_error | 1UL << PG_large)
 
 static void set_moving_flags(struct folio *new, const struct folio *old)
 {
@@ -102,6 +102,8 @@ static enum outcome prepare(struct move *m, const struct migrate_target *target,
 		return FAILED;
 	}
 	BUG_ON(!folio_trylock(m->new));
+	if (folio_is_large(m->old))
+		large_init(m->new);
 	if (migration_entries_make(m, u))
 		return MOVED;
 	folio_unlock(m->new);
