@@ -58,14 +58,14 @@ static bool somebody_kills;
  * Somebody dies for memory, unless another CPU is at that already, or has just been: what it frees must be tried for first,
  * or a bystander is killed beside the one who has it all. False: nobody is left whose death would help.
  */
-static bool make_room_by_killing(unsigned int order, struct page **page)
+static bool make_room_by_killing(gfp_t gfp, unsigned int order, struct page **page)
 {
 	bool more = true;
 
 	*page = NULL;
 	if (__atomic_exchange_n(&somebody_kills, true, __ATOMIC_ACQUIRE))
 		return true;
-	*page = buddy_alloc(order, watermark_pages(WMARK_MIN));
+	*page = buddy_alloc(gfp, order, watermark_pages(WMARK_MIN));
 	if (!*page)
 		more = caller_out_of_memory();
 	__atomic_store_n(&somebody_kills, false, __ATOMIC_RELEASE);
@@ -92,13 +92,13 @@ static struct page *reclaim_and_retry(gfp_t gfp, unsigned int order)
 
 		if (order && progress)
 			(void)compact_for(order);
-		page = buddy_alloc(order, watermark_pages(WMARK_MIN));
+		page = buddy_alloc(gfp, order, watermark_pages(WMARK_MIN));
 		if (page) {
 			kswapd_encourage();
 			return page;
 		}
 		if (may_use_reserves())
-			return buddy_alloc(order, 0);
+			return buddy_alloc(gfp, order, 0);
 		if (progress && order == 0)
 			failed = 0;
 		else
@@ -106,7 +106,7 @@ static struct page *reclaim_and_retry(gfp_t gfp, unsigned int order)
 		if (failed < MAX_ROUNDS && could_do)
 			continue;
 		if ((gfp & __GFP_NORETRY) || order > COSTLY_ORDER ||
-		    !make_room_by_killing(order, &page))
+		    !make_room_by_killing(gfp, order, &page))
 			return NULL;
 		if (page)
 			return page;
@@ -123,19 +123,19 @@ struct page *alloc_when_short(gfp_t gfp, unsigned int order)
 	if (gfp & GFP_LIGHT)
 		return NULL;
 	kswapd_wake();
-	page = buddy_alloc(order, gfp & GFP_ATOMIC ? keep / 2 : keep);
+	page = buddy_alloc(gfp, order, gfp & GFP_ATOMIC ? keep / 2 : keep);
 	if (page)
 		return page;
 	page = buddy_collect(gfp, order);
 	if (page || (gfp & GFP_ATOMIC) || irqs_disabled())
 		return page;
 	if (may_use_reserves()) {
-		page = buddy_alloc(order, 0);
+		page = buddy_alloc(gfp, order, 0);
 		if (page || *caller_reclaiming())
 			return page;
 	}
 	if (order && compact_for(order)) {
-		page = buddy_alloc(order, keep);
+		page = buddy_alloc(gfp, order, keep);
 		if (page)
 			return page;
 	}

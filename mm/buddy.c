@@ -21,11 +21,20 @@
  *    that their stacks stay their own. What else happens then: mm/alloc_slow.c. Only what comes from the zone is
  *    held against the watermarks, so the common case knows nothing of them.
  *
- * 5. Debug builds fill freed pages with a pattern and check it when they are allocated again; the
+ * 5. Pages that can be moved and pages that cannot are kept apart, so that compaction can empty whole pageblocks
+ *    (2 MiB): folios of user data come from movable pageblocks, all else from others. Lists and stacks exist once for
+ *    each; which function allocates or frees says which is meant, so the common case does not look it up. Memory
+ *    begins as movable. When the kernel's lists are empty they take over the pageblock of the largest movable
+ *    block; a pageblock that is free as a whole is movable again. User pages take from the kernel's pageblocks
+ *    when there is nothing else. After Gorman and Whitcroft, "The what, the why and the where to of
+ *    anti-fragmentation" (2006).
+ *
+ * 6. Debug builds fill freed pages with a pattern and check it when they are allocated again; the
  *    mark that says so lies in the free page's descriptor, so memory never used yet needs no
  *    filling at boot.
  */
 #include <arch/irq.h>
+#include <arch/memory.h>
 #include <arch/pgtable.h>
 #include <arch/smp.h>
 #include <arch/timer.h>
@@ -42,24 +51,31 @@
 #define BATCH (1UL << BATCH_ORDER) /* pages in a full per-CPU stack */
 #define COLLECT_PAUSE_NS 10000000  /* after collecting from all CPUs in vain */
 
+enum mobility { UNMOVABLE, MOVABLE, NR_MOBILITY };
+
+#define MAX_PAGEBLOCKS (BOOT_RAM_LIMIT >> PAGE_SHIFT >> PAGEBLOCK_ORDER)
+
 static struct zone {
 	spinlock_t lock;
-	unsigned int nonempty;		  /* [lock] bit n: area[n] has blocks */
-	unsigned long nr_free;		  /* [lock] pages in all areas */
-	unsigned long nr_total;		  /* [lock] pages ever added */
-	unsigned long start_pfn, end_pfn; /* [lock] bounds of what was added */
+	unsigned int nonempty[NR_MOBILITY]; /* [lock] bit n: area[n] has blocks */
+	unsigned long nr_free;		    /* [lock] pages in all areas */
+	unsigned long nr_total;		    /* [lock] pages ever added */
+	unsigned long start_pfn, end_pfn;   /* [lock] bounds of what was added */
 	struct {
-		struct list_head blocks; /* [lock] page->buddy_list */
-		unsigned long nr;	 /* [lock] */
+		struct list_head blocks[NR_MOBILITY]; /* [lock] page->buddy_list */
+		unsigned long nr[NR_MOBILITY];	      /* [lock] */
 	} area[MAX_ORDER + 1];
+	unsigned long unmovable[MAX_PAGEBLOCKS / 64]; /* [lock] a bit for each pageblock */
 } zone __aligned(64);
 
 /* Written only by their CPU, interrupts off; the numbers are read by anyone. */
 static struct pcp {
-	struct page *list;		/* linked through words[0] */
-	struct page *full;		/* a second stack, of exactly BATCH pages, or NULL */
-	unsigned long count;		/* pages in list, at most BATCH */
-	struct page *run, *run_end;	/* what is left of a block, taken when list is empty */
+	struct stack {
+		struct page *list;	    /* linked through words[0] */
+		struct page *full;	    /* a second stack, of exactly BATCH pages, or NULL */
+		unsigned long count;	    /* pages in list, at most BATCH */
+		struct page *run, *run_end; /* what is left of a block, taken when list is empty */
+	} stacks[NR_MOBILITY];
 	unsigned long allocated, freed; /* pages, ever */
 } __aligned(64) pcps[MAX_CPUS];
 
@@ -126,21 +142,43 @@ static inline void poison_check(struct page *page, unsigned int order)
 
 /* ---- the zone: zone.lock held ---- */
 
+static enum mobility pageblock_mobility(unsigned long pfn)
+{
+	unsigned long block = pfn >> PAGEBLOCK_ORDER;
+
+	return zone.unmovable[block / 64] >> block % 64 & 1 ? UNMOVABLE : MOVABLE;
+}
+
+static void set_pageblock_mobility(unsigned long pfn, enum mobility mobility)
+{
+	unsigned long block = pfn >> PAGEBLOCK_ORDER, bit = 1UL << block % 64;
+
+	if (mobility == MOVABLE)
+		zone.unmovable[block / 64] &= ~bit;
+	else
+		zone.unmovable[block / 64] |= bit;
+}
+
 static void area_add(struct page *page, unsigned int order)
 {
+	enum mobility mobility = pageblock_mobility(page_to_pfn(page));
+
 	RACY_WRITE(page->flags, 1UL << PG_buddy);
 	page->buddy_order = order;
-	list_add(&page->buddy_list, &zone.area[order].blocks);
-	zone.area[order].nr++;
-	zone.nonempty |= 1U << order;
+	page->buddy_mobility = mobility;
+	list_add(&page->buddy_list, &zone.area[order].blocks[mobility]);
+	zone.area[order].nr[mobility]++;
+	zone.nonempty[mobility] |= 1U << order;
 }
 
 static void area_del(struct page *page, unsigned int order)
 {
+	unsigned int mobility = page->buddy_mobility;
+
 	RACY_WRITE(page->flags, 0);
 	list_del(&page->buddy_list);
-	if (--zone.area[order].nr == 0)
-		zone.nonempty &= ~(1U << order);
+	if (--zone.area[order].nr[mobility] == 0)
+		zone.nonempty[mobility] &= ~(1U << order);
 }
 
 static void zone_free_block(struct page *page, unsigned int order)
@@ -158,6 +196,9 @@ static void zone_free_block(struct page *page, unsigned int order)
 		area_del(buddy, order);
 		pfn &= ~(1UL << order);
 	}
+	for (unsigned long n = 0; order >= PAGEBLOCK_ORDER && n < 1UL << order;
+	     n += PAGEBLOCK_PAGES)
+		set_pageblock_mobility(pfn + n, MOVABLE);
 	area_add(pfn_to_page(pfn), order);
 }
 
@@ -177,50 +218,114 @@ static void zone_free_run(unsigned long pfn, unsigned long n)
 	}
 }
 
-/* A block of exactly this order; a larger one is split and the upper halves go back. */
-static struct page *zone_alloc_block(unsigned int order)
+/* What is free in the pageblock of pfn moves to the kernel's lists, and what will be comes there. */
+static void take_over_pageblock(unsigned long pfn)
 {
-	unsigned int usable = zone.nonempty >> order << order;
-	unsigned int from;
-	struct page *page;
+	unsigned long end;
 
-	if (!usable)
-		return NULL;
-	from = (unsigned int)__builtin_ctz(usable);
-	page = list_first_entry(&zone.area[from].blocks, struct page, buddy_list);
-	area_del(page, from);
+	pfn = max(ALIGN_DOWN(pfn, PAGEBLOCK_PAGES), zone.start_pfn);
+	end = min(ALIGN_DOWN(pfn, PAGEBLOCK_PAGES) + PAGEBLOCK_PAGES, zone.end_pfn);
+	set_pageblock_mobility(pfn, UNMOVABLE);
+	while (pfn < end) {
+		struct page *page = pfn_to_page(pfn);
+		unsigned int order = 0;
+
+		if (RACY_READ(page->flags) & 1UL << PG_buddy) {
+			order = page->buddy_order;
+			area_del(page, order);
+			area_add(page, order);
+		}
+		pfn += 1UL << order;
+	}
+}
+
+/* Of a block of the order from, which is on no list: its lower end; the rest goes back. */
+static struct page *split_block(struct page *page, unsigned int from, unsigned int order)
+{
 	while (from > order) {
 		from--;
 		area_add(page + (1UL << from), from);
 	}
-	zone.nr_free -= 1UL << order;
+	return page;
+}
+
+/* There are blocks, but none that the other kind could have without taking it from this one. */
+static __noinline struct page *steal_block(unsigned int order, enum mobility mobility)
+{
+	unsigned int usable = zone.nonempty[!mobility] >> order << order, from;
+	struct page *page;
+
+	if (!usable)
+		return NULL;
+	from = 31 - (unsigned int)__builtin_clz(usable);
+	page = list_first_entry(&zone.area[from].blocks[!mobility], struct page, buddy_list);
+	area_del(page, from);
+	if (mobility == UNMOVABLE) {
+		if (from > PAGEBLOCK_ORDER) {
+			unsigned int keep = max(order, PAGEBLOCK_ORDER + 0u);
+
+			page = split_block(page, from, keep);
+			from = keep;
+		}
+		take_over_pageblock(page_to_pfn(page));
+	}
+	return split_block(page, from, order);
+}
+
+/* A block of exactly this order, the smallest that there is or a part of it. */
+static struct page *zone_alloc_block(unsigned int order, enum mobility mobility)
+{
+	unsigned int usable = zone.nonempty[mobility] >> order << order;
+	struct page *page;
+
+	if (likely(usable)) {
+		unsigned int from = (unsigned int)__builtin_ctz(usable);
+
+		page = list_first_entry(&zone.area[from].blocks[mobility], struct page, buddy_list);
+		area_del(page, from);
+		page = split_block(page, from, order);
+	} else {
+		page = steal_block(order, mobility);
+	}
+	if (page)
+		zone.nr_free -= 1UL << order;
 	return page;
 }
 
 /* ---- per-CPU stacks: interrupts off ---- */
 
 /* The pages of a block become the top of the list. Highest address first: it is taken last. */
-static void pcp_link_block(struct pcp *pcp, struct page *block, unsigned int order)
+static void stack_link_block(struct stack *stack, struct page *block, unsigned int order)
 {
 	for (struct page *p = block + (1UL << order); p-- > block;) {
-		set_next_free(p, pcp->list);
-		pcp->list = p;
+		set_next_free(p, stack->list);
+		stack->list = p;
 	}
-	RACY_WRITE(pcp->count, pcp->count + (1UL << order));
+	RACY_WRITE(stack->count, stack->count + (1UL << order));
+}
+
+/* The order of the block that a stack is filled from next. */
+static unsigned int refill_order(enum mobility mobility)
+{
+	unsigned int own = zone.nonempty[mobility], others = zone.nonempty[!mobility];
+
+	if (likely(own))
+		return (unsigned int)__builtin_ctz(own);
+	return 31 - (unsigned int)__builtin_clz(others);
 }
 
 /*
  * Fills empty stacks from the smallest blocks there are, so that large ones stay whole. One that would have to be split
  * for the last few pages stays whole, too. keep: pages that stay in the zone.
  */
-static __noinline bool pcp_refill(struct pcp *pcp, unsigned long keep)
+static __noinline bool stack_refill(struct stack *stack, enum mobility mobility, unsigned long keep)
 {
 	unsigned long n = 0;
 
-	if (pcp->full) {
-		pcp->list = pcp->full;
-		RACY_WRITE(pcp->full, NULL);
-		RACY_WRITE(pcp->count, BATCH);
+	if (stack->full) {
+		stack->list = stack->full;
+		RACY_WRITE(stack->full, NULL);
+		RACY_WRITE(stack->count, BATCH);
 		return true;
 	}
 
@@ -228,7 +333,7 @@ static __noinline bool pcp_refill(struct pcp *pcp, unsigned long keep)
 	while (n < BATCH && zone.nr_free > keep) {
 		unsigned long most = min(BATCH - n, zone.nr_free - keep);
 		unsigned int room = 63 - (unsigned int)__builtin_clzl(most);
-		unsigned int order = (unsigned int)__builtin_ctz(zone.nonempty);
+		unsigned int order = refill_order(mobility);
 		struct page *block;
 
 		if (order > room) {
@@ -236,12 +341,12 @@ static __noinline bool pcp_refill(struct pcp *pcp, unsigned long keep)
 				break;
 			order = room;
 		}
-		block = zone_alloc_block(order);
+		block = zone_alloc_block(order, mobility);
 		if (n) {
-			pcp_link_block(pcp, block, order);
+			stack_link_block(stack, block, order);
 		} else {
-			RACY_WRITE(pcp->run, block);
-			RACY_WRITE(pcp->run_end, block + (1UL << order));
+			RACY_WRITE(stack->run, block);
+			RACY_WRITE(stack->run_end, block + (1UL << order));
 		}
 		n += 1UL << order;
 	}
@@ -270,56 +375,63 @@ static void zone_free_list(struct page *page)
 }
 
 /* Makes room in a full stack: the older of the two goes to the zone. */
-static __noinline void pcp_overflow(struct pcp *pcp)
+static __noinline void stack_overflow(struct stack *stack)
 {
-	struct page *old = pcp->full;
+	struct page *old = stack->full;
 
-	RACY_WRITE(pcp->full, pcp->list);
-	pcp->list = NULL;
-	RACY_WRITE(pcp->count, 0UL);
+	RACY_WRITE(stack->full, stack->list);
+	stack->list = NULL;
+	RACY_WRITE(stack->count, 0UL);
 	if (old)
 		zone_free_list(old);
 }
 
 /* NULL: neither list nor run has any. */
-static __always_inline struct page *pcp_take(struct pcp *pcp)
+static __always_inline struct page *pcp_take(struct pcp *pcp, struct stack *stack)
 {
-	struct page *page = pcp->list;
+	struct page *page = stack->list;
 
 	if (page) {
-		pcp->list = next_free(page);
-		RACY_WRITE(pcp->count, pcp->count - 1);
+		stack->list = next_free(page);
+		RACY_WRITE(stack->count, stack->count - 1);
 	} else {
-		page = pcp->run;
-		if (unlikely(page == pcp->run_end))
+		page = stack->run;
+		if (unlikely(page == stack->run_end))
 			return NULL;
-		RACY_WRITE(pcp->run, page + 1);
+		RACY_WRITE(stack->run, page + 1);
 	}
 	RACY_WRITE(pcp->allocated, pcp->allocated + 1);
 	return page;
 }
 
-static inline void pcp_push(struct pcp *pcp, struct page *page)
+static __always_inline void pcp_push(struct pcp *pcp, enum mobility mobility, struct page *page)
 {
-	if (unlikely(pcp->count == BATCH))
-		pcp_overflow(pcp);
-	set_next_free(page, pcp->list);
-	pcp->list = page;
-	RACY_WRITE(pcp->count, pcp->count + 1);
+	struct stack *stack = &pcp->stacks[mobility];
+
+	if (unlikely(stack->count == BATCH))
+		stack_overflow(stack);
+	set_next_free(page, stack->list);
+	stack->list = page;
+	RACY_WRITE(stack->count, stack->count + 1);
 	RACY_WRITE(pcp->freed, pcp->freed + 1);
 }
 
 void drain_this_pcp(void)
 {
 	irqflags_t flags = irq_save();
-	struct pcp *pcp = &pcps[cpu_id()];
+	struct stack *stacks = pcps[cpu_id()].stacks;
 
-	pcp_overflow(pcp);
-	pcp_overflow(pcp);
-	spin_lock(&zone.lock);
-	zone_free_run(page_to_pfn(pcp->run), (unsigned long)(pcp->run_end - pcp->run));
-	spin_unlock(&zone.lock);
-	RACY_WRITE(pcp->run, pcp->run_end);
+	for (unsigned int i = 0; i < NR_MOBILITY; i++) {
+		struct stack *stack = &stacks[i];
+
+		stack_overflow(stack);
+		stack_overflow(stack);
+		spin_lock(&zone.lock);
+		zone_free_run(page_to_pfn(stack->run),
+			      (unsigned long)(stack->run_end - stack->run));
+		spin_unlock(&zone.lock);
+		RACY_WRITE(stack->run, stack->run_end);
+	}
 	irq_restore(flags);
 }
 
@@ -335,40 +447,58 @@ void drain_pcps(void)
 
 /* ---- the interface ---- */
 
-static struct page *alloc_single(unsigned long keep)
+static enum mobility gfp_mobility(gfp_t gfp)
+{
+	return gfp & __GFP_MOVABLE ? MOVABLE : UNMOVABLE;
+}
+
+/* The last resort is what this CPU has for the other kind. */
+static struct page *alloc_single(enum mobility mobility, unsigned long keep)
 {
 	irqflags_t flags = irq_save();
 	struct pcp *pcp = &pcps[cpu_id()];
-	struct page *page = pcp_take(pcp);
+	struct stack *stack = &pcp->stacks[mobility];
+	struct page *page = pcp_take(pcp, stack);
 
-	if (!page && pcp_refill(pcp, keep))
-		page = pcp_take(pcp);
+	if (!page && stack_refill(stack, mobility, keep))
+		page = pcp_take(pcp, stack);
+	if (!page)
+		page = pcp_take(pcp, &pcp->stacks[!mobility]);
 	irq_restore(flags);
 	return page;
 }
 
-static struct page *alloc_block(unsigned int order, unsigned long keep)
+static struct page *alloc_block(unsigned int order, enum mobility mobility, unsigned long keep)
 {
 	irqflags_t flags = spin_lock_irqsave(&zone.lock);
-	struct page *page = zone.nr_free >= keep + (1UL << order) ? zone_alloc_block(order) : NULL;
+	struct page *page = NULL;
 
+	if (zone.nr_free >= keep + (1UL << order))
+		page = zone_alloc_block(order, mobility);
 	if (page)
 		pcps[cpu_id()].allocated += 1UL << order;
 	spin_unlock_irqrestore(&zone.lock, flags);
 	return page;
 }
 
-struct page *buddy_alloc(unsigned int order, unsigned long keep)
+struct page *buddy_alloc(gfp_t gfp, unsigned int order, unsigned long keep)
 {
-	return order ? alloc_block(order, keep) : alloc_single(keep);
+	return order ? alloc_block(order, gfp_mobility(gfp), keep)
+		     : alloc_single(gfp_mobility(gfp), keep);
 }
 
 static unsigned long pcp_pages(unsigned int cpu)
 {
-	long run = READ_ONCE(pcps[cpu].run_end) - READ_ONCE(pcps[cpu].run);
+	const struct stack *stacks = pcps[cpu].stacks;
+	unsigned long n = 0;
 
-	return READ_ONCE(pcps[cpu].count) + (READ_ONCE(pcps[cpu].full) ? BATCH : 0) +
-	       (unsigned long)max(run, 0L);
+	for (unsigned int i = 0; i < NR_MOBILITY; i++) {
+		long run = READ_ONCE(stacks[i].run_end) - READ_ONCE(stacks[i].run);
+
+		n += READ_ONCE(stacks[i].count) + (READ_ONCE(stacks[i].full) ? BATCH : 0) +
+		     (unsigned long)max(run, 0L);
+	}
+	return n;
 }
 
 /* With what they have, there would be a page. Otherwise CPUs that all ask each other do nothing else. */
@@ -396,20 +526,20 @@ struct page *buddy_collect(gfp_t gfp, unsigned int order)
 
 	if (order) {
 		drain_this_pcp();
-		page = buddy_alloc(order, keep);
+		page = buddy_alloc(gfp, order, keep);
 	}
 	if (page || (gfp & GFP_ATOMIC) || irqs_disabled())
 		return page;
 	if (!order && pcps_would_do(keep)) {
 		drain_pcps();
-		page = buddy_alloc(order, keep);
+		page = buddy_alloc(gfp, order, keep);
 	}
 	if (page || clock_ns() < READ_ONCE(next_try))
 		return page;
 	(void)slab_shrink();
 	pgtable_drain();
 	drain_pcps();
-	page = buddy_alloc(order, keep);
+	page = buddy_alloc(gfp, order, keep);
 	if (!page)
 		WRITE_ONCE(next_try, clock_ns() + COLLECT_PAUSE_NS);
 	return page;
@@ -423,7 +553,7 @@ static __noinline struct page *get_pages_slow(gfp_t gfp, unsigned int order)
 	ASSERT(order <= MAX_ORDER);
 	if (fail_point(FAIL_ALLOC_PAGES))
 		return NULL;
-	page = buddy_alloc(order, watermark_pages(WMARK_LOW));
+	page = buddy_alloc(gfp, order, watermark_pages(WMARK_LOW));
 	if (unlikely(!page))
 		page = alloc_when_short(gfp, order);
 	if (!page)
@@ -439,15 +569,18 @@ static __noinline struct page *get_pages_slow(gfp_t gfp, unsigned int order)
 }
 
 /* A single page from this CPU's stack, or NULL when it is not that simple. */
-static __always_inline struct page *get_page_fast(gfp_t gfp, unsigned int order)
+static __always_inline struct page *get_page_fast(gfp_t gfp, unsigned int order,
+						  enum mobility mobility)
 {
 	irqflags_t flags;
 	struct page *page;
+	struct pcp *pcp;
 
 	if (unlikely(order || READ_ONCE(fail_armed)))
 		return NULL;
 	flags = irq_save();
-	page = pcp_take(&pcps[cpu_id()]);
+	pcp = &pcps[cpu_id()];
+	page = pcp_take(pcp, &pcp->stacks[mobility]);
 	irq_restore(flags);
 	if (unlikely(!page))
 		return NULL;
@@ -466,7 +599,7 @@ struct page *alloc_pages(gfp_t gfp, unsigned int order)
 
 	if (!(gfp & GFP_ATOMIC))
 		lockdep_may_sleep();
-	page = get_page_fast(gfp, order);
+	page = get_page_fast(gfp, order, UNMOVABLE);
 	return likely(page) ? page : get_pages_slow(gfp, order);
 }
 
@@ -503,7 +636,14 @@ static __noinline struct folio *folio_alloc_slow(gfp_t gfp, unsigned int order)
 
 struct folio *folio_alloc(gfp_t gfp, unsigned int order)
 {
-	struct page *page = get_page_fast(gfp, order);
+	struct page *page = get_page_fast(gfp, order, MOVABLE);
+
+	return likely(page) ? init_head(page, 0) : folio_alloc_slow(gfp | __GFP_MOVABLE, order);
+}
+
+struct folio *folio_alloc_kernel(gfp_t gfp, unsigned int order)
+{
+	struct page *page = get_page_fast(gfp, order, UNMOVABLE);
 
 	return likely(page) ? init_head(page, 0) : folio_alloc_slow(gfp, order);
 }
@@ -533,7 +673,7 @@ void free_pages(struct page *page, unsigned int order)
 	poison_freed(page, 0);
 	RACY_WRITE(page->flags, 0);
 	flags = irq_save();
-	pcp_push(&pcps[cpu_id()], page);
+	pcp_push(&pcps[cpu_id()], UNMOVABLE, page);
 	irq_restore(flags);
 }
 
@@ -567,7 +707,7 @@ static void free_run(struct pcp *pcp, struct page *page, unsigned int run)
 		return;
 	}
 	for (struct page *end = page + run; page < end; page++)
-		pcp_push(pcp, page);
+		pcp_push(pcp, MOVABLE, page);
 }
 
 #define FREE_AT_ONCE 512u /* with interrupts off */
@@ -617,7 +757,7 @@ void free_folios(struct folio **folios, unsigned int n)
 			continue;
 		}
 		reset_single(page);
-		pcp_push(pcp, page);
+		pcp_push(pcp, MOVABLE, page);
 	}
 	irq_restore(flags);
 }
@@ -628,7 +768,8 @@ void buddy_add_range(unsigned long start_pfn, unsigned long end_pfn)
 
 	if (zone.nr_total == 0) {
 		for (unsigned int order = 0; order <= MAX_ORDER; order++)
-			INIT_LIST_HEAD(&zone.area[order].blocks);
+			for (unsigned int i = 0; i < NR_MOBILITY; i++)
+				INIT_LIST_HEAD(&zone.area[order].blocks[i]);
 		zone.start_pfn = ~0UL;
 	}
 	zone.start_pfn = min(zone.start_pfn, start_pfn);
@@ -684,14 +825,17 @@ unsigned long pages_ever_freed(void)
 
 unsigned long buddy_nr_free(unsigned int order)
 {
-	return READ_ONCE(zone.area[order].nr);
+	return READ_ONCE(zone.area[order].nr[UNMOVABLE]) + READ_ONCE(zone.area[order].nr[MOVABLE]);
 }
 
 /* ---- for compaction ---- */
 
 bool buddy_has_block(unsigned int order)
 {
-	return order <= MAX_ORDER && READ_ONCE(zone.nonempty) >> order;
+	unsigned int nonempty =
+		READ_ONCE(zone.nonempty[UNMOVABLE]) | READ_ONCE(zone.nonempty[MOVABLE]);
+
+	return order <= MAX_ORDER && nonempty >> order;
 }
 
 unsigned long buddy_take_block(unsigned long pfn, struct list_head *free)
@@ -699,7 +843,9 @@ unsigned long buddy_take_block(unsigned long pfn, struct list_head *free)
 	unsigned long keep = watermark_pages(WMARK_MIN) + PAGEBLOCK_PAGES, end, taken = 0;
 	irqflags_t flags = spin_lock_irqsave(&zone.lock);
 
-	end = zone.nr_free > keep ? min(pfn + PAGEBLOCK_PAGES, zone.end_pfn) : pfn;
+	end = min(pfn + PAGEBLOCK_PAGES, zone.end_pfn);
+	if (zone.nr_free < keep || pageblock_mobility(pfn) == UNMOVABLE)
+		end = pfn;
 	for (pfn = max(pfn, zone.start_pfn); pfn < end; pfn++) {
 		struct page *page = pfn_to_page(pfn);
 		unsigned int order;
@@ -721,34 +867,41 @@ unsigned long buddy_take_block(unsigned long pfn, struct list_head *free)
 	return taken;
 }
 
+/* One list. How many pages it has. */
+static unsigned long validate_area(unsigned int order, enum mobility mobility)
+{
+	unsigned long nr = 0;
+	struct page *p;
+
+	list_for_each_entry(p, &zone.area[order].blocks[mobility], buddy_list) {
+		unsigned long pfn = page_to_pfn(p);
+		unsigned long buddy = pfn ^ (1UL << order);
+
+		BUG_ON(p->flags != 1UL << PG_buddy || p->buddy_order != order);
+		BUG_ON(p->buddy_mobility != mobility || pageblock_mobility(pfn) != mobility);
+		BUG_ON(!IS_ALIGNED(pfn, 1UL << order));
+		BUG_ON(pfn < zone.start_pfn || pfn + (1UL << order) > zone.end_pfn);
+		/* An inner page marked as a block of its own: the two overlap. */
+		for (unsigned long i = 1; i < 1UL << order; i++)
+			BUG_ON(p[i].flags & (1UL << PG_buddy));
+		BUG_ON(order < MAX_ORDER && buddy >= zone.start_pfn && buddy < zone.end_pfn &&
+		       pfn_to_page(buddy)->flags & (1UL << PG_buddy) &&
+		       pfn_to_page(buddy)->buddy_order == order);
+		nr++;
+	}
+	BUG_ON(nr != zone.area[order].nr[mobility]);
+	BUG_ON(!nr != !(zone.nonempty[mobility] & (1U << order)));
+	return nr << order;
+}
+
 void buddy_validate(void)
 {
 	irqflags_t flags = spin_lock_irqsave(&zone.lock);
 	unsigned long total = 0;
 
-	for (unsigned int order = 0; order <= MAX_ORDER; order++) {
-		unsigned long nr = 0;
-		struct page *p;
-
-		list_for_each_entry(p, &zone.area[order].blocks, buddy_list) {
-			unsigned long pfn = page_to_pfn(p);
-			unsigned long buddy = pfn ^ (1UL << order);
-
-			BUG_ON(p->flags != 1UL << PG_buddy || p->buddy_order != order);
-			BUG_ON(!IS_ALIGNED(pfn, 1UL << order));
-			BUG_ON(pfn < zone.start_pfn || pfn + (1UL << order) > zone.end_pfn);
-			/* An inner page marked as a block of its own: the two overlap. */
-			for (unsigned long i = 1; i < 1UL << order; i++)
-				BUG_ON(p[i].flags & (1UL << PG_buddy));
-			BUG_ON(order < MAX_ORDER && buddy >= zone.start_pfn &&
-			       buddy < zone.end_pfn &&
-			       pfn_to_page(buddy)->flags & (1UL << PG_buddy) &&
-			       pfn_to_page(buddy)->buddy_order == order);
-			nr++;
-		}
-		BUG_ON(nr != zone.area[order].nr || !nr != !(zone.nonempty & (1U << order)));
-		total += nr << order;
-	}
+	for (unsigned int order = 0; order <= MAX_ORDER; order++)
+		for (unsigned int i = 0; i < NR_MOBILITY; i++)
+			total += validate_area(order, i);
 	BUG_ON(total != zone.nr_free);
 	spin_unlock_irqrestore(&zone.lock, flags);
 }

@@ -18,7 +18,7 @@ void folio_free(struct folio *folio)
 	if (unlikely(folio_is_large(folio)))
 		split_forget(folio);
 	RACY_WRITE(folio->flags, 0);
-	free_pages(&folio->page, folio->order);
+	free_folios(&folio, 1);
 }
 
 /* Folios that leave the LRU under one hold of its lock. */

@@ -603,7 +603,7 @@ void workingset_refault(u64 key, struct folio *folio);
 /* ---- reclaim.c, alloc_slow.c ---- */
 
 /* What the zone's lists and this CPU's have, as long as keep pages stay in the zone. Any context. */
-struct page *buddy_alloc(unsigned int order, unsigned long keep);
+struct page *buddy_alloc(gfp_t gfp, unsigned int order, unsigned long keep);
 /* The same after collecting what other CPUs and caches keep for later, unless the caller may not sleep. */
 struct page *buddy_collect(gfp_t gfp, unsigned int order);
 /* The allocation when free pages are below the low watermark. NULL: there is nothing to be done. */

@@ -191,7 +191,7 @@ static inline void poison_check(struct kmem_cache *c, void *obj)
 
 static struct slab *slab_create(struct kmem_cache *c, gfp_t gfp)
 {
-	struct folio *folio = folio_alloc(gfp & ~__GFP_ZERO, c->order);
+	struct folio *folio = folio_alloc_kernel(gfp & ~__GFP_ZERO, c->order);
 	struct slab *slab = (struct slab *)folio;
 	unsigned int i = c->per_slab;
 	char *base;
@@ -436,7 +436,7 @@ static __noinline void *kmalloc_large(size_t size, gfp_t gfp)
 
 	if (order > MAX_ORDER || fail_point(FAIL_KMALLOC))
 		return NULL;
-	folio = folio_alloc(gfp, order);
+	folio = folio_alloc_kernel(gfp, order);
 	return folio ? folio_address(folio) : NULL;
 }
 

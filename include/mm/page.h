@@ -58,6 +58,7 @@ struct page {
 		struct {			     /* free: PG_buddy, or on a per-CPU list */
 			struct list_head buddy_list; /* [Z] */
 			unsigned int buddy_order;    /* [Z] */
+			unsigned int buddy_mobility; /* [Z] of its list: mm/buddy.c */
 		};
 		struct {		    /* PG_tail */
 			struct folio *head; /* [I] */

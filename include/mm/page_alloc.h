@@ -17,9 +17,10 @@
 typedef unsigned int gfp_t;
 #define GFP_KERNEL                                                                                 \
 	0u /* no spinlock held; may ask other CPUs, sleep, reclaim, have somebody killed */
-#define GFP_ATOMIC 1u	 /* never sleeps */
-#define __GFP_ZERO 2u	 /* contents zeroed */
-#define __GFP_NORETRY 4u /* nobody is killed for it */
+#define GFP_ATOMIC 1u	  /* never sleeps */
+#define __GFP_ZERO 2u	  /* contents zeroed */
+#define __GFP_NORETRY 4u  /* nobody is killed for it */
+#define __GFP_MOVABLE 16u /* for user data: folio_alloc() says so by itself */
 #define GFP_LIGHT 8u /* an attempt: fails unless memory is plentiful; nothing is reclaimed for it */
 
 /*
@@ -35,8 +36,12 @@ void free_pages(struct page *page, unsigned int order);
 /* Frees n folios of any order whose refcount is 0: cheaper than one at a time. */
 void free_folios(struct folio **folios, unsigned int n);
 
-/* A folio with refcount 1, mapcount 0, no flags, or NULL. Contents zeroed only with __GFP_ZERO. */
+/*
+ * A folio with refcount 1, mapcount 0, no flags, or NULL. Contents zeroed only with __GFP_ZERO. For user data, which
+ * compaction can move; the other for the kernel's own, which goes back with free_pages().
+ */
 struct folio *folio_alloc(gfp_t gfp, unsigned int order) __must_check;
+struct folio *folio_alloc_kernel(gfp_t gfp, unsigned int order) __must_check;
 
 /* All CPUs' lists included; exact when no other CPU allocates or frees meanwhile. Pages. */
 unsigned long nr_free_pages(void);
