@@ -112,6 +112,18 @@ static enum outcome prepare(struct move *m, const struct migrate_target *target,
 	return BUSY;
 }
 
+/* Its pages that nobody maps wait to be freed, as those of the old one did. */
+static void queue_if_partly_mapped(struct folio *folio)
+{
+	int mapped;
+
+	if (likely(!folio_is_large(folio)) || !folio_test(folio, PG_anon))
+		return;
+	mapped = large_nr_mapped(folio);
+	if (mapped && mapped < (int)folio_nr_pages(folio))
+		split_later(folio);
+}
+
 /* No TLB remembers the old folio. */
 static enum outcome finish(struct move *m, const struct migrate_target *target)
 {
@@ -126,6 +138,7 @@ static enum outcome finish(struct move *m, const struct migrate_target *target)
 		swap_folio_unlock(m->old);
 		return BUSY;
 	}
+	queue_if_partly_mapped(m->new);
 	swap_folio_unlock(m->new);
 	folio_put(m->new);
 	folio_unlock(m->old);

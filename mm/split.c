@@ -27,8 +27,6 @@ void split_later(struct folio *folio)
 {
 	struct list_head *node = &folio_page(folio, 1)->deferred;
 
-	if (RACY_READ(node->next) != node)
-		return;
 	spin_lock(&queue.lock);
 	if (list_empty(node)) {
 		list_add_tail(node, &queue.folios);
