@@ -66,7 +66,7 @@ KERN_INC := $(LIB_INC) -I.
 # ---- sources ----
 
 LIB_SRC := $(sort $(wildcard lib/*.c mm/*.c) $(wildcard arch/x86_64/mm/pgtable.c))
-KERN_SRC := $(sort $(filter-out arch/x86_64/mm/pgtable.c,$(wildcard arch/x86_64/*.c arch/x86_64/*/*.c)) \
+KERN_SRC := $(sort $(filter-out arch/x86_64/mm/pgtable.c arch/x86_64/vdso/%,$(wildcard arch/x86_64/*.c arch/x86_64/*/*.c)) \
 	$(wildcard kernel/*.c kernel/*/*.c fs/*.c fs/*/*.c drivers/*.c drivers/*/*.c))
 ASM_SRC := $(sort $(wildcard arch/x86_64/*.asm arch/x86_64/*/*.asm))
 
@@ -106,6 +106,25 @@ $(KOUT)/obj/%.asm.o: %.asm $(KOUT)/flags
 	$(call say,NASM,$<)
 	@mkdir -p $(@D)
 	$(Q)$(NASM) $(NASMFLAGS) -Iarch/x86_64/ -I$(<D)/ -MD $(@:.o=.d) -MP -MT $@ $< -o $@
+
+# What the kernel maps into every program: built like a program's shared object, carried in the kernel's data.
+VDSO := $(KOUT)/obj/arch/x86_64/vdso/vdso
+VDSO_CFLAGS := -std=gnu11 -O2 -ffreestanding -fPIC -fvisibility=hidden -mgeneral-regs-only -fcf-protection=none \
+	-fno-stack-protector -fno-asynchronous-unwind-tables $(WARNINGS) $(if $(IS_CLANG),--target=x86_64-unknown-none-elf)
+VDSO_LDFLAGS := -nostdlib -shared -soname linux-vdso.so.1 --hash-style=both --build-id=none -z max-page-size=4096 \
+	-z noexecstack --no-undefined
+
+$(VDSO).o: arch/x86_64/vdso/vdso.c $(KOUT)/flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(VDSO_CFLAGS) $(LIB_INC) -MMD -MP -c $< -o $@
+
+$(VDSO).so: $(VDSO).o arch/x86_64/vdso/vdso.lds
+	$(call say,LD,$@)
+	$(Q)$(LD) $(VDSO_LDFLAGS) -T arch/x86_64/vdso/vdso.lds -o $@ $<
+
+$(KOUT)/obj/arch/x86_64/vdso/image.asm.o: NASMFLAGS += -I$(KOUT)/obj/arch/x86_64/vdso/
+$(KOUT)/obj/arch/x86_64/vdso/image.asm.o: $(VDSO).so
 
 $(KOUT)/libmm.a: $(LIB_OBJ)
 	$(call say,AR,$@)
@@ -377,4 +396,4 @@ clean: ## removes what was built
 .PHONY: FORCE
 FORCE:
 
--include $(OBJ:.o=.d) $(USER_BIN:%=%.d) $(UTEST_BIN:%=%.d)
+-include $(OBJ:.o=.d) $(VDSO).d $(USER_BIN:%=%.d) $(UTEST_BIN:%=%.d)

@@ -12,6 +12,7 @@
 #include <kern/err.h>
 #include <kern/string.h>
 #include <kernel/exec.h>
+#include <kernel/vdso.h>
 #include <mm/mm.h>
 #include <mm/slab.h>
 #include <uapi/auxvec.h>
@@ -270,6 +271,7 @@ struct stack_layout {
 	unsigned long filename, env_strings, arg_strings; /* addresses */
 	unsigned long platform, random;
 	unsigned long sp;
+	unsigned long vdso; /* its code */
 	u64 auxv[2 * MAX_AUXV];
 	unsigned int nr_auxv; /* words */
 };
@@ -285,6 +287,7 @@ static void fill_auxv(struct stack_layout *s, const struct exec_program *p)
 	const struct elf_image *elf = &p->main->elf;
 	unsigned long bias = p->main->bias;
 
+	add_aux(s, AT_SYSINFO_EHDR, s->vdso);
 	add_aux(s, AT_MINSIGSTKSZ, ALIGN_UP(fpu_frame_size() + SIGFRAME_ROOM, 16UL));
 	add_aux(s, AT_HWCAP, arch_elf_hwcap());
 	add_aux(s, AT_PAGESZ, PAGE_SIZE);
@@ -390,6 +393,23 @@ static void write_vectors(struct mm_writer *w, const struct stack_layout *s,
 	write_mem(w, s->auxv, s->nr_auxv * sizeof(u64));
 }
 
+/*
+ * Somewhere above the stack, where no other page table is needed for it; in the area of mmap() when there is no room.
+ */
+static long map_vdso(struct exec_program *p, unsigned long top)
+{
+	unsigned long room = min(TASK_SIZE, ALIGN_UP(top, PMD_SIZE)) - top, size = vdso_size();
+
+	if (room < size) {
+		top = find_place(p->mm, size, PAGE_SIZE);
+		if (!top)
+			return -ENOMEM;
+	} else {
+		top += random_below((room - size) / PAGE_SIZE + 1) << PAGE_SHIFT;
+	}
+	return vdso_map(p->mm, top);
+}
+
 static int build_stack(struct exec_program *p)
 {
 	u64 limit = caller_rlimit(LIMIT_STACK), random[2] = { caller_random(), caller_random() };
@@ -397,10 +417,15 @@ static int build_stack(struct exec_program *p)
 	struct mm *mm = p->mm;
 	struct stack_layout s = { .top = TASK_SIZE };
 	unsigned long size;
+	long vdso;
 	int err;
 
 	if (p->aslr)
 		s.top -= random_below(STACK_RANDOM_PAGES) << PAGE_SHIFT;
+	vdso = map_vdso(p, s.top);
+	if (vdso < 0)
+		return (int)vdso;
+	s.vdso = (unsigned long)vdso;
 	lay_out(&s, p);
 	size = s.top - (s.sp & PAGE_MASK);
 	if (size + STACK_EXTRA <= limit)

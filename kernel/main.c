@@ -19,6 +19,7 @@
 #include <kernel/signal.h>
 #include <kernel/task.h>
 #include <kernel/timer.h>
+#include <kernel/vdso.h>
 #include <mm/mm.h>
 #include <mm/page_alloc.h>
 #include <mm/slab.h>
@@ -167,6 +168,7 @@ void kernel_main(const struct boot_info *bi)
 	/* Files: the root is a tmpfs filled from the initramfs; /dev and /proc are mounted on it. */
 	vfs_init();
 	tmpfs_init();
+	vdso_init();
 	unpack_initrd(bi);
 	devfs_init();
 	procfs_init();

@@ -10,12 +10,19 @@
 #include <kernel/syscall.h>
 #include <kernel/task.h>
 #include <kernel/time.h>
+#include <kernel/vdso.h>
 
 static s64 realtime_offset_ns; /* [A] CLOCK_REALTIME - clock_ns() */
 
+static void set_offset(s64 ns)
+{
+	WRITE_ONCE(realtime_offset_ns, ns);
+	vdso_set_realtime(ns);
+}
+
 void time_init(void)
 {
-	realtime_offset_ns = (s64)(arch_boot_realtime() * NSEC_PER_SEC);
+	set_offset((s64)(arch_boot_realtime() * NSEC_PER_SEC));
 }
 
 u64 realtime_ns(void)
@@ -168,7 +175,7 @@ static int set_realtime(u64 ns)
 		return -EINVAL;
 	if (!capable(CAP_SYS_TIME))
 		return -EPERM;
-	WRITE_ONCE(realtime_offset_ns, (s64)(ns - clock_ns()));
+	set_offset((s64)(ns - clock_ns()));
 	return 0;
 }
 

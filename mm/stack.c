@@ -42,36 +42,3 @@ enum fault_result stack_grow(struct mm *mm, unsigned long addr)
 	vm_stat_account(mm, vma->flags, (long)grow);
 	return FAULT_DONE;
 }
-
-int mm_setup_stack(struct mm *mm, unsigned long top, unsigned long size, unsigned long prot)
-{
-	unsigned long flags = VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC |
-			      VM_GROWSDOWN | VM_ACCOUNT | (prot & PROT_EXEC ? VM_EXEC : 0);
-	struct vma_desc d = {
-		top - size, top, flags, NULL, NULL, (top - size) >> PAGE_SHIFT, NULL
-	};
-	struct vma_neighbours nb;
-	struct vma *vma;
-	int err = 0;
-
-	if (mmap_write_lock_killable(mm))
-		return -EINTR;
-	nb = vma_neighbours(mm, d.start);
-	if ((nb.next && nb.next->start < top) || !may_expand_vm(mm, flags, size >> PAGE_SHIFT) ||
-	    vm_commit_charge(size >> PAGE_SHIFT)) {
-		err = -ENOMEM;
-		goto out;
-	}
-	vma = vma_alloc(mm, &d);
-	if (!vma) {
-		vm_commit_uncharge(size >> PAGE_SHIFT);
-		err = -ENOMEM;
-		goto out;
-	}
-	vma_link(mm, vma, &nb);
-	vm_stat_account(mm, flags, (long)(size >> PAGE_SHIFT));
-	validate_mm(mm);
-out:
-	mmap_write_unlock(mm);
-	return err;
-}

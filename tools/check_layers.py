@@ -34,6 +34,8 @@ TABLE = [
     ("arch/x86_64/mm/pgtable.c", SEAM + ["mm/page.h", "mm/page_alloc.h"] + STATS + ERRNO),
     ("arch/x86_64/mm/", SEAM + ["sync/*", "mm/fault.h", "mm/page.h", "mm/mm.h"] + ALLOCATOR + STATS + ERRNO),
     ("arch/x86_64/trap/", SEAM + ["sync/*", "mm/fault.h", "mm/page.h", "mm/mm.h", "kernel/*", "uapi/*"] + ALLOCATOR),
+    # A program's code, which only the kernel's headers describe.
+    ("arch/x86_64/vdso/", ["arch/*", "uapi/time.h"]),
     ("arch/x86_64/cpu/", SEAM + ["sync/*", "mm/fault.h", "mm/page.h", "mm/mm.h", "kernel/*", "uapi/*"] + ALLOCATOR),
     ("arch/x86_64/", SEAM + ["sync/*", "mm/fault.h", "mm/page.h"] + ALLOCATOR + ERRNO),
     ("fs/procfs/", SEAM + ["sync/*", "mm/*", "kernel/*", "uapi/*", "fs/*", "drivers/*"]),

@@ -67,8 +67,13 @@ static void put_range(struct seq *s, unsigned long start, unsigned long end, con
 	seq_putc(s, ' ');
 }
 
-static const char *anon_name(const struct mm *mm, const struct vma *vma)
+/* What is not shown as the file that it is. */
+static const char *special_name(const struct mm *mm, const struct vma *vma)
 {
+	if (vma->flags & VM_SPECIAL)
+		return vma->flags & VM_PFNMAP ? "[vvar]" : "[vdso]";
+	if (vma->file)
+		return NULL;
 	if (vma->start < mm->brk && vma->end > mm->start_brk)
 		return "[heap]";
 	if (vma->start <= mm->start_stack && vma->end >= mm->start_stack)
@@ -84,14 +89,14 @@ static void pad_to_name(struct seq *s, size_t line)
 
 static void put_name(struct seq *s, size_t line, const struct mm *mm, const struct vma *vma)
 {
-	const char *name = vma->file ? NULL : anon_name(mm, vma);
+	const char *name = special_name(mm, vma);
 
 	if (vma->file || name)
 		pad_to_name(s, line);
-	if (vma->file)
-		seq_path(s, vma->file->dentry, "\n");
-	else if (name)
+	if (name)
 		seq_puts(s, name);
+	else if (vma->file)
+		seq_path(s, vma->file->dentry, "\n");
 	seq_putc(s, '\n');
 }
 
@@ -100,7 +105,8 @@ static void put_vma_line(struct seq *s, const struct mm *mm, const struct vma *v
 	const char perms[5] = { vma->flags & VM_READ ? 'r' : '-', vma->flags & VM_WRITE ? 'w' : '-',
 				vma->flags & VM_EXEC ? 'x' : '-',
 				vma->flags & VM_MAYSHARE ? 's' : 'p', 0 };
-	const struct inode *inode = vma->file ? vma->file->inode : NULL;
+	const struct inode *inode =
+		vma->file && !(vma->flags & VM_SPECIAL) ? vma->file->inode : NULL;
 	size_t line = s->len;
 
 	put_range(s, vma->start, vma->end, perms);

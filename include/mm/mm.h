@@ -371,6 +371,12 @@ int mm_remap_file_pages(struct mm *mm, unsigned long addr, unsigned long size, u
 			unsigned long pgoff, unsigned long flags);
 /* The initial stack vma, [top - size, top), writable, GROWSDOWN; exec only. 0 or -errno. */
 int mm_setup_stack(struct mm *mm, unsigned long top, unsigned long size, unsigned long prot);
+/*
+ * A private mapping of a file with VM_SPECIAL flags, at a free place; exec only. Part of it is never merged with another
+ * mapping, none of it is ever locked. 0, -ENOMEM, -EINTR.
+ */
+int mm_map_special(struct mm *mm, unsigned long start, unsigned long len, unsigned long flags,
+		   struct file *file, unsigned long pgoff);
 
 /*
  * Faults in [start, end) as populate does. how: POPULATE_STRICT stops at the first error and returns it, as

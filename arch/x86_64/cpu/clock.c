@@ -8,6 +8,7 @@
 #include <arch/apic.h>
 #include <arch/io.h>
 #include <arch/timer.h>
+#include <arch/vdso.h>
 #include <kern/printk.h>
 
 #define PIT_HZ 1193182u
@@ -153,7 +154,13 @@ unsigned long clock_tsc_khz(void)
 
 u64 clock_ns(void)
 {
-	return scale(rdtsc() - tsc_base, ns_per_tsc);
+	return tsc_to_ns(rdtsc(), tsc_base, ns_per_tsc);
+}
+
+void arch_vdso_clock(struct vdso_data *d)
+{
+	d->tsc_base = tsc_base;
+	d->ns_per_tsc = ns_per_tsc;
 }
 
 /* The counter is 32 bits wide: a far deadline makes an early interrupt, which asks again. */
