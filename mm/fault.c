@@ -158,6 +158,8 @@ static void fault_release(struct fault_ctx *f, bool installed)
 	if (f->folio && !installed)
 		folio_put(f->folio);
 	if (f->old_folio) {
+		if (installed && mlock_by_rmap())
+			mlock_recount(&f->old_folio, 1);
 		if (unlikely(folio_test(f->old_folio, PG_swapcache)))
 			swap_free_if_unused(f->old_folio);
 		folio_put(f->old_folio);

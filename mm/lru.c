@@ -163,6 +163,39 @@ static inline void set_listed(struct folio *folio, unsigned long bits)
 			 __ATOMIC_RELEASE);
 }
 
+void lru_mark_mlocked(struct folio *folio, unsigned long bits)
+{
+	long n = (long)folio_nr_pages(folio);
+
+	set_flags(folio, 1UL << PG_mlocked | bits);
+	stat_add(NR_MLOCK, n);
+	stat_add(UNEVICTABLE_PGS_MLOCKED, n);
+}
+
+/* It may have been unlocked since it was marked, and locked again. */
+void lru_add_marked(struct folio *folio)
+{
+	long n = (long)folio_nr_pages(folio), locked, was;
+
+	spin_lock(&lru.lock);
+	locked = folio_is_mlocked(folio);
+	was = folio_test(folio, PG_mlocked);
+	if (locked) {
+		set_flags(folio, MLOCK_BITS | 1UL << PG_lru);
+	} else {
+		clear_flags(folio, 1UL << PG_mlocked);
+		folio->lru_cpu = 0;
+		list_add(&folio->lru, &lru.lists[LRU_INACTIVE_ANON]);
+		set_flags(folio, 1UL << PG_lru);
+	}
+	spin_unlock(&lru.lock);
+	stat_add(NR_MLOCK, (locked - was) * n);
+	stat_add(UNEVICTABLE_PGS_MLOCKED, locked && !was ? n : 0);
+	stat_add(UNEVICTABLE_PGS_MUNLOCKED, was && !locked ? n : 0);
+	stat_add(UNEVICTABLE_PGS_CULLED, locked ? n : 0);
+	stat_add(locked ? NR_UNEVICTABLE : NR_INACTIVE_ANON, n);
+}
+
 void lru_add_new(struct folio *folio)
 {
 	unsigned int cpu = cpu_id();
@@ -170,7 +203,10 @@ void lru_add_new(struct folio *folio)
 
 	ASSERT(folio->order == 0 && folio_evictable_list(folio->flags) == LRU_INACTIVE_ANON);
 	if (unlikely(atomic_read(&folio->mlock_count))) {
-		add_mlocked(folio);
+		if (mlock_batched())
+			mlock_batch_add_new(&folio, 1, 0);
+		else
+			add_mlocked(folio);
 		return;
 	}
 	stat_inc(NR_INACTIVE_ANON);
@@ -191,6 +227,10 @@ void lru_add_new_run(struct folio **folios, unsigned int n)
 	struct new_folios *new = &new_folios[cpu];
 
 	if (atomic_read(&folios[0]->mlock_count)) {
+		if (mlock_batched()) {
+			mlock_batch_add_new(folios, n, touched);
+			return;
+		}
 		for (unsigned int i = 0; i < n; i++)
 			set_listed(folios[i], MLOCK_BITS | touched);
 		count_added_mlocked(n, false);
@@ -374,7 +414,7 @@ static __noinline void rescue(struct folio *folio, struct moved *m)
 	m->pages[list] += n;
 }
 
-void lru_mlock(struct folio **folios, unsigned int n)
+void lru_mlock_now(struct folio **folios, unsigned int n)
 {
 	struct moved m = { 0 };
 	long plain = 0;
@@ -399,7 +439,7 @@ void lru_mlock(struct folio **folios, unsigned int n)
 	count_moved(&m, 1);
 }
 
-void lru_munlock(struct folio **folios, unsigned int n)
+void lru_munlock_now(struct folio **folios, unsigned int n)
 {
 	struct moved m = { 0 };
 	long plain = 0;

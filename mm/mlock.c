@@ -251,6 +251,10 @@ static pte_t mark_table(pte_t *pte, unsigned long n, bool lock)
 
 	if (READ_ONCE(*pte_used(pte)) == 0)
 		return 0;
+	if (mlock_by_rmap()) {
+		mark_by_rmap(pte, pte + n, lock);
+		return 0;
+	}
 	spin_lock(ptl);
 	if (lock)
 		common = mark_entries(pte, pte + n, true);
@@ -282,6 +286,7 @@ static void mark_range(struct mm *mm, struct lock_change *c, bool yield)
 {
 	unsigned long start = c->start;
 
+	mlock_batch_drain();
 	while (start < c->end) {
 		struct vma *vma = vma_find(mm, start);
 
@@ -291,6 +296,7 @@ static void mark_range(struct mm *mm, struct lock_change *c, bool yield)
 		if (yield && start < c->end)
 			mmap_read_yield(mm);
 	}
+	mlock_batch_drain();
 }
 
 /* Step 2 has seen all pages of [start, end). A hole between vmas is -ENOMEM, and was found in step 1. */

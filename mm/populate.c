@@ -249,6 +249,7 @@ static int populate_range(struct mm *mm, unsigned long start, unsigned long end,
 			cond_resched();
 		w.budget = w.budget ?: knob_populate_batch;
 	}
+	mlock_batch_drain();
 	return err;
 }
 

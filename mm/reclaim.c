@@ -447,6 +447,7 @@ static void shrink_lists(struct scan *sc)
 	unsigned long count[NR_LRU_LISTS];
 	bool more = true;
 
+	mlock_batch_drain();
 	scan_counts(sc, count);
 	while (more && !enough(sc)) {
 		more = false;

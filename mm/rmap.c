@@ -141,6 +141,26 @@ int folio_referenced(struct folio *folio, unsigned long *vm_flags)
 	return walked ? w.referenced : -1;
 }
 
+/* ---- who keeps it in memory ---- */
+
+static bool visit_locked(struct rmap_walk *w, struct vma *vma, unsigned long addr __maybe_unused,
+			 pte_t *pte __maybe_unused)
+{
+	w->vm_flags |= RACY_READ(vma->flags);
+	return !(w->vm_flags & VM_LOCKED);
+}
+
+bool folio_mapped_locked(struct folio *folio)
+{
+	struct rmap_walk w = { .folio = folio, .visit = visit_locked };
+
+	if (atomic_read(&folio->mapcount) <= 0 || !folio_trylock(folio))
+		return false;
+	(void)rmap_walk(&w);
+	folio_unlock(folio);
+	return w.vm_flags & VM_LOCKED;
+}
+
 /* ---- nobody maps it any more ---- */
 
 /* MADV_FREE, and not written to since: nobody needs its contents. */

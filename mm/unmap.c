@@ -150,7 +150,7 @@ static inline void zap_folio(struct unmap_batch *b, struct folio *folio, pte_t e
 	unsigned long flags = RACY_READ(folio->flags);
 
 	if (unlikely(pte_mlocked(e)))
-		c->munlocked += atomic_dec_and_test(&folio->mlock_count);
+		c->munlocked += mlock_count_down(folio);
 	if ((flags & (1UL << PG_anon | 1UL << PG_swapcache)) != 1UL << PG_anon) {
 		zap_other_folio(b, folio, e, c);
 		return;
@@ -307,7 +307,7 @@ static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long 
 	spin_unlock(ptl);
 	apply_counts(b->mm, &counts);
 	if (unlikely(counts.munlocked))
-		lru_munlock(before, (unsigned int)(out - before));
+		folios_munlocked(before, (unsigned int)(out - before));
 	if (last >= first) {
 		b->start = min(b->start, first);
 		b->end = max(b->end, last + PAGE_SIZE);

@@ -182,7 +182,7 @@ static struct folio_books add_up(struct books *b, const struct folio *folio)
 		struct page *page = pfn_to_page(pfn);
 
 		if ((int)maps != page_mapcount(page) ||
-		    (int)locked != atomic_read(page_mlocks(page)))
+		    (!mlock_by_rmap() && (int)locked != atomic_read(page_mlocks(page))))
 			complain(b,
 				 "frame %lx: mapped %u times, %u of them locked; page mapcount %d, "
 				 "mlock_count %d, of %lu pages",
@@ -204,6 +204,8 @@ static void check_counts(struct books *b, unsigned long pfn, struct folio *folio
 	unsigned int mlock_count = (unsigned int)atomic_read(&folio->mlock_count);
 	unsigned int refcount = (unsigned int)atomic_read(&folio->refcount);
 
+	if (mlock_by_rmap()) /* a mark, and 0 where a look at all mappings was not possible */
+		locked = mlock_count;
 	if (maps != mapcount || locked != mlock_count || maps > refcount)
 		complain(b,
 			 "frame %lx flags %lx: mapped %u times, %u of them locked; mapcount %u, "
@@ -223,6 +225,9 @@ static void check_flags(struct books *b, unsigned long pfn, unsigned long flags,
 	bool unevictable = flags & BIT_OF(PG_unevictable);
 
 	/* A file may keep a page that nobody has locked, an anonymous page has none. */
+	/* What waits in a batch. */
+	if (mlock_batched() || mlock_by_rmap())
+		return;
 	if (mlocked != locked || (unevictable && !lru) || (lru && mlocked && !unevictable) ||
 	    (unevictable && !mlocked && (flags & BIT_OF(PG_anon))))
 		complain(b, "frame %lx: flags %lx, and it is %slocked", pfn, flags,

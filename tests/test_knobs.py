@@ -115,6 +115,23 @@ def test_lockonfault(probe):
     }  # fmt: skip
 
 
+def test_mlock_count(probe):
+    """Both know when the last of several locks is gone; a look at all mappings takes as long as there are many."""
+    page, rmap = probe("count"), probe("count", "mlock_count=rmap")
+    for seen in page, rmap:
+        assert (seen["kept"], seen["locked_at_end"]) == (2, 0)
+    assert page["munlock_of_64_ns"] < page["munlock_of_1_ns"] * 1.5
+    assert rmap["munlock_of_64_ns"] > rmap["munlock_of_1_ns"] * 4
+
+
+def test_mlock_batch(probe):
+    """As in Linux: a new page is marked locked at once, and unevictable with 30 others; by default at once, too."""
+    once, batched = probe("batch"), probe("batch", "mlock.batch=31")
+    names = "mlocked_30", "unevictable_30", "unevictable_31", "unevictable_32", "unevictable_unlocked"
+    assert [once[name] for name in names] == [30, 30, 31, 32, 0]
+    assert [batched[name] for name in names] == [30, 0, 31, 31, 0]
+
+
 def test_mlock_error(probe):
     """What a failed mlock leaves: all that lies before the hole; all flags, though a page cannot be had; or nothing."""
     keep, rollback = probe("error"), probe("error", "mlock.error=rollback")

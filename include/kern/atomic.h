@@ -30,6 +30,7 @@ typedef struct {
 #define atomic_dec(a) atomic_sub(a, 1)
 #define atomic_add_return(a, x) __atomic_add_fetch(&(a)->v, (x), __ATOMIC_ACQ_REL)
 #define atomic_sub_return(a, x) __atomic_sub_fetch(&(a)->v, (x), __ATOMIC_ACQ_REL)
+#define atomic_xchg(a, x) __atomic_exchange_n(&(a)->v, (x), __ATOMIC_ACQ_REL)
 /* True when the count reached 0. Release on the way down, acquire for who frees. */
 #define atomic_dec_and_test(a) (__atomic_sub_fetch(&(a)->v, 1, __ATOMIC_ACQ_REL) == 0)
 #define atomic_cmpxchg(a, old, new)                                                                \

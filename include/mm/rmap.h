@@ -15,6 +15,9 @@ struct mm;
  */
 int folio_referenced(struct folio *folio, unsigned long *vm_flags);
 
+/* Whether a locked vma maps the folio; false, too, when it or a lock of the reverse map is busy. Folio not locked, referenced. */
+bool folio_mapped_locked(struct folio *folio);
+
 /*
  * What the functions below owe to TLBs: the address spaces whose entries they changed, and where. Flushed once for many
  * folios: before any is written, and before one that was unmapped is unlocked or freed. Meanwhile mm->unflushed is not 0, and whoever changes or drops entries

@@ -228,6 +228,94 @@ static void probe_onfault(void)
 	show("future", rss(lonely_anon(N), N));
 }
 
+/* ---- mlock_count ---- */
+
+/* What munlock of the only locked one of this many mappings costs, a page. */
+static long munlock_one_of(int mappings)
+{
+	int fd = tmp_file(N * PAGE);
+	char *p = NULL;
+	int64_t start;
+
+	for (int i = 0; i < mappings; i++) {
+		p = lonely_file(N, PROT_READ, MAP_SHARED, fd);
+		for (long n = 0; n < N; n++)
+			load(p + n * PAGE);
+	}
+	MUST(!mlock(p, N * PAGE));
+	start = now_ns(CLOCK_MONOTONIC);
+	MUST(!munlock(p, N * PAGE));
+	return (now_ns(CLOCK_MONOTONIC) - start) / N;
+}
+
+/* Of three locked mappings of a page, unlocked and unmapped one after the other: how many leave it locked. */
+static void probe_count(void)
+{
+	int fd = tmp_file(PAGE);
+	char *p[4];
+	long kept = 0;
+
+	for (int i = 0; i < 4; i++) {
+		p[i] = lonely_file(1, PROT_READ, MAP_SHARED, fd);
+		load(p[i]);
+		if (i)
+			MUST(!mlock(p[i], PAGE));
+	}
+	MUST(!munlock(p[2], PAGE));
+	kept += !!(kpageflags(p[0]) & KPF_MLOCKED);
+	MUST(!munmap(p[1], PAGE));
+	kept += !!(kpageflags(p[0]) & KPF_MLOCKED);
+	MUST(!munlock(p[3], PAGE));
+	show("kept", kept);
+	show("locked_at_end", !!(kpageflags(p[0]) & KPF_MLOCKED));
+	show("munlock_of_1_ns", munlock_one_of(1));
+	show("munlock_of_4_ns", munlock_one_of(4));
+	show("munlock_of_64_ns", munlock_one_of(64));
+}
+
+/* ---- mlock.batch ---- */
+
+#define LINUX_BATCH 31
+
+static long count_with(const char *p, long pages, uint64_t flag)
+{
+	long n = 0;
+
+	for (long i = 0; i < pages; i++)
+		n += !!(kpageflags(p + i * PAGE) & flag);
+	return n;
+}
+
+/* Pages that come one by one into a mapping locked on fault. */
+static void probe_batch(void)
+{
+	char *p = lonely_anon(2 * LINUX_BATCH), *q = lonely_anon(4096);
+	int64_t start;
+
+	MUST(!onfault(p, 2 * LINUX_BATCH * PAGE));
+	fill(p, LINUX_BATCH - 1);
+	show("mlocked_30", count_with(p, LINUX_BATCH - 1, KPF_MLOCKED));
+	show("unevictable_30", count_with(p, LINUX_BATCH - 1, KPF_UNEVICTABLE));
+	store(p + (LINUX_BATCH - 1) * PAGE, 1);
+	show("unevictable_31", count_with(p, LINUX_BATCH, KPF_UNEVICTABLE));
+	store(p + LINUX_BATCH * PAGE, 1);
+	show("unevictable_32", count_with(p, LINUX_BATCH + 1, KPF_UNEVICTABLE));
+	MUST(!munlock(p, 2 * LINUX_BATCH * PAGE));
+	show("unevictable_unlocked", count_with(p, LINUX_BATCH + 1, KPF_UNEVICTABLE));
+
+	fill(q, 4096);
+	start = now_ns(CLOCK_MONOTONIC);
+	MUST(!mlock(q, 4096 * PAGE));
+	show("mlock_ns", (now_ns(CLOCK_MONOTONIC) - start) / 4096);
+	start = now_ns(CLOCK_MONOTONIC);
+	MUST(!munlock(q, 4096 * PAGE));
+	show("munlock_ns", (now_ns(CLOCK_MONOTONIC) - start) / 4096);
+	MUST(!madvise(q, 4096 * PAGE, MADV_DONTNEED) && !onfault(q, 4096 * PAGE));
+	start = now_ns(CLOCK_MONOTONIC);
+	fill(q, 4096);
+	show("fault_ns", (now_ns(CLOCK_MONOTONIC) - start) / 4096);
+}
+
 /* ---- mlock.error ---- */
 
 static void report_failure(const char *what, char *p)
@@ -265,7 +353,8 @@ static const struct {
 } probes[] = {
 	{ "hold", probe_hold },	      { "stall", probe_stall }, { "replace", probe_replace },
 	{ "fill", probe_fill },	      { "merge", probe_merge }, { "munlock", probe_munlock },
-	{ "onfault", probe_onfault }, { "error", probe_error },
+	{ "onfault", probe_onfault }, { "error", probe_error }, { "count", probe_count },
+	{ "batch", probe_batch },
 };
 
 int main(int argc, char **argv)
