@@ -112,11 +112,13 @@ static bool needs_copies(unsigned long flags, unsigned long rights)
 	       (rights & VM_WRITE);
 }
 
-/* From the first to the last locked piece that became writable; empty when there is none. */
+/* What one hold of the lock leaves to be filled: locked pieces that became writable, side by side. None: end is 0. */
 struct fill {
 	unsigned long start, end;
+	unsigned long next; /* how far the range was changed */
 };
 
+/* A second place to be filled ends the hold: what lies between, locked and absent, is not this call's business. */
 static int protect_range(struct mm *mm, unsigned long start, unsigned long end, unsigned long prot,
 			 unsigned long grows, struct fill *fill)
 {
@@ -144,6 +146,8 @@ static int protect_range(struct mm *mm, unsigned long start, unsigned long end, 
 			return -ENOMEM; /* a hole: what lies below has been changed */
 		stop = min(end, vma->end);
 		copies = needs_copies(vma->flags, rights);
+		if (copies && fill->end && fill->end != start)
+			break;
 		vma = protect_vma(mm, vma, start, stop, rights);
 		if (IS_ERR(vma))
 			return (int)PTR_ERR(vma);
@@ -155,13 +159,13 @@ static int protect_range(struct mm *mm, unsigned long start, unsigned long end, 
 		if (start >= vma->end)
 			vma = vma_next(vma);
 	}
+	fill->next = start;
 	return 0;
 }
 
 int mm_mprotect(struct mm *mm, unsigned long addr, unsigned long len, unsigned long prot)
 {
 	unsigned long grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP), end;
-	struct fill fill = { 0, 0 };
 	int err;
 
 	prot &= ~grows;
@@ -177,10 +181,16 @@ int mm_mprotect(struct mm *mm, unsigned long addr, unsigned long len, unsigned l
 		return -ENOMEM;
 	if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM))
 		return -EINVAL;
-	if (mmap_write_lock_killable(mm))
-		return -EINTR;
-	err = protect_range(mm, addr, end, prot, grows, &fill);
-	validate_mm(mm);
-	(void)mmap_write_unlock_populate(mm, fill.start, fill.end, POPULATE_LOCKED);
+	do {
+		struct fill fill = { 0, 0, 0 };
+
+		if (mmap_write_lock_killable(mm))
+			return -EINTR;
+		err = protect_range(mm, addr, end, prot, grows, &fill);
+		validate_mm(mm);
+		(void)mmap_write_unlock_populate(mm, fill.start, fill.end, POPULATE_LOCKED);
+		addr = fill.next;
+		grows = 0;
+	} while (!err && addr < end);
 	return err;
 }

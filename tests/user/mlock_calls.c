@@ -165,6 +165,20 @@ FORKED_TEST(mprotect_part, "only the part that became writable")
 	CHECK_EQ(rss(p, 6), 2);
 }
 
+FORKED_TEST(mprotect_pieces,
+	    "of several pieces those that became writable; a locked one between them stays absent")
+{
+	char *p = lonely_anon(10);
+
+	for (int i = 0; i < 10; i += 4)
+		MUST(!mprotect(p + i * PAGE, 2 * PAGE, PROT_READ));
+	MUST(!mlock(p, 10 * PAGE) && !madvise(p, 10 * PAGE, MADV_DONTNEED_LOCKED));
+	CHECK_EQ(rss(p, 10), 0);
+	CHECK_EQ(SYS(mprotect, p, 10 * PAGE, RW), 0);
+	for (int i = 0; i < 10; i++)
+		CHECK_EQ(resident(p + i * PAGE, PAGE), i % 4 < 2);
+}
+
 FORKED_TEST(mprotect_cow, "and copies of what a child shares")
 {
 	char *p = lonely_anon(2);
