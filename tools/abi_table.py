@@ -54,6 +54,10 @@ def document(sources):
            "Made by `make docs` from kernel/syscalls.def and tests/user; do not edit.", "",
            "A call that is not in the list returns ENOSYS and counts in `syscall_enosys` of /proc/vmstat. A flag",
            "that is not honoured is refused. Each test passes on Linux too.", "",
+           "**User namespaces** do not exist: `unshare(CLONE_NEWUSER)` is EINVAL, as on a Linux built without them, and",
+           "CAP_IPC_LOCK can be had in the one namespace there is only. What Linux's rule protects against, a program that gives",
+           "itself the capability and locks beyond its limit, cannot be tried, so that row of `mlock_limit` is skipped. A",
+           "namespace whose ids and maps were not honoured everywhere (stat, kill, /proc, set-user-ID) would be worse than none.", "",
            "## System calls", "", "| number | call | tests |", "|---|---|---|"]
     for number, name in calls():
         out.append(f"| {number} | {name} | {listed(users_of_call(name, sources))} |")
