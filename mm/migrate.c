@@ -13,13 +13,14 @@
  * a page-table lock, or under lru_lock; the three are closed by freezing under the cache's lock, by the migration
  * entries, and by isolation. Who has a reference already keeps the folio where it is: it is tried again.
  *
- * Locking: the folio locks, and those of the reverse map, of up to LRU_BATCH folios at a time; all but the very first
+ * Locking: the folio locks, and those of the reverse map, of up to BATCH folios at a time; all but the very first
  * are only tried, and the first one as well unless the mode allows waiting.
  */
 #include "migrate_internal.h"
 
 #include <mm/swap.h>
 
+#define BATCH 16u    /* folios that share a flush: each has up to three locks */
 #define MAX_PASSES 3 /* over folios that somebody was just using */
 
 enum outcome { MOVED, BUSY, FAILED };
@@ -173,7 +174,7 @@ static void sort_folio(struct folio *folio, enum outcome outcome, struct sorted 
 static void move_batch(struct list_head *folios, const struct migrate_target *target,
 		       unsigned int max, bool wait, struct sorted *s)
 {
-	struct move moves[LRU_BATCH];
+	struct move moves[BATCH];
 	struct unflushed u = { 0 };
 	unsigned int n = 0;
 
@@ -230,7 +231,7 @@ unsigned long migrate_folios(struct list_head *folios, const struct migrate_targ
 		bool wait = mode == MIGRATE_SYNC && pass > 0;
 
 		while (!list_empty(folios)) {
-			move_batch(folios, target, wait ? 1 : LRU_BATCH, wait, &s);
+			move_batch(folios, target, wait ? 1 : BATCH, wait, &s);
 			cond_resched();
 		}
 		list_splice_tail_init(&s.busy, folios);
