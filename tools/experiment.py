@@ -33,8 +33,8 @@ def report(e, args, folder, results):
     if args.docs:
         write(os.path.join(DOCS, f"{e.name}.html"), page)
         rows, _ = experiment_report.collect(e, args.build_dir, results)
-        for n, (_, svg) in enumerate(experiment_report.plots(e, rows), 1):
-            write(os.path.join(DOCS, f"{e.name}-{n}.svg"), svg)
+        for _, svg in experiment_report.plots(e, rows)[:1]:
+            write(os.path.join(DOCS, f"{e.name}.svg"), svg)
 
 
 def parse_args():
@@ -46,7 +46,7 @@ def parse_args():
     p.add_argument("--plan", action="store_true", help="print the points, run nothing")
     p.add_argument("--report-only", action="store_true", help="run nothing, write the report of what is there")
     p.add_argument("--fresh", action="store_true", help="forget what is there")
-    p.add_argument("--docs", action="store_true", help="also put report and plots into docs/experiments")
+    p.add_argument("--docs", action="store_true", help="also put the report and its first plot into docs/experiments")
     p.add_argument("name", nargs="?", metavar="NAME", help="of experiments/NAME.toml, or the path of such a file")
     args = p.parse_args()
     if not args.name and not args.list:

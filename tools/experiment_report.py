@@ -99,8 +99,10 @@ def paragraphs(text):
     return "\n".join(f"<p>{html.escape(' '.join(p.split()))}</p>" for p in text.strip().split("\n\n"))
 
 
-def versions(e, build_dir):
-    lines = [["Faultline", f"{bench_cases.our_version()}, {bench_cases.compiler(build_dir)}"]]
+def versions(e, build_dir, results):
+    entries = [results.by_key[key] for key, _, _ in experiment_run.plan(e, build_dir) if key in results.by_key]
+    ours = ", ".join(dict.fromkeys(entry.get("version", "unknown") for entry in entries))
+    lines = [["Faultline", f"{ours}, {bench_cases.compiler(build_dir)}"]]
     if "linux" in e.kernels:
         lines.append(["Linux", f"{bench_cases.linux_version(f'{build_dir}/linux/vmlinuz')}: the distribution's package as it is"])
     lines.append(["QEMU", bench_cases.qemu_version() + (", -icount: an instruction is a nanosecond, figures are exact" if e.icount else "")])
@@ -145,7 +147,7 @@ def render(e, build_dir, results):
         parts.append(section(table.get("title", "Figures"), note, table_html(head, body, len(table["rows"]))))
     if e.knobs:
         parts.append(section("Knobs", table_html(["knob", "values", "default", "what it is"], knob_lines(e), 4)))
-    parts.append(section("What was measured", table_html(["", ""], versions(e, build_dir), 2)))
+    parts.append(section("What was measured", table_html(["", ""], versions(e, build_dir, results), 2)))
     parts.append(section("To repeat it", f"<pre>make experiment E={html.escape(e.name)}</pre>",
                          f"<details><summary>Each run by hand</summary><pre>{html.escape(chr(10).join(commands(e)))}</pre></details>",
                          f"<details><summary>experiments/{html.escape(e.name)}.toml</summary><pre>{html.escape(e.text)}</pre></details>"))  # fmt: skip

@@ -12,6 +12,7 @@ import os
 import subprocess
 import time
 
+import bench_cases
 from experiment_matrix import TOP, ExperimentError
 
 # ---- what a program prints ----
@@ -178,7 +179,8 @@ def run_all(e, build_dir, results, say=print, once=run_once):
         outcome = once(e, point, build_dir)
         if images(e, build_dir) != seen:
             raise ExperimentError("kernel or program were built anew meanwhile; the same command starts over with them")
-        entry = {"key": k, "what": str(point), "kernel": point.kernel, "repeat": n, "seconds": round(time.monotonic() - start, 2), **outcome}
+        entry = {"key": k, "what": str(point), "kernel": point.kernel, "version": bench_cases.our_version(), "repeat": n,
+                 "seconds": round(time.monotonic() - start, 2), **outcome}  # fmt: skip
         results.add(entry)
         done.append(entry)
         if "error" in outcome:
