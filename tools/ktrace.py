@@ -296,6 +296,7 @@ class Track:
 
     def slice(self, name, begin, end, args=None):
         """One that is known whole; inside what is open."""
+        begin = max([begin] + [entry[1] for entry in self.stack])
         self.emit(name, begin, self.now(end), args or {})
 
     def instant(self, name, time, args=None):
@@ -432,14 +433,18 @@ class Cpus:
     def __init__(self, out):
         self.out, self.tracks = out, {}
 
+    def track(self, cpu):
+        if cpu not in self.tracks:
+            self.tracks[cpu] = Track(CPUS, cpu, self.out)
+        return self.tracks[cpu]
+
     def record(self, r):
-        if r.cpu not in self.tracks:
-            self.tracks[r.cpu] = Track(CPUS, r.cpu, self.out)
+        track = self.track(r.cpu)
         if r.event.name != "sched_switch":
             return
-        self.tracks[r.cpu].close(r.time)
+        track.close(r.time)
         if r.values["next_pid"]:
-            self.tracks[r.cpu].begin(f"{r.values['next_comm']}-{r.values['next_pid']}", r.time)
+            track.begin(f"{r.values['next_comm']}-{r.values['next_pid']}", r.time)
 
     def close(self, time):
         for track in self.tracks.values():
@@ -450,14 +455,23 @@ def named(pid, tid, what, name):
     return {"ph": "M", "name": what, "pid": pid, "tid": tid, "args": {"name": name}}
 
 
-def chrome_events(trace):
+def whole_from(trace):
+    """The time from which no CPU's events are missing: tasks change CPUs, and each CPU has lost its own oldest ones."""
+    first = {}
+    for r in trace.records:
+        first.setdefault(r.cpu, r.time)
+    return max((first[cpu] for cpu, lost in enumerate(trace.lost) if lost and cpu in first), default=0)
+
+
+def chrome_events(trace, start):
     out = []
     cpus, threads = Cpus(out), Threads(out)
     for cpu, lost in enumerate(trace.lost):
         if lost:
-            first = next(r.time for r in trace.records if r.cpu == cpu)
-            Track(CPUS, cpu, out).instant(f"LOST {lost} EVENTS", first)
+            cpus.track(cpu).instant(f"LOST {lost} EVENTS", start)
     for r in trace.records:
+        if r.time < start:
+            continue
         cpus.record(r)
         if r.pid:
             threads.record(r)
@@ -473,7 +487,9 @@ def chrome_events(trace):
 
 
 def write_json(trace, out):
-    other = {"events": len(trace.records), "written": trace.written, "lost": sum(trace.lost)}
+    start = whole_from(trace)
+    cut = sum(r.time < start for r in trace.records)
+    other = {"events": len(trace.records) - cut, "written": trace.written, "lost": sum(trace.lost), "cut": cut}
     out.write('{"displayTimeUnit": "ns", "otherData": ' + json.dumps(other) + ', "traceEvents": [\n')
-    out.write(",\n".join(json.dumps(e) for e in chrome_events(trace)))
+    out.write(",\n".join(json.dumps(e) for e in chrome_events(trace, start)))
     out.write("\n]}\n")
