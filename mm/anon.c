@@ -27,7 +27,7 @@ static inline struct folio *new_anon_folio(const struct vma *vma, unsigned long 
 
 struct folio *anon_folio_alloc(const struct fault_ctx *f, bool zero)
 {
-	if (unlikely(anon_vma_prepare(f->vma)))
+	if (unlikely(fault_anon_vma(f)))
 		return NULL;
 	return new_anon_folio(f->vma, f->addr, zero);
 }
@@ -235,9 +235,9 @@ static enum fault_result wp_stored(struct fault_ctx *f)
 	return r;
 }
 
-enum fault_result anon_write_protected(struct mm *mm, struct fault_ctx *f)
+enum fault_result anon_write_protected(struct fault_ctx *f)
 {
-	mmap_assert_locked(mm);
+	fault_assert_locked(f);
 	if (vma_is_shared(f->vma))
 		return likely(!(f->vma->mapping->flags & MAPPING_WRITEBACK)) ? wp_shared(f)
 									     : wp_stored(f);

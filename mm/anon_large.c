@@ -88,8 +88,8 @@ static bool try_order(struct vma *vma, unsigned long addr, pte_t *pte, unsigned 
 
 bool anon_fault_large(struct fault_ctx *f, unsigned long orders)
 {
-	mmap_assert_locked(f->vma->mm);
-	if (unlikely(anon_vma_prepare(f->vma)))
+	fault_assert_locked(f);
+	if (unlikely(fault_anon_vma(f)))
 		return false;
 	while (orders) {
 		unsigned int order = 63 - (unsigned int)__builtin_clzl(orders);

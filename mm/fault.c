@@ -21,8 +21,10 @@
  *   swap        any      any               from the swap cache or the device        pgmajfault
  *   allows it   any      any               nothing to do: someone was faster       fault_spurious
  *
- * Locking: mmap_lock for reading around a pass; only mm_handle_fault() takes and drops it. Phase 2 may
- * sleep. A page-cache folio stays locked from phase 2 to the end, so that truncate cannot take it
+ * Locking: the vma's lock for reading around a pass, or mmap_lock: only mm_handle_fault() takes and drops them. A fault
+ * of a program tries the vma first (knob fault.lock), and begins again with mmap_lock when its vma cannot be found, or
+ * is being changed, or when the pass ends with anything but success or a signal: it has to wait, or to make the vma's
+ * first anon_vma, for which the neighbours are looked at. Phase 2 may sleep. A page-cache folio stays locked from phase 2 to the end, so that truncate cannot take it
  * out of the file in between. Phases 3 and 4 run under the page-table lock: what is seen in an entry
  * is on the LRU as soon as the lock is free.
  */
@@ -86,7 +88,7 @@ static inline enum fault_result fault_get_folio(struct mm *mm, struct fault_ctx 
 		return filemap_get_fault_folio(mm, f);
 	}
 	if (f->write && !pte_write(f->old))
-		return anon_write_protected(mm, f);
+		return anon_write_protected(f);
 	if (unlikely(!pte_present(f->old)))
 		return swap_get_folio(f);
 	return fault_spurious(f);
@@ -204,17 +206,22 @@ static __always_inline enum fault_result fault_end(struct mm *mm, struct fault_c
 	return FAULT_DONE;
 }
 
-enum fault_result fault_once(struct mm *mm, struct fault_ctx *f)
+static __always_inline enum fault_result fault_pass(struct mm *mm, struct fault_ctx *f)
 {
 	enum fault_result r;
 
-	mmap_assert_locked(mm);
+	fault_assert_locked(f);
 	fault_begin(f);
 	r = fault_get_folio(mm, f);
 	trace(fault_phase, TRACE_PHASE_FOLIO);
 	if (unlikely(r != FAULT_DONE) || !f->new)
 		return r;
 	return fault_end(mm, f);
+}
+
+enum fault_result fault_once(struct mm *mm, struct fault_ctx *f)
+{
+	return fault_pass(mm, f);
 }
 
 enum fault_result fault_swap_entry(struct mm *mm, struct fault_ctx *f, pte_t swapped)
@@ -278,12 +285,57 @@ static __noinline void fault_end_io(const struct fault_ctx *f, enum fault_result
 		balance_dirty(1);
 }
 
-enum fault_result mm_handle_fault(struct mm *mm, const struct fault_info *info)
+int fault_make_anon_vma(const struct fault_ctx *f)
 {
-	struct fault_ctx f;
+	struct mm *mm = f->vma->mm;
+	int err;
+
+	if (!f->vma_locked)
+		return anon_vma_make(f->vma);
+	/* Who has it for writing may be waiting for this vma. */
+	if (!mmap_read_trylock(mm))
+		return -EAGAIN;
+	err = anon_vma_make(f->vma);
+	mmap_read_unlock(mm);
+	return err;
+}
+
+/* The vma's lock is not enough, or the folio that is waited for ends the wait: again, with mmap_lock. */
+static __noinline enum fault_result vma_lock_failed(const struct fault_ctx *f, enum fault_result r)
+{
+	if (r != FAULT_WAIT && r != FAULT_RETRY && r != FAULT_OOM)
+		return r;
+	stat_inc(VMA_LOCK_RETRY);
+	return r == FAULT_WAIT ? fault_wait(f->wait) : FAULT_RETRY;
+}
+
+/* A pass with the lock of the vma alone. FAULT_RETRY: it takes mmap_lock. */
+static __always_inline enum fault_result
+fault_with_vma_lock(struct mm *mm, const struct fault_info *info, struct fault_ctx *f)
+{
+	enum fault_result r = FAULT_ACCERR;
+
+	f->vma = vma_read_lock_at(mm, f->addr);
+	if (unlikely(!f->vma))
+		return FAULT_RETRY;
+	f->vma_locked = true;
+	f->pte = NULL;
+	trace(fault_phase, TRACE_PHASE_LOOKUP);
+	if (likely(access_allowed(f->vma, info)))
+		r = fault_pass(mm, f);
+	vma_end_read(mm, f->vma);
+	if (likely(r == FAULT_DONE)) {
+		stat_inc(VMA_LOCK_SUCCESS);
+		return r;
+	}
+	return vma_lock_failed(f, r);
+}
+
+static __noinline enum fault_result
+fault_with_mmap_lock(struct mm *mm, const struct fault_info *info, struct fault_ctx *f)
+{
 	enum fault_result r;
 
-	stat_inc(PGFAULT);
 	if (unlikely(mmap_read_lock_killable(mm)))
 		return FAULT_KILLED;
 	if (unlikely(!info->user && READ_ONCE(mm->oom_reaped))) {
@@ -291,19 +343,33 @@ enum fault_result mm_handle_fault(struct mm *mm, const struct fault_info *info)
 			mm); /* what was there is lost: it must not go anywhere as zeroes */
 		return FAULT_BUS;
 	}
+	f->vma_locked = false;
+	do {
+		f->pte = NULL;
+		r = fault_lookup(mm, info, f);
+		trace(fault_phase, TRACE_PHASE_LOOKUP);
+		if (likely(r == FAULT_DONE))
+			r = fault_pass(mm, f);
+	} while (unlikely(r != FAULT_DONE) && fault_again(mm, f, &r));
+	mmap_read_unlock(mm);
+	return r;
+}
+
+enum fault_result mm_handle_fault(struct mm *mm, const struct fault_info *info)
+{
+	struct fault_ctx f;
+	enum fault_result r = FAULT_RETRY;
+
+	stat_inc(PGFAULT);
 	f.addr = info->addr & PAGE_MASK;
 	f.write = info->access == FAULT_WRITE;
 	f.exec = info->access == FAULT_EXEC;
 	f.force = false;
 	f.io = 0;
-	do {
-		f.pte = NULL;
-		r = fault_lookup(mm, info, &f);
-		trace(fault_phase, TRACE_PHASE_LOOKUP);
-		if (likely(r == FAULT_DONE))
-			r = fault_once(mm, &f);
-	} while (unlikely(r != FAULT_DONE) && fault_again(mm, &f, &r));
-	mmap_read_unlock(mm);
+	if (likely(info->user) && likely(READ_ONCE(knob_fault_lock) == FAULT_LOCK_VMA))
+		r = fault_with_vma_lock(mm, info, &f);
+	if (unlikely(r == FAULT_RETRY))
+		r = fault_with_mmap_lock(mm, info, &f);
 	if (unlikely(f.io))
 		fault_end_io(&f, r);
 	else if (likely(r == FAULT_DONE))

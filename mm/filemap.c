@@ -355,7 +355,7 @@ enum fault_result filemap_get_fault_folio(struct mm *mm, struct fault_ctx *f)
 	struct folio *cached;
 	enum fault_result r;
 
-	mmap_assert_locked(mm);
+	fault_assert_locked(f);
 	if (!f->write && knob_fault_around_bytes > PAGE_SIZE) {
 		filemap_fault_around(mm, f);
 		if (!pte_none(pte_read(f->pte)))

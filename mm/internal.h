@@ -22,6 +22,7 @@
 #include <mm/slab.h>
 #include <mm/stats.h>
 #include "anon_vma.h"
+#include "vma_lock.h"
 
 #pragma GCC poison current
 
@@ -62,8 +63,12 @@ void vma_cache_init(void);
  * insert this one vma, before any other is allocated. mmap_lock held for writing.
  */
 struct vma *vma_alloc(struct mm *mm, const struct vma_desc *d);
-/* Drops the file reference and frees; the vma is in no index, no mapping and no anon_vma. */
+/* Drops the file reference and frees; the vma is in no index, no mapping and no anon_vma. By RCU: some fault may just have found it. */
 void vma_free(struct vma *vma);
+/* The same at once: its address space has no task. */
+void vma_free_at_exit(struct vma *vma);
+/* Frees the one that is kept for the next vma_alloc(). */
+void vma_free_spare(struct mm *mm);
 /* Puts the vma into the index, between its neighbours, and into its mapping's list. */
 void vma_link(struct mm *mm, struct vma *vma, const struct vma_neighbours *nb);
 /* Takes the vma off its mapping's list, so that truncate no longer finds it. */
@@ -145,12 +150,6 @@ static inline unsigned long vma_index(const struct vma *vma, unsigned long addr)
 	return vma->pgoff + ((addr - vma->start) >> PAGE_SHIFT);
 }
 
-/* Where this CPU remembers the vma that it found last. */
-static inline struct vma **vma_hint(struct mm *mm)
-{
-	return &mm->last_vma[cpu_id() % VMA_HINTS];
-}
-
 /* mm.c: an mm with page tables and nothing else. NULL when out of memory. */
 struct mm *mm_alloc(void);
 
@@ -176,6 +175,7 @@ bool may_lock_anything(void);
 /* ---- knob values, in the order of knobs.def ---- */
 
 enum { THP_ALWAYS, THP_MADVISE, THP_NEVER };
+enum { FAULT_LOCK_MMAP, FAULT_LOCK_VMA };
 enum { POPULATE_INCREMENTAL, POPULATE_UNDER_WRITE_LOCK, POPULATE_EAGER };
 enum { MUNLOCK_WALK, MUNLOCK_GUP };
 enum { LOCKONFAULT_VMA, LOCKONFAULT_MM };
@@ -255,7 +255,8 @@ struct fault_ctx {
 	unsigned long addr; /* page-aligned */
 	bool write;
 	bool exec;
-	bool force; /* populate: override a missing VM_READ; ptrace: a missing VM_WRITE */
+	bool vma_locked; /* the vma's lock is held, and not mmap_lock */
+	bool force;	 /* populate: override a missing VM_READ; ptrace: a missing VM_WRITE */
 	u8 io; /* FAULT_IO_*: what is left to do when the fault is over; stays through retries */
 	struct vma *vma; /* set by fault_lookup() */
 	pte_t *pte;	 /* set by fault_get_folio(), unless the caller knows it (populate) */
@@ -269,6 +270,25 @@ struct fault_ctx {
 	bool new_anon;	    /* folio is fresh and goes to the LRU */
 	struct folio *wait; /* FAULT_WAIT: with a reference, fault_wait()'s */
 };
+
+/* The vma stays as it is, and so do its page tables. */
+static inline void fault_assert_locked(const struct fault_ctx *f)
+{
+	ASSERT(f->vma_locked ? READ_ONCE(f->vma->readers)
+			     : rwsem_is_locked(&f->vma->mm->mmap_lock));
+}
+
+/*
+ * Before the fault maps a new anonymous page: anon_vma_prepare(). Failure is FAULT_OOM, which a fault with the vma's lock
+ * alone answers by taking mmap_lock. 0, -ENOMEM, -EAGAIN.
+ */
+int fault_make_anon_vma(const struct fault_ctx *f);
+static __always_inline int __must_check fault_anon_vma(const struct fault_ctx *f)
+{
+	if (likely(__atomic_load_n(&f->vma->anon_vma, __ATOMIC_ACQUIRE)))
+		return 0;
+	return fault_make_anon_vma(f);
+}
 
 /*
  * Phases 2 to 4. mmap_lock held for reading; addr, vma, pte (or NULL), write, exec and force set, and the
@@ -285,7 +305,7 @@ static inline int fault_errno(enum fault_result r, int otherwise)
 }
 /* Phase 2 for an empty entry and for a write to a read-only one. */
 enum fault_result anon_get_folio(struct fault_ctx *f);
-enum fault_result anon_write_protected(struct mm *mm, struct fault_ctx *f);
+enum fault_result anon_write_protected(struct fault_ctx *f);
 enum fault_result swap_get_folio(struct fault_ctx *f); /* for a swap entry */
 enum fault_result filemap_get_fault_folio(struct mm *mm, struct fault_ctx *f);
 /* Phase 2 for a migration entry: waits until it is gone, with mmap_lock held; then FAULT_RETRY. */

@@ -73,6 +73,8 @@ struct mm *mm_alloc(void)
 	tlb_context_init(&mm->tlb, virt_to_phys(mm->pgt.root));
 	rwsem_init(&mm->mmap_lock);
 	spin_lock_init(&mm->anon_lock);
+	spin_lock_init(&mm->vma_wait_lock);
+	mm->write_seq = 1;
 	atomic_set(&mm->users, 1);
 	atomic_set(&mm->holders, 1);
 	spin_lock(&all.lock);
@@ -130,6 +132,12 @@ void mm_add_up(struct mm_totals *t)
 }
 #endif
 
+void mm_free_spares(void)
+{
+	for (struct mm *mm = mm_next(NULL); mm; mm = mm_next(mm))
+		vma_free_spare(mm);
+}
+
 struct mm *mm_create(bool aslr)
 {
 	struct mm *mm = mm_alloc();
@@ -164,12 +172,13 @@ static void free_vmas(struct mm *mm)
 	struct vma *vma = vma_first(mm);
 
 	vma_index_destroy(mm);
+	vma_free_spare(mm);
 	while (vma) {
 		struct vma *next = vma_next(vma);
 
 		if (vma->flags & VM_ACCOUNT)
 			vm_commit_uncharge(vma_pages(vma));
-		vma_free(vma);
+		vma_free_at_exit(vma);
 		vma = next;
 	}
 }

@@ -148,6 +148,7 @@ static int copy_entries(struct mm *mm, struct mm *old, struct vma *vma, bool *fl
 	bool cow = !vma_is_shared(vma);
 	pte_t *src, *dst;
 
+	vma_start_write(vma);
 	while ((src = pgtable_next(&old->pgt, &va, vma->end, &stop))) {
 		dst = pgtable_alloc(&mm->pgt, va);
 		if (!dst)

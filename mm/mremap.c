@@ -216,6 +216,7 @@ static long move_vma(struct mm *mm, struct vma *vma, const struct remap_request 
 			return -ENOMEM;
 		charged = pages;
 	}
+	vma_start_write(vma);
 	if (!alloc_new_tables(mm, rq->addr, rq->new_addr, rq->old_len))
 		new = copy_vma(mm, vma, rq);
 	if (!new) {

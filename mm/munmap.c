@@ -54,6 +54,7 @@ static void detach_vmas(struct mm *mm, struct vma *vma, unsigned long end, struc
 	d->prev = vma_prev(vma);
 	d->first = vma;
 	for (; vma && vma->start < end; vma = vma_next(vma)) {
+		vma_start_write(vma);
 		vma_erase(mm, vma);
 		account_removed(mm, vma);
 		d->pages += vma_pages(vma);
@@ -155,7 +156,6 @@ int mm_munmap(struct mm *mm, unsigned long addr, unsigned long len)
 	if (d.pages >= DOWNGRADE_PAGES) {
 		mmap_write_downgrade(mm);
 		unmap_detached(mm, &d);
-		validate_mm(mm);
 		mmap_read_unlock(mm);
 	} else {
 		unmap_detached(mm, &d);

@@ -57,7 +57,7 @@ enum fault_result swap_get_folio(struct fault_ctx *f)
 		return pte_is_migration(f->old)
 			       ? migration_entry_wait(f)
 			       : FAULT_MAPERR; /* a guard: as if nothing was mapped */
-	if (anon_vma_prepare(f->vma))
+	if (fault_anon_vma(f))
 		return FAULT_OOM;
 	folio = swap_cache_read(swp, &io);
 	if (IS_ERR(folio))

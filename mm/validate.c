@@ -215,10 +215,14 @@ void validate_mm(struct mm *mm)
 {
 	static atomic_long_t changes;
 	unsigned long work = (unsigned long)mm->map_count + mm_rss(mm);
+	struct vma *vma;
 
 	if (!knob_debug_validate)
 		return;
-	if ((unsigned long)atomic_add_return(&changes, 1) % (work / VALIDATE_WORK + 1) == 0)
-		mm_validate(mm);
+	if ((unsigned long)atomic_add_return(&changes, 1) % (work / VALIDATE_WORK + 1))
+		return;
+	for_each_vma(mm, vma)
+		vma_start_write(vma);
+	mm_validate(mm);
 }
 #endif

@@ -45,11 +45,36 @@ pte_t vm_page_prot(unsigned long flags, const struct mapping *m)
 	return prot;
 }
 
+static struct vma *vma_new(struct mm *mm)
+{
+	struct vma *vma = kmem_cache_alloc(vma_cache, GFP_KERNEL);
+
+	if (likely(vma))
+		vma_lock_init(vma, mm);
+	return vma;
+}
+
+/*
+ * The last vma that left the index serves again, without a grace period: who still finds it for what it was sees
+ * that it is locked, or that it is another vma of the same address space.
+ */
+static struct vma *take_spare(struct mm *mm)
+{
+	if (!READ_ONCE(mm->spare_vma))
+		return NULL;
+	return __atomic_exchange_n(&mm->spare_vma, NULL, __ATOMIC_ACQUIRE);
+}
+
 static inline struct vma *vma_obtain(struct mm *mm)
 {
+	struct vma *vma;
+
 	if (fail_point(FAIL_VMA_ALLOC) || !vma_index_reserve(mm))
 		return NULL;
-	return kmem_cache_alloc(vma_cache, GFP_KERNEL);
+	vma = take_spare(mm) ?: vma_new(mm);
+	if (likely(vma))
+		vma_new_locked(vma);
+	return vma;
 }
 
 static inline void get_file(struct vma *vma)
@@ -72,7 +97,6 @@ struct vma *vma_alloc(struct mm *mm, const struct vma_desc *d)
 	vma->flags = d->flags;
 	vma->page_prot = vm_page_prot(d->flags, d->mapping);
 	vma->pgoff = d->pgoff;
-	vma->mm = mm;
 	vma->file = d->file;
 	vma->mapping = d->mapping;
 	vma->anon_links = NULL;
@@ -81,7 +105,7 @@ struct vma *vma_alloc(struct mm *mm, const struct vma_desc *d)
 	return vma;
 }
 
-void vma_free(struct vma *vma)
+static void put_file(struct vma *vma)
 {
 	ASSERT(!vma->anon_links);
 	if (vma->file) {
@@ -89,7 +113,36 @@ void vma_free(struct vma *vma)
 			vma->mapping->watch->closed(vma->file);
 		file_put(vma->file);
 	}
+}
+
+void vma_free_at_exit(struct vma *vma)
+{
+	put_file(vma);
 	kmem_cache_free(vma_cache, vma);
+}
+
+static void free_by_rcu(struct rcu_head *head)
+{
+	kmem_cache_free(vma_cache, container_of(head, struct vma, rcu));
+}
+
+void vma_free(struct vma *vma)
+{
+	struct mm *mm = vma->mm;
+
+	put_file(vma);
+	vma_mark_detached(vma);
+	vma = __atomic_exchange_n(&mm->spare_vma, vma, __ATOMIC_ACQ_REL);
+	if (vma)
+		call_rcu(&vma->rcu, free_by_rcu);
+}
+
+void vma_free_spare(struct mm *mm)
+{
+	struct vma *vma = take_spare(mm);
+
+	if (vma)
+		call_rcu(&vma->rcu, free_by_rcu);
 }
 
 static void mapping_lock(struct mapping *m)
@@ -169,6 +222,7 @@ static inline void demote_at(struct vma *vma, unsigned long addr)
 /* vma_rmap_lock() of the vma, or of another that has the same links, held. */
 static void set_bounds(struct vma *vma, unsigned long start, unsigned long end)
 {
+	vma_assert_write_locked(vma);
 	if (start != vma->start)
 		demote_at(vma, start);
 	if (end != vma->end)
@@ -188,6 +242,7 @@ static void set_range(struct mm *mm, struct vma *vma, unsigned long start, unsig
 
 void vma_set_range(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end)
 {
+	vma_start_write(vma);
 	vma_rmap_lock(vma);
 	set_range(mm, vma, start, end);
 	vma_rmap_unlock(vma);
@@ -268,6 +323,9 @@ struct vma *vma_merge_new(struct mm *mm, const struct vma_desc *d, const struct 
 		return NULL;
 	if (append && prepend && vma_is_watched(next))
 		prepend = false;
+	vma_start_write(into);
+	if (append && prepend)
+		vma_start_write(next);
 	if (d->anon && anon_vma_adopt(into, d->anon))
 		return NULL;
 	if (append && prepend && (!anon_vma_mergeable(prev, next) || anon_vma_adopt(prev, next)))
@@ -299,13 +357,13 @@ static struct vma *piece_alloc(struct mm *mm, struct vma *vma, unsigned long add
 	piece->flags = vma->flags;
 	piece->page_prot = vma->page_prot;
 	piece->pgoff = vma_index(vma, addr);
-	piece->mm = mm;
 	piece->file = vma->file;
 	piece->mapping = vma->mapping;
 	piece->anon_links = NULL;
 	piece->anon_vma = NULL;
 	if (unlikely(anon_vma_prepare_piece(piece, vma))) {
-		kmem_cache_free(vma_cache, piece);
+		piece->file = NULL;
+		vma_free(piece);
 		return NULL;
 	}
 	get_file(piece);
@@ -335,6 +393,7 @@ struct vma *vma_split(struct mm *mm, struct vma *vma, unsigned long addr)
 	struct vma *piece;
 
 	ASSERT(vma->start < addr && addr < vma->end);
+	vma_start_write(vma);
 	piece = piece_alloc(mm, vma, addr);
 	if (!piece)
 		return ERR_PTR(-ENOMEM);
@@ -364,6 +423,7 @@ static struct vma *split_twice(struct mm *mm, struct vma *vma, unsigned long sta
 
 static void set_flags(struct vma *vma, unsigned long flags)
 {
+	vma_assert_write_locked(vma);
 	RACY_WRITE(vma->flags, flags); /* the reverse map reads them */
 	vma->page_prot = vm_page_prot(flags, vma->mapping);
 }
@@ -384,8 +444,12 @@ static struct vma *modify_by_merging(struct mm *mm, struct vma *vma, const struc
 	if (prev && next && (unlikely(vma_is_watched(vma)) || !anon_vma_mergeable(prev, next)))
 		next = NULL;
 	into = prev ? prev : next;
-	if (!into || (whole && vma_is_watched(vma)) || anon_vma_adopt(into, vma) ||
-	    (next && anon_vma_adopt(into, next)))
+	if (!into || (whole && vma_is_watched(vma)))
+		return NULL;
+	vma_start_write(into);
+	if (prev && next)
+		vma_start_write(next);
+	if (anon_vma_adopt(into, vma) || (next && anon_vma_adopt(into, next)))
 		return NULL;
 
 	stat_inc(VMA_MERGE);
@@ -430,6 +494,7 @@ struct vma *vma_modify(struct mm *mm, struct vma *vma, unsigned long start, unsi
 	struct vma *merged, *upper;
 
 	ASSERT(vma->start <= start && start < end && end <= vma->end);
+	vma_start_write(vma);
 	merged = modify_by_merging(mm, vma, &d);
 	if (merged)
 		return merged;

@@ -25,8 +25,8 @@
  *
  * Nothing fails once a change has begun: vma_alloc() has btree_reserve() set nodes aside.
  *
- * Readers hold mmap_lock. What a lookup reads is bounds, children and ends, each in one load and from the top
- * downwards; the rest of a node is the writers'.
+ * Readers hold mmap_lock, or look whether the index has changed before they follow a pointer (vma_find_rcu()): a node
+ * is changed in place, and freed by RCU.
  */
 #include "vma_index.h"
 
@@ -35,7 +35,10 @@
 #define FREE_BOUND (~0UL)
 
 struct vma_node {
-	struct vma_node *parent; /* NULL: the root. Of spare nodes: the next */
+	union {
+		struct vma_node *parent; /* NULL: the root. Of spare nodes: the next */
+		struct rcu_head rcu;
+	};
 	unsigned int nr;
 	unsigned int height;   /* 0: a leaf */
 	unsigned long max_gap; /* bytes: no gap[i] is larger; the same as the parent's gap for it */
@@ -130,6 +133,11 @@ static struct vma_node *take_spare(struct mm *mm, unsigned int height)
 	mm->index.nr_spare--;
 	node_init(n, height);
 	return n;
+}
+
+static void free_by_rcu(struct rcu_head *head)
+{
+	kmem_cache_free(node_cache, container_of(head, struct vma_node, rcu));
 }
 
 /* ---- inside a node ---- */
@@ -323,7 +331,7 @@ static void drop_level(struct mm *mm)
 
 	mm->index.root = root->child[0];
 	mm->index.root->parent = NULL;
-	kmem_cache_free(node_cache, root);
+	call_rcu(&root->rcu, free_by_rcu);
 }
 
 /* Two children of one parent, at left_at and after it, of which one has too few entries: one node, or half and half. */
@@ -341,7 +349,7 @@ static void join(struct vma_node *left, struct vma_node *right, unsigned int lef
 		left->high = right->high;
 		parent->bound[left_at] = parent->bound[left_at + 1];
 		drop_entry(parent, left_at + 1);
-		kmem_cache_free(node_cache, right);
+		call_rcu(&right->rcu, free_by_rcu);
 		return;
 	}
 	if (left->nr < right->nr)
@@ -381,6 +389,25 @@ struct vma *btree_find(struct mm *mm, unsigned long addr)
 	if (likely(i < n->nr) && likely(n->bound[i] > addr))
 		return vma_remember(mm, n->vma[i]);
 	return vma_remember(mm, n->vma[n->nr - 1]->next);
+}
+
+READS_UNLOCKED struct vma *btree_find_rcu(struct mm *mm, unsigned long addr, unsigned long seq)
+{
+	const struct vma_node *n = mm->index.root;
+	struct vma *vma = NULL;
+	unsigned long i;
+
+	for (;;) {
+		if (vma_index_changed(mm, seq))
+			return NULL;
+		i = place_of(n, addr);
+		if (!n->height)
+			break;
+		n = n->child[i];
+	}
+	if (likely(i < n->nr))
+		vma = n->vma[i];
+	return vma_index_changed(mm, seq) ? NULL : vma;
 }
 
 /* The bound between the leaf left and the one that follows it, wherever in the tree it stands. */

@@ -44,7 +44,7 @@ static struct vma *list_find(struct mm *mm, unsigned long addr)
 
 struct vma *vma_find(struct mm *mm, unsigned long addr)
 {
-	struct vma *hint = __atomic_load_n(vma_hint(mm), __ATOMIC_RELAXED);
+	struct vma *hint = __atomic_load_n(vma_hint(mm), __ATOMIC_ACQUIRE);
 
 	mmap_assert_locked(mm);
 	if (likely(hint) && addr < hint->end &&
@@ -55,11 +55,57 @@ struct vma *vma_find(struct mm *mm, unsigned long addr)
 	return mm->index.kind == VMA_INDEX_RBTREE ? rbtree_find(mm, addr) : list_find(mm, addr);
 }
 
-void vma_insert(struct mm *mm, struct vma *vma, struct vma *prev, struct vma *next)
+/* ---- without mmap_lock ---- */
+
+READS_UNLOCKED static struct vma *list_find_rcu(struct mm *mm, unsigned long addr,
+						unsigned long seq)
+{
+	struct vma *vma = mm->index.first;
+
+	while (!vma_index_changed(mm, seq)) {
+		if (!vma || vma->end > addr)
+			return vma;
+		vma = vma->next;
+	}
+	return NULL;
+}
+
+/*
+ * Each pointer is followed only when the index has not changed since the beginning: it is one of an index that was
+ * whole then, and what it points to is freed by RCU.
+ */
+struct vma *vma_find_rcu(struct mm *mm, unsigned long addr)
+{
+	unsigned long seq = __atomic_load_n(&mm->index.seq, __ATOMIC_ACQUIRE);
+
+	if (unlikely(seq & 1))
+		return NULL;
+	if (likely(mm->index.kind == VMA_INDEX_MAPLE))
+		return btree_find_rcu(mm, addr, seq);
+	return mm->index.kind == VMA_INDEX_RBTREE ? rbtree_find_rcu(mm, addr, seq)
+						  : list_find_rcu(mm, addr, seq);
+}
+
+/* Around each change of pointers that a lookup follows. mmap_lock held for writing. */
+static __always_inline void begin_change(struct mm *mm)
 {
 	mmap_assert_write_locked(mm);
+	count_up(&mm->index.seq);
+}
+
+static __always_inline void end_change(struct mm *mm)
+{
+	count_up(&mm->index.seq);
+}
+
+/* ---- changes ---- */
+
+void vma_insert(struct mm *mm, struct vma *vma, struct vma *prev, struct vma *next)
+{
+	vma_assert_write_locked(vma);
 	ASSERT(!prev || (prev->end <= vma->start && prev->next == next));
 	ASSERT(!next || (vma->end <= next->start && next->prev == prev));
+	begin_change(mm);
 	vma->prev = prev;
 	vma->next = next;
 	*(prev ? &prev->next : &mm->index.first) = vma;
@@ -70,23 +116,29 @@ void vma_insert(struct mm *mm, struct vma *vma, struct vma *prev, struct vma *ne
 		btree_insert(mm, vma);
 	else if (mm->index.kind == VMA_INDEX_RBTREE)
 		rbtree_insert(mm, vma);
+	end_change(mm);
 }
 
-/* No lookup of any CPU starts with the vma any more, but with the other one, or NULL. */
+/*
+ * No lookup of any CPU starts with the vma any more, but with the other one, or NULL. It is locked for writing, and
+ * nobody stores it there without its lock, or mmap_lock.
+ */
 static inline void forget(struct mm *mm, const struct vma *vma, struct vma *other)
 {
 #pragma GCC unroll 4
 	for (unsigned int i = 0; i < VMA_HINTS; i++)
-		if (unlikely(mm->last_vma[i] == vma))
-			mm->last_vma[i] = other;
+		if (unlikely(RACY_READ(mm->last_vma[i]) == vma))
+			__atomic_store_n(&mm->last_vma[i], other, __ATOMIC_RELEASE);
 }
 
 void vma_erase(struct mm *mm, struct vma *vma)
 {
 	struct vma *prev = vma->prev, *next = vma->next;
 
-	mmap_assert_write_locked(mm);
+	vma_assert_write_locked(vma);
 	forget(mm, vma, NULL);
+	vma_mark_detached(vma);
+	begin_change(mm);
 	*(prev ? &prev->next : &mm->index.first) = next;
 	*(next ? &next->prev : &mm->index.last) = prev;
 	mm->map_count--;
@@ -94,11 +146,13 @@ void vma_erase(struct mm *mm, struct vma *vma)
 		btree_erase(mm, vma);
 	else if (mm->index.kind == VMA_INDEX_RBTREE)
 		rbtree_erase(mm, vma);
+	end_change(mm);
 }
 
 void vma_resized(struct mm *mm, struct vma *vma)
 {
-	mmap_assert_write_locked(mm);
+	vma_assert_write_locked(vma);
+	/* No pointer changes: who looks up without mmap_lock meanwhile may find nothing, and that is all. */
 	if (likely(mm->index.kind == VMA_INDEX_MAPLE))
 		btree_resized(vma);
 	else if (mm->index.kind == VMA_INDEX_RBTREE)
@@ -109,7 +163,7 @@ void vma_insert_pieces(struct mm *mm, struct vma *vma, struct vma *first, unsign
 {
 	struct vma *last = n == 2 ? first->next : first, *next = vma->next;
 
-	mmap_assert_write_locked(mm);
+	vma_assert_write_locked(vma);
 	ASSERT(vma->end == first->start && (n == 1 || first->end == last->start));
 	if (unlikely(mm->index.kind != VMA_INDEX_MAPLE)) {
 		vma_insert(mm, first, vma, next);
@@ -117,6 +171,7 @@ void vma_insert_pieces(struct mm *mm, struct vma *vma, struct vma *first, unsign
 			vma_insert(mm, last, first, next);
 		return;
 	}
+	begin_change(mm);
 	vma->next = first;
 	first->prev = vma;
 	if (n == 2)
@@ -126,13 +181,16 @@ void vma_insert_pieces(struct mm *mm, struct vma *vma, struct vma *first, unsign
 	mm->map_count += (int)n;
 	(void)vma_remember(mm, first);
 	btree_insert_pieces(mm, vma, n);
+	end_change(mm);
 }
 
 struct vma *vma_erase_pieces(struct mm *mm, struct vma *vma, unsigned int n)
 {
 	struct vma *first = vma->next, *last = n == 2 ? first->next : first, *next = last->next;
 
-	mmap_assert_write_locked(mm);
+	vma_assert_write_locked(vma);
+	vma_assert_write_locked(first);
+	vma_assert_write_locked(last);
 	ASSERT(vma->end == last->end);
 	if (unlikely(mm->index.kind != VMA_INDEX_MAPLE)) {
 		vma_erase(mm, first);
@@ -142,18 +200,24 @@ struct vma *vma_erase_pieces(struct mm *mm, struct vma *vma, unsigned int n)
 		return first;
 	}
 	forget(mm, first, vma);
-	if (n == 2)
+	vma_mark_detached(first);
+	if (n == 2) {
 		forget(mm, last, vma);
+		vma_mark_detached(last);
+	}
+	begin_change(mm);
 	vma->next = next;
 	*(next ? &next->prev : &mm->index.last) = vma;
 	mm->map_count -= (int)n;
 	btree_erase_pieces(mm, vma, first, n);
+	end_change(mm);
 	return first;
 }
 
 void vma_boundary_moved(struct mm *mm, struct vma *vma)
 {
-	mmap_assert_write_locked(mm);
+	vma_assert_write_locked(vma);
+	vma_assert_write_locked(vma->next);
 	ASSERT(vma->end == vma->next->start);
 	if (likely(mm->index.kind == VMA_INDEX_MAPLE))
 		btree_boundary_moved(vma);

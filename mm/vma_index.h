@@ -29,11 +29,11 @@ static inline bool gap_fits(const struct gap_request *rq, unsigned long *from, u
 	return *to > *from && *to - *from >= rq->len;
 }
 
-/* The next lookup on this CPU may be for the same vma (or NULL: not). Returns it. */
+/* The next lookup on this CPU may be for the same vma (or NULL: not). Returns it. mmap_lock or the vma's lock held. */
 static inline struct vma *vma_remember(struct mm *mm, struct vma *vma)
 {
 	if (likely(vma))
-		__atomic_store_n(vma_hint(mm), vma, __ATOMIC_RELAXED);
+		__atomic_store_n(vma_hint(mm), vma, __ATOMIC_RELEASE);
 	return vma;
 }
 
@@ -42,7 +42,22 @@ static inline struct vma *vma_remember(struct mm *mm, struct vma *vma)
  * fits, or 0; what lies above the last vma is not theirs. validate: panics with what is wrong.
  */
 
+/* vma_find_rcu(): the index was changed since it had this sequence number, so that what was read may be nonsense. */
+static __always_inline bool vma_index_changed(const struct mm *mm, unsigned long seq)
+{
+	barrier(); /* x86 loads in order */
+	return unlikely(__atomic_load_n(&mm->index.seq, __ATOMIC_RELAXED) != seq);
+}
+
+/* It reads what others write, and follows a pointer when it has seen that nobody did. */
+#ifdef __SANITIZE_THREAD__
+#define READS_UNLOCKED __attribute__((no_sanitize("thread")))
+#else
+#define READS_UNLOCKED
+#endif
+
 struct vma *rbtree_find(struct mm *mm, unsigned long addr);
+struct vma *rbtree_find_rcu(struct mm *mm, unsigned long addr, unsigned long seq);
 void rbtree_insert(struct mm *mm, struct vma *vma);
 void rbtree_erase(struct mm *mm, struct vma *vma);
 void rbtree_resized(struct vma *vma);
@@ -58,6 +73,7 @@ void btree_destroy(struct mm *mm);
 /* Nodes enough for one insertion, whatever it splits, wait in the index. False when out of memory. */
 bool btree_reserve(struct mm *mm);
 struct vma *btree_find(struct mm *mm, unsigned long addr);
+struct vma *btree_find_rcu(struct mm *mm, unsigned long addr, unsigned long seq);
 void btree_insert(struct mm *mm, struct vma *vma);
 void btree_erase(struct mm *mm, struct vma *vma);
 void btree_resized(struct vma *vma);

@@ -57,6 +57,23 @@ struct vma *rbtree_find(struct mm *mm, unsigned long addr)
 	return vma_remember(mm, found);
 }
 
+READS_UNLOCKED struct vma *rbtree_find_rcu(struct mm *mm, unsigned long addr, unsigned long seq)
+{
+	struct rb_node *n = mm->index.rb.node;
+
+	while (!vma_index_changed(mm, seq) && n) {
+		struct vma *vma = node_vma(n);
+
+		if (vma->end <= addr)
+			n = n->right;
+		else if (vma->start > addr)
+			n = n->left;
+		else
+			return vma;
+	}
+	return NULL;
+}
+
 /*
  * Makes the values right from n to the root. ancestor's own gap changed as well, so the walk may not stop
  * before it.

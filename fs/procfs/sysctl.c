@@ -14,6 +14,7 @@
 #include <kernel/random.h>
 #include <kernel/utsname.h>
 #include <mm/migrate.h>
+#include <mm/mm.h>
 #include <mm/page_alloc.h>
 #include <mm/slab.h>
 #include <mm/stats.h>
@@ -126,6 +127,7 @@ static int drop_caches_write(const struct proc_node *node __maybe_unused, char *
 	}
 	if (what & 2) {
 		stat_inc(DROP_SLAB);
+		mm_free_spares();
 		rcu_barrier();
 		kstack_drain();
 		pgtable_drain();
@@ -153,6 +155,12 @@ static int watermark_knob_write(const struct proc_node *node, char *text)
 	if (!err)
 		watermarks_update();
 	return err;
+}
+
+static int fault_lock_show(struct seq *s)
+{
+	seq_puts(s, READ_ONCE(knob_fault_lock) ? "vma\n" : "mmap\n");
+	return 0;
 }
 
 /* 1 until the failure that was asked for has happened. */
@@ -214,6 +222,12 @@ static const struct proc_entry vm_entries[] = {
 	  .iops = &sysctl_iops,
 	  .show = fail_at_show,
 	  .write = fail_at_write },
+	{ .name = "fault_lock",
+	  .mode = S_IFREG | 0644,
+	  .iops = &sysctl_iops,
+	  .show = fault_lock_show,
+	  .write = knob_write,
+	  .data = &(const struct sysctl_knob){ "fault.lock", &knob_fault_lock } },
 	KNOB("max_map_count", "vm.max_map_count", knob_max_map_count),
 	{ .name = "min_free_kbytes",
 	  .mode = S_IFREG | 0644,

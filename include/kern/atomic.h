@@ -41,6 +41,21 @@ typedef struct {
 		old_;                                                                              \
 	})
 
+/*
+ * One more, by the only one who writes it: what was stored before is seen by who sees the sum, and what is stored
+ * later is not seen by who does not. x86 stores in order, so that one instruction without a lock prefix will do.
+ */
+static __always_inline void count_up(unsigned long *n)
+{
+#ifdef __SANITIZE_THREAD__
+	__atomic_store_n(n, *n + 1, __ATOMIC_RELEASE);
+#else
+	barrier();
+	*n += 1;
+	barrier();
+#endif
+}
+
 /* A reference count: taking one from 0 is a use after free, and debug builds say so. */
 typedef struct {
 	atomic_t refs;

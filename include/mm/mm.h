@@ -3,7 +3,8 @@
  * struct mm, an address space, and struct vma, one mapping in it.
  *
  * Lock letters: [W] mmap_lock: held for reading to read, for writing to write; [A] atomic; [I] fixed
- * after creation; [R] the mapping's i_mmap_lock.
+ * after creation; [R] the mapping's i_mmap_lock; [V] as [W], and the vma locked for writing to write, for reading to
+ * read without mmap_lock.
  */
 #ifndef MM_MM_H
 #define MM_MM_H
@@ -20,6 +21,7 @@
 #include <mm/fault.h>
 #include <mm/lock_stat.h>
 #include <mm/page.h>
+#include <sync/rcu.h>
 #include <sync/rwsem.h>
 #include <uapi/mman.h>
 
@@ -73,21 +75,27 @@ struct anon_link {
 };
 
 struct vma {
-	unsigned long start, end; /* [W] bytes, page-aligned, end exclusive */
-	struct vma *prev, *next;  /* [W] by address; NULL at the ends */
-	union {			  /* [W] its place in the index */
+	unsigned long start, end; /* [V] bytes, page-aligned, end exclusive */
+	unsigned long write_seq;  /* [A] mm->write_seq when it was last locked: mm/vma_lock.c */
+	struct mm *mm;		  /* [I] */
+	int readers;		  /* [A] faults that hold its lock */
+#ifdef CONFIG_DEBUG
+	u32 class; /* lockdep's */
+#endif
+	struct vma *prev, *next; /* [W] by address; NULL at the ends */
+	union {			 /* [W] its place in the index */
 		struct vma_node *leaf;
 		struct {
 			struct rb_node rb;
 			unsigned long gap;     /* bytes free between the previous vma and start */
 			unsigned long max_gap; /* the largest gap in this subtree */
 		};
+		struct rcu_head rcu; /* when it has left the index */
 	};
-	unsigned long flags; /* [W] VM_* */
-	pte_t page_prot;     /* [W] PTE bits for a page mapped with all the rights of flags */
+	unsigned long flags; /* [V] VM_* */
+	pte_t page_prot;     /* [V] PTE bits for a page mapped with all the rights of flags */
 	unsigned long
-		pgoff;	   /* [W] pages: of start in the file, or start's address when anonymous */
-	struct mm *mm;	   /* [I] */
+		pgoff;	   /* [V] pages: of start in the file, or start's address when anonymous */
 	struct file *file; /* [I] one reference; NULL when anonymous */
 	struct mapping *mapping;	  /* [I] the file's page cache; NULL when anonymous */
 	struct interval_node i_mmap_node; /* [R] in mapping->i_mmap: the page offsets it maps */
@@ -108,6 +116,7 @@ struct vma_node;
 struct vma_index {
 	unsigned int kind;	  /* enum vma_index_kind */
 	unsigned int nr_spare;	  /* maple: nodes set aside for insertions that must not fail */
+	unsigned long seq;	  /* [A] odd while it is changed: vma_find_rcu() */
 	struct vma *first, *last; /* the list of all, by address */
 	union {
 		struct rb_root rb; /* rbtree */
@@ -127,13 +136,17 @@ struct mm {
 	struct rwsem mmap_lock;
 	struct vma_index index;		 /* mm/vma_index.c */
 	struct vma *last_vma[VMA_HINTS]; /* [A] by CPU: what its latest lookup found */
+	unsigned long write_seq;	 /* [A] raised with mmap_lock W: mm/vma_lock.c */
+	struct vma *spare_vma;		 /* [A] left the index, serves again: mm/vma.c */
 	struct pgtable pgt;
 	struct tlb_context tlb;
 	atomic_t users;	       /* [A] tasks that run in it (and /proc readers) */
 	atomic_t holders;      /* [A] of the structure: mm_hold(), and one for all users */
 	struct list_head node; /* in the list of all address spaces: mm/mm.c */
 	int map_count;	       /* [W] vmas */
-	spinlock_t anon_lock;  /* the first anonymous page of a vma comes: its anon_vma */
+	spinlock_t vma_wait_lock;
+	struct task *vma_writer; /* [vma_wait_lock] waits for a vma's readers */
+	spinlock_t anon_lock;	 /* the first anonymous page of a vma comes: its anon_vma */
 	atomic_t
 		lock_walks; /* [A] VM_LOCKED changed somewhere, and the entries do not all say so yet */
 	atomic_t unflushed; /* [A] reclaim took entries, and the TLBs may not know yet: mm/rmap.h */
@@ -180,6 +193,8 @@ static inline void mm_get(struct mm *mm)
  * it drops. NULL: the first; NULL is returned after the last. One that is created meanwhile is not missed.
  */
 struct mm *mm_next(struct mm *mm);
+/* What address spaces keep for later goes. May sleep. */
+void mm_free_spares(void);
 /* Drops a user; the last one unmaps everything. Must not be the address space some CPU runs in. May sleep. */
 void mm_put(struct mm *mm);
 /*
@@ -265,9 +280,15 @@ static __always_inline int __must_check mmap_write_lock_killable(struct mm *mm)
 {
 	return mmap_lock_mode(mm, true, PARK_KILLABLE, 0);
 }
+/* All vmas that were locked for writing are so no more. */
+static __always_inline void vma_end_write_all(struct mm *mm)
+{
+	count_up(&mm->write_seq);
+}
 static __always_inline void mmap_write_unlock(struct mm *mm)
 {
 	trace(mmap_lock_released, mm, true);
+	vma_end_write_all(mm);
 	if (unlikely(knob_lock_stat_hold))
 		mmap_write_unlock_measured(mm);
 	else
@@ -276,6 +297,7 @@ static __always_inline void mmap_write_unlock(struct mm *mm)
 /* From writing to reading; no writer gets in between. */
 static __always_inline void mmap_write_downgrade(struct mm *mm)
 {
+	vma_end_write_all(mm);
 	if (unlikely(knob_lock_stat_hold))
 		mmap_hold_end(mm);
 	downgrade_write(&mm->mmap_lock);
@@ -294,6 +316,11 @@ static inline void mmap_assert_write_locked(const struct mm *mm)
 
 /* The first vma with end > addr, or NULL. */
 struct vma *vma_find(struct mm *mm, unsigned long addr);
+/*
+ * Without mmap_lock, in an RCU read section: the vma that contains, or contained, addr, which the caller must see for
+ * itself when it has locked the vma. NULL: none, or the index is being changed.
+ */
+struct vma *vma_find_rcu(struct mm *mm, unsigned long addr);
 /*
  * prev and next are the vmas around it, which the caller has found already; NULL at the edges. prev may have been cut
  * to make room: its new end is taken over.
