@@ -25,21 +25,21 @@ def p99(text):
 
 
 def test_faults_do_not_wait_for_mappings():
-    """p99 of four threads' faults while a fifth maps and unmaps, at most a fifth of that with mmap_lock alone, in turns in one
-    run. On a host that runs others on its CPUs that may fail; once in three runs it does not."""
-    seen = []
-    for _ in range(3):
-        seen.append(p99(run(*run_argv("faultline", "--smp", 5, "--", CONTEND, "--locks", "--map-pages", 64, "--seconds", 3))))
-        if seen[-1]["vma-fault"] <= seen[-1]["mmap-fault"] / 5:
-            return
-    pytest.fail(f"p99 in us: {seen}")
+    """p99 of four threads' faults while a fifth maps 16 MiB over what it mapped before, at most a fifth of that with
+    mmap_lock alone, in turns in one run. Instructions are the time, on one CPU: who has the lock for writing gives the CPU
+    away between two page tables."""
+    seen = p99(run(*run_argv("faultline", "--icount", "--", CONTEND, "--locks", "--replace", "--map-pages", 4096,
+                             "--pause", 100, "--seconds", 2)))  # fmt: skip
+    assert seen["vma-fault"] <= seen["mmap-fault"] / 5, seen
 
 
 @pytest.mark.parametrize("index", ["rbtree", "maple"])
 def test_a_fault_among_many_vmas(index):
-    """With 100,000 at most 1.3 times what it costs with 10."""
-    cost = {}
-    for areas in (10, 100000):
-        text = run(*run_argv("faultline", "--icount", "--knob", f"vma.index={index}", "--", MMBENCH, "--areas", areas))
-        cost[areas] = float(re.search(r"^case areas\.fault median ([\d.]+)", text, re.M)[1])
-    assert cost[100000] <= 1.3 * cost[10], cost
+    """The first one in its vma: with 100,000 of them at most 1.3 times what it costs with 10."""
+
+    def cost(case, *arguments):
+        text = run(*run_argv("faultline", "--icount", "--knob", f"vma.index={index}", "--", MMBENCH, *arguments))
+        return float(re.search(rf"^case {case} median ([\d.]+)", text, re.M)[1])
+
+    few, many = cost(r"vma\.00010_fault", "--case", "vma.00010"), cost(r"areas\.fault", "--areas", 100000)
+    assert many <= 1.3 * few, (few, many)
