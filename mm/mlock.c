@@ -138,33 +138,6 @@ static bool limit_allows(struct mm *mm, unsigned long start, unsigned long len)
 /* Folios whose mlock_count changed between 0 and 1 go to the LRU together. */
 #define CHANGED_BATCH 64
 
-/* An area locked on fault is mostly empty tables with an entry here and there: they are scanned in groups. */
-#define GROUP 8
-
-static __always_inline bool group_is_none(const pte_t *pte)
-{
-	return !(RACY_READ(pte[0]) | RACY_READ(pte[1]) | RACY_READ(pte[2]) | RACY_READ(pte[3]) |
-		 RACY_READ(pte[4]) | RACY_READ(pte[5]) | RACY_READ(pte[6]) | RACY_READ(pte[7]));
-}
-
-/* The next entry in use after pte, or end. The table's lock is held, so that no entry comes to be. */
-static __always_inline pte_t *next_in_use(pte_t *pte, pte_t *end)
-{
-	pte++;
-	while (pte + GROUP <= end && group_is_none(pte))
-		pte += GROUP;
-	if (pte + GROUP <= end) {
-#pragma GCC unroll 8
-		for (unsigned int i = 0; i < GROUP - 1; i++)
-			if (RACY_READ(pte[i]))
-				return pte + i;
-		return pte + GROUP - 1;
-	}
-	while (pte < end && !RACY_READ(*pte))
-		pte++;
-	return pte;
-}
-
 /* The entry gets PTE_MLOCKED or loses it. True when its folio is to be told to the LRU. */
 static __always_inline bool mark_entry(pte_t *pte, struct folio *folio, bool lock)
 {
@@ -218,7 +191,7 @@ static __always_inline pte_t mark_entries(pte_t *pte, pte_t *end, bool lock)
 
 		if (!pte_present(e)) {
 			common = 0;
-			pte = next_in_use(pte, end);
+			pte = pte_next_in_use(pte, end);
 			continue;
 		}
 		if (lock)

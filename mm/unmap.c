@@ -255,9 +255,11 @@ static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long 
 		return stop;
 	spin_lock(ptl);
 	left = *used;
-	while (left && va < stop && pte_none(pte_read(pte))) {
-		va += PAGE_SIZE;
-		pte++;
+	if (pte_none(pte_read(pte))) {
+		pte_t *used_pte = pte_next_in_use(pte, pte + ((stop - va) >> PAGE_SHIFT));
+
+		va += (unsigned long)(used_pte - pte) << PAGE_SHIFT;
+		pte = used_pte;
 	}
 	first = va;
 	for (; left && va < stop; va += PAGE_SIZE, pte++) {

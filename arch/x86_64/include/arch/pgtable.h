@@ -184,6 +184,35 @@ static inline pte_t pte_read(const pte_t *p)
 	return __atomic_load_n(p, __ATOMIC_RELAXED);
 }
 
+#define PTE_GROUP 8
+
+static __always_inline bool pte_group_is_none(const pte_t *pte)
+{
+	return !(RACY_READ(pte[0]) | RACY_READ(pte[1]) | RACY_READ(pte[2]) | RACY_READ(pte[3]) |
+		 RACY_READ(pte[4]) | RACY_READ(pte[5]) | RACY_READ(pte[6]) | RACY_READ(pte[7]));
+}
+
+/*
+ * The next entry in use after pte, or end; both in one table. Tables are often empty but for an entry here and there: they
+ * are scanned in groups. The table's lock is held, so that no entry comes to be.
+ */
+static __always_inline pte_t *pte_next_in_use(pte_t *pte, pte_t *end)
+{
+	pte++;
+	while (pte + PTE_GROUP <= end && pte_group_is_none(pte))
+		pte += PTE_GROUP;
+	if (pte + PTE_GROUP <= end) {
+#pragma GCC unroll 8
+		for (unsigned int i = 0; i < PTE_GROUP - 1; i++)
+			if (RACY_READ(pte[i]))
+				return pte + i;
+		return pte + PTE_GROUP - 1;
+	}
+	while (pte < end && !RACY_READ(*pte))
+		pte++;
+	return pte;
+}
+
 /* Publishes: what was written to the page before is visible to whoever sees the entry. */
 static inline void pte_set(pte_t *p, pte_t e)
 {
