@@ -23,8 +23,16 @@ def path(dentry):
     return "/" + "/".join(names)
 
 
-def name(mm, vma):
+def is_special(have):
+    """The kernel's own pages, which /proc shows by a name and not as a file."""
+    return bool({"pf", "io", "de", "mm"} & set(have))
+
+
+def name(mm, vma, letters):
     start, end = int(vma["start"]), int(vma["end"])
+    have = kernel.bits(int(vma["flags"]), letters)
+    if int(vma["file"]) and is_special(have):
+        return "[vvar]" if "pf" in have else "[vdso]"
     if int(vma["file"]):
         dentry = vma["file"]["dentry"].dereference()
         return path(dentry) + (" (deleted)" if dentry["unlinked"] else "")
@@ -44,10 +52,10 @@ def line(mm, vma, letters):
     flags = int(vma["flags"])
     have = kernel.bits(flags, letters)
     rights = "".join(c if code in have else "-" for c, code in zip("rwx", ("rd", "wr", "ex"))) + ("s" if "ms" in have else "p")
-    offset = int(vma["pgoff"]) * kernel.PAGE_SIZE if int(vma["file"]) else 0
+    offset = int(vma["pgoff"]) * kernel.PAGE_SIZE if int(vma["file"]) and not is_special(have) else 0
     rest = " ".join(code for code in have if code not in SHOWN_BY_RIGHTS)
     kib = (int(vma["end"]) - int(vma["start"])) // 1024
-    return f"{int(vma['start']):08x}-{int(vma['end']):08x} {rights} {offset:08x} {kib:8}K {rest:12} {name(mm, vma)}".rstrip()
+    return f"{int(vma['start']):08x}-{int(vma['end']):08x} {rights} {offset:08x} {kib:8}K {rest:12} {name(mm, vma, letters)}".rstrip()
 
 
 class Vmmap(kernel.Command):
