@@ -3,7 +3,7 @@
  * Faults that bring in many anonymous pages at once, as one folio: as large as the vma, what is mapped around the
  * address, and free memory allow. Fewer faults, and for 2 MiB one TLB entry instead of 512.
  *
- * Nothing is reclaimed for it: when there is no such block, a smaller one will do.
+ * Nothing is reclaimed for it: when there is no such block, a smaller one will do; for 2 MiB memory may be compacted.
  */
 #include "internal.h"
 
@@ -17,9 +17,9 @@ static bool all_none(const pte_t *pte, unsigned long n)
 	return true;
 }
 
-static struct folio *large_anon_folio(const struct vma *vma, unsigned long addr, unsigned int order)
+struct folio *anon_large_alloc(gfp_t gfp, unsigned int order)
 {
-	struct folio *folio = folio_alloc(GFP_LIGHT | __GFP_ZERO, order);
+	struct folio *folio = folio_alloc(gfp, order);
 
 	if (!folio)
 		return NULL;
@@ -27,13 +27,11 @@ static struct folio *large_anon_folio(const struct vma *vma, unsigned long addr,
 	RACY_WRITE(folio->flags,
 		   1UL << PG_anon | 1UL << PG_swapbacked | 1UL << PG_uptodate | 1UL << PG_large);
 	large_init(folio);
-	folio_set_anon(folio, vma, addr, false);
 	return folio;
 }
 
-/* All entries are still none. Page-table lock held. */
-static void install_large(struct vma *vma, unsigned long addr, pte_t *pte, struct folio *folio,
-			  bool promote)
+void anon_install_large(struct vma *vma, unsigned long addr, pte_t *pte, struct folio *folio,
+			bool promote)
 {
 	unsigned long n = folio_nr_pages(folio);
 	pte_t prot = vma->page_prot | PTE_D | (vma->flags & VM_WRITE ? PTE_W : 0);
@@ -48,6 +46,15 @@ static void install_large(struct vma *vma, unsigned long addr, pte_t *pte, struc
 	lru_add(folio);
 	if (promote)
 		huge_promote(vma->mm, addr, pte);
+}
+
+static struct folio *alloc_for_fault(const struct vma *vma, unsigned int order)
+{
+	struct folio *folio = anon_large_alloc(GFP_LIGHT | __GFP_ZERO, order);
+
+	if (!folio && order == PMD_ORDER && thp_fault_compacts(vma) && compact_for(order))
+		folio = anon_large_alloc(GFP_LIGHT | __GFP_ZERO, order);
+	return folio;
 }
 
 /* Without memory for a promotion the 512 entries are all that there will be. */
@@ -67,16 +74,17 @@ static bool try_order(struct vma *vma, unsigned long addr, pte_t *pte, unsigned 
 	pte -= (addr - start) >> PAGE_SHIFT;
 	if (start < vma->start || start + size > vma->end || !all_none(pte, 1UL << order))
 		return false;
-	folio = large_anon_folio(vma, start, order);
+	folio = alloc_for_fault(vma, order);
 	if (!folio) {
 		thp_count(order, THP_COUNT_FALLBACK);
 		return false;
 	}
+	folio_set_anon(folio, vma, start, false);
 	promote = promotes(vma->mm, start, order);
 	spin_lock(ptl);
 	free = all_none(pte, 1UL << order);
 	if (free)
-		install_large(vma, start, pte, folio, promote);
+		anon_install_large(vma, start, pte, folio, promote);
 	spin_unlock(ptl);
 	if (!free) {
 		folio_put(folio);

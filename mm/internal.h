@@ -21,6 +21,7 @@
 #include <mm/page_alloc.h>
 #include <mm/slab.h>
 #include <mm/stats.h>
+#include <mm/thp.h>
 #include "anon_vma.h"
 #include "vma_lock.h"
 
@@ -491,19 +492,48 @@ void huge_demote_at(struct mm *mm, unsigned long va);
 /* ---- thp.c: which sizes a fault may use ---- */
 
 /* Orders that anonymous memory can have. */
-#define THP_ORDERS ((2UL << PMD_ORDER) - (1UL << 2))
+#define THP_ORDERS ((2UL << PMD_ORDER) - (1UL << THP_MIN_ORDER))
 
-enum thp_event { THP_COUNT_ALLOC, THP_COUNT_FALLBACK, THP_COUNT_SPLIT, NR_THP_EVENTS };
 /* One more of order; those of PMD_ORDER are in /proc/vmstat, too. */
 void thp_count(unsigned int order, enum thp_event event);
 
 /* Bit n: order n. */
 unsigned long thp_fault_orders(const struct vma *vma);
+/* A fault in the vma that finds no block of 2 MiB tries to make one. */
+bool thp_fault_compacts(const struct vma *vma);
 /*
  * A write fault on a none entry, or population: a large folio of one of these orders, as large as fits and as there is.
  * mm/anon_large.c. False: it does not fit, or there is no such block. mmap_lock held.
  */
 bool anon_fault_large(struct fault_ctx *f, unsigned long orders);
+/* A large anonymous folio that is nobody's yet, or NULL. */
+struct folio *anon_large_alloc(gfp_t gfp, unsigned int order);
+/*
+ * The entries of [addr, addr + its size), from pte, which are none, map the folio from now on. promote: as one, which is
+ * prepared. folio_set_anon() was called, page-table lock held.
+ */
+void anon_install_large(struct vma *vma, unsigned long addr, pte_t *pte, struct folio *folio,
+			bool promote);
+
+/* ---- collapse.c ---- */
+
+/* Entries that are none, in swap, and map pages that others map, too: more of them, and it is not worth it. */
+struct collapse_limits {
+	unsigned int none, swapped, shared;
+	gfp_t gfp; /* of the folio */
+};
+
+#define COLLAPSE_NOTHING_TO_DO 1
+
+/* Some 2 MiB of the vma, anonymous memory that was used already, could be one folio. mmap_lock held. */
+bool collapse_suits(const struct vma *vma);
+/*
+ * [addr, addr + PMD_SIZE) becomes one folio. 0, COLLAPSE_NOTHING_TO_DO when it is one, or -EINVAL: not in one vma that
+ * suits, or beyond the limits; -ENOMEM, -EINTR; -EAGAIN: somebody uses a page right now. No lock held.
+ */
+int mm_collapse(struct mm *mm, unsigned long addr, const struct collapse_limits *limits);
+/* MADV_COLLAPSE, errors as madvise(2). */
+int collapse_advice(struct mm *mm, unsigned long start, unsigned long end);
 
 /* ---- folio.c, lru.c ---- */
 

@@ -46,6 +46,7 @@ static bool advice_valid(int advice)
 	case MADV_REMOVE:
 	case MADV_POPULATE_READ:
 	case MADV_POPULATE_WRITE:
+	case MADV_COLLAPSE:
 	case MADV_GUARD_INSTALL:
 	case MADV_GUARD_REMOVE:
 		return true;
@@ -205,6 +206,8 @@ int mm_madvise(struct mm *mm, unsigned long addr, unsigned long len, int advice)
 		return 0;
 	if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE)
 		return populate_advice(mm, addr, end, advice == MADV_POPULATE_WRITE);
+	if (advice == MADV_COLLAPSE)
+		return collapse_advice(mm, addr, end);
 	if (af) {
 		if (mmap_write_lock_killable(mm))
 			return -EINTR;

@@ -31,7 +31,7 @@ void split_later(struct folio *folio)
 	if (list_empty(node)) {
 		list_add_tail(node, &queue.folios);
 		queue.nr++;
-		stat_inc(THP_DEFERRED_SPLIT_PAGE);
+		thp_count(folio->order, THP_COUNT_SPLIT_DEFERRED);
 	}
 	spin_unlock(&queue.lock);
 }
@@ -97,7 +97,7 @@ bool split_folio(struct folio *folio)
 
 	ASSERT(folio_is_large(folio) && folio_test(folio, PG_anon));
 	if (!migration_entries_make(&m, &u)) {
-		stat_inc(THP_SPLIT_PAGE_FAILED);
+		thp_count(order, THP_COUNT_SPLIT_FAILED);
 		return false;
 	}
 	unflushed_flush(&u);
@@ -107,7 +107,7 @@ bool split_folio(struct folio *folio)
 		divide(folio, m.nr);
 	migration_entries_remove(&m, alone ? NULL : folio);
 	if (!alone) {
-		stat_inc(THP_SPLIT_PAGE_FAILED);
+		thp_count(order, THP_COUNT_SPLIT_FAILED);
 		return false;
 	}
 	for (unsigned long i = 1; i < m.nr; i++) {

@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * Which large folios anonymous memory gets: knobs thp and mthp.orders, as Linux's
- * /sys/kernel/mm/transparent_hugepage says it, and MADV_HUGEPAGE and MADV_NOHUGEPAGE of the vma.
+ * Which large folios anonymous memory gets: knobs thp and mthp.orders, what Linux's
+ * /sys/kernel/mm/transparent_hugepage makes of them for each size, and MADV_HUGEPAGE and MADV_NOHUGEPAGE of the vma.
  */
 #include "internal.h"
+
+/* Orders by policy; those that inherit are knob_mthp_orders. Changed under lock, read without. */
+static struct {
+	spinlock_t lock;
+	unsigned long always, advised;
+} sizes = { .lock = SPINLOCK_INIT };
+
+unsigned long thp_defrag = THP_DEFRAG_MADVISE;
 
 static atomic_long_t events[PMD_ORDER + 1][NR_THP_EVENTS];
 
@@ -13,6 +21,8 @@ void thp_count(unsigned int order, enum thp_event event)
 		[THP_COUNT_ALLOC] = THP_FAULT_ALLOC,
 		[THP_COUNT_FALLBACK] = THP_FAULT_FALLBACK,
 		[THP_COUNT_SPLIT] = THP_SPLIT_PAGE,
+		[THP_COUNT_SPLIT_FAILED] = THP_SPLIT_PAGE_FAILED,
+		[THP_COUNT_SPLIT_DEFERRED] = THP_DEFERRED_SPLIT_PAGE,
 	};
 
 	atomic_inc(&events[order][event]);
@@ -20,15 +30,59 @@ void thp_count(unsigned int order, enum thp_event event)
 		stat_inc(of_pmd_order[event]);
 }
 
+unsigned long thp_events(unsigned int order, enum thp_event event)
+{
+	return (unsigned long)atomic_read(&events[order][event]);
+}
+
+enum thp_size_policy thp_size_policy(unsigned int order)
+{
+	unsigned long bit = 1UL << order;
+
+	if (READ_ONCE(sizes.always) & bit)
+		return THP_SIZE_ALWAYS;
+	if (READ_ONCE(sizes.advised) & bit)
+		return THP_SIZE_MADVISE;
+	return READ_ONCE(knob_mthp_orders) & bit ? THP_SIZE_INHERIT : THP_SIZE_NEVER;
+}
+
+static void set_bit_if(unsigned long *orders, unsigned long bit, bool on)
+{
+	WRITE_ONCE(*orders, on ? *orders | bit : *orders & ~bit);
+}
+
+void thp_set_size_policy(unsigned int order, enum thp_size_policy policy)
+{
+	unsigned long bit = 1UL << order;
+
+	spin_lock(&sizes.lock);
+	set_bit_if(&sizes.always, bit, policy == THP_SIZE_ALWAYS);
+	set_bit_if(&sizes.advised, bit, policy == THP_SIZE_MADVISE);
+	set_bit_if(&knob_mthp_orders, bit, policy == THP_SIZE_INHERIT);
+	spin_unlock(&sizes.lock);
+}
+
 unsigned long thp_fault_orders(const struct vma *vma)
 {
-	unsigned long orders = knob_mthp_orders & THP_ORDERS;
+	unsigned long orders = READ_ONCE(sizes.always), flags = vma->flags;
+	unsigned long thp = READ_ONCE(knob_thp);
 
-	if (likely(knob_thp == THP_NEVER) || (vma->flags & (VM_NOHUGEPAGE | VM_DROPPABLE)))
+	if (flags & VM_HUGEPAGE)
+		orders |= READ_ONCE(sizes.advised);
+	if (thp == THP_ALWAYS || (thp == THP_MADVISE && (flags & VM_HUGEPAGE)))
+		orders |= READ_ONCE(knob_mthp_orders);
+	if (likely(!orders) || (flags & (VM_NOHUGEPAGE | VM_DROPPABLE)))
 		return 0;
-	if (knob_thp == THP_MADVISE && !(vma->flags & VM_HUGEPAGE))
-		return 0;
-	return orders;
+	return orders & THP_ORDERS;
+}
+
+bool thp_fault_compacts(const struct vma *vma)
+{
+	unsigned long defrag = READ_ONCE(thp_defrag);
+
+	return defrag == THP_DEFRAG_ALWAYS ||
+	       ((defrag == THP_DEFRAG_MADVISE || defrag == THP_DEFRAG_DEFER_MADVISE) &&
+		(vma->flags & VM_HUGEPAGE));
 }
 
 bool thp_eligible(const struct vma *vma)

@@ -170,6 +170,7 @@ extern const struct file_ops kpageflags_fops, kpagecount_fops;
 extern const struct proc_entry sysctl_entries[], sysvipc_entries[];
 /* Starts the sampling. */
 void loadavg_init(void);
+extern const struct proc_entry sysfs_mm_entries[];
 /* The lists of CPUs in /sys. */
 void sysfs_init(void);
 /* /sys/kernel/tracing, after /sys. */

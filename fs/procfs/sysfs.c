@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A small read-only /sys on the helpers of /proc: which CPUs there are and how they belong together, and the
- * one memory node. C libraries, runtimes and lscpu read it. The CPUs' directories are made when they are looked
+ * A small /sys on the helpers of /proc: which CPUs there are and how they belong together, the one memory node, and
+ * what sysfs_thp.c and tracefs.c add. C libraries, runtimes and lscpu read it. The CPUs' directories are made when they are looked
  * up; proc_node.number says which CPU's a file is.
  */
 #include <arch/topology.h>
@@ -220,7 +220,9 @@ static const struct proc_entry system_entries[] = {
 static const struct proc_entry devices_entries[] = { DIR("system", system_entries), { 0 } };
 static const struct proc_entry no_entries[] = { { 0 } };
 /* Where tracefs is mounted. */
-static const struct proc_entry kernel_entries[] = { DIR("tracing", no_entries), { 0 } };
+static const struct proc_entry kernel_entries[] = { DIR("mm", sysfs_mm_entries),
+						    DIR("tracing", no_entries),
+						    { 0 } };
 static const struct proc_entry sys_entries[] = { DIR("devices", devices_entries),
 						 DIR("kernel", kernel_entries),
 						 { 0 } };

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * /sys/kernel/mm/transparent_hugepage: which large folios anonymous memory gets. What Linux has here for files is
+ * shown as it is in this kernel: never.
+ */
+#include <arch/pgtable.h>
+#include <fs/procfs/internal.h>
+#include <kern/err.h>
+#include <kern/knobs.h>
+#include <kern/string.h>
+#include <mm/thp.h>
+
+#define DIR(n, table)                                                                              \
+	{                                                                                          \
+		.name = n, .mode = S_IFDIR | 0755, .iops = &proc_dir_iops, .fops = &proc_dir_fops, \
+		.children = table                                                                  \
+	}
+
+/* Cuts a line's end off. */
+static char *line_of(char *text)
+{
+	size_t len = strlen(text);
+
+	if (len && text[len - 1] == '\n')
+		text[len - 1] = 0;
+	return text;
+}
+
+/* ---- one of several words, the one that holds in brackets ---- */
+
+struct words {
+	const char *const *all; /* the last one: NULL */
+	unsigned long (*get)(unsigned int order);
+	int (*set)(unsigned int order, unsigned long n);
+	unsigned int order; /* for get and set */
+};
+
+static int words_show(struct seq *s)
+{
+	const struct words *w = s->node->entry->data;
+	unsigned long now = w->get(w->order);
+
+	for (unsigned long i = 0; w->all[i]; i++)
+		seq_printf(s, i == now ? "%s[%s]" : "%s%s", i ? " " : "", w->all[i]);
+	seq_putc(s, '\n');
+	return 0;
+}
+
+static int words_write(const struct proc_node *node, char *text)
+{
+	const struct words *w = node->entry->data;
+	const char *word = line_of(text);
+
+	for (unsigned long i = 0; w->all[i]; i++)
+		if (strcmp(word, w->all[i]) == 0)
+			return w->set(w->order, i);
+	return -EINVAL;
+}
+
+#define WORDS(n, words)                                                                            \
+	{                                                                                          \
+		.name = n, .mode = S_IFREG | 0644, .show = words_show, .write = words_write,       \
+		.data = words                                                                      \
+	}
+
+static const char *const enabled_words[] = { "always", "madvise", "never", NULL };
+static const char *const size_words[] = { "always", "inherit", "madvise", "never", NULL };
+static const char *const defrag_words[] = { "always",  "defer", "defer+madvise",
+					    "madvise", "never", NULL };
+static const char *const shmem_words[] = { "always", "within_size", "advise", "never",
+					   "deny",   "force",	    NULL };
+enum { SHMEM_NEVER = 3 };
+
+static unsigned long get_enabled(unsigned int order __maybe_unused)
+{
+	return READ_ONCE(knob_thp);
+}
+
+static int set_enabled(unsigned int order __maybe_unused, unsigned long n)
+{
+	return knob_set("thp", enabled_words[n]);
+}
+
+static unsigned long get_defrag(unsigned int order __maybe_unused)
+{
+	return READ_ONCE(thp_defrag);
+}
+
+static int set_defrag(unsigned int order __maybe_unused, unsigned long n)
+{
+	WRITE_ONCE(thp_defrag, n);
+	return 0;
+}
+
+static unsigned long get_shmem(unsigned int order __maybe_unused)
+{
+	return SHMEM_NEVER;
+}
+
+static int set_shmem(unsigned int order __maybe_unused, unsigned long n)
+{
+	return n == SHMEM_NEVER ? 0 : -EINVAL;
+}
+
+static unsigned long get_size(unsigned int order)
+{
+	return thp_size_policy(order);
+}
+
+static int set_size(unsigned int order, unsigned long n)
+{
+	thp_set_size_policy(order, (enum thp_size_policy)n);
+	return 0;
+}
+
+static const struct words enabled = { enabled_words, get_enabled, set_enabled, 0 };
+static const struct words defrag = { defrag_words, get_defrag, set_defrag, 0 };
+static const struct words shmem_enabled = { shmem_words, get_shmem, set_shmem, 0 };
+
+/* ---- one size ---- */
+
+struct size_event {
+	unsigned int order;
+	enum thp_event event;
+};
+
+static int event_show(struct seq *s)
+{
+	const struct size_event *e = s->node->entry->data;
+
+	seq_printf(s, "%lu\n", thp_events(e->order, e->event));
+	return 0;
+}
+
+#define EVENT(n, order, event)                                                                     \
+	{                                                                                          \
+		.name = n, .mode = S_IFREG | 0444, .show = event_show,                             \
+		.data = &(const struct size_event)                                                 \
+		{                                                                                  \
+			order, event                                                               \
+		}                                                                                  \
+	}
+
+#define SIZE(o)                                                                                    \
+	static const struct words size_words_##o = { size_words, get_size, set_size, o };          \
+	static const struct proc_entry stats_entries_##o[] = {                                     \
+		EVENT("anon_fault_alloc", o, THP_COUNT_ALLOC),                                     \
+		EVENT("anon_fault_fallback", o, THP_COUNT_FALLBACK),                               \
+		EVENT("split", o, THP_COUNT_SPLIT),                                                \
+		EVENT("split_deferred", o, THP_COUNT_SPLIT_DEFERRED),                              \
+		EVENT("split_failed", o, THP_COUNT_SPLIT_FAILED),                                  \
+		{ 0 },                                                                             \
+	};                                                                                         \
+	static const struct proc_entry size_entries_##o[] = {                                      \
+		WORDS("enabled", &size_words_##o),                                                 \
+		DIR("stats", stats_entries_##o),                                                   \
+		{ 0 },                                                                             \
+	}
+
+SIZE(2);
+SIZE(3);
+SIZE(4);
+SIZE(5);
+SIZE(6);
+SIZE(7);
+SIZE(8);
+SIZE(9);
+
+/* ---- the tree ---- */
+
+static int pmd_size_show(struct seq *s)
+{
+	seq_printf(s, "%lu\n", PMD_SIZE);
+	return 0;
+}
+
+/* There is no huge zero page. */
+static int use_zero_page_show(struct seq *s)
+{
+	seq_puts(s, "0\n");
+	return 0;
+}
+
+static int use_zero_page_write(const struct proc_node *node __maybe_unused, char *text)
+{
+	return strcmp(line_of(text), "0") ? -EINVAL : 0;
+}
+
+static const struct proc_entry thp_entries[] = {
+	WORDS("defrag", &defrag),
+	WORDS("enabled", &enabled),
+	{ .name = "hpage_pmd_size", .mode = S_IFREG | 0444, .show = pmd_size_show },
+	DIR("hugepages-1024kB", size_entries_8),
+	DIR("hugepages-128kB", size_entries_5),
+	DIR("hugepages-16kB", size_entries_2),
+	DIR("hugepages-2048kB", size_entries_9),
+	DIR("hugepages-256kB", size_entries_6),
+	DIR("hugepages-32kB", size_entries_3),
+	DIR("hugepages-512kB", size_entries_7),
+	DIR("hugepages-64kB", size_entries_4),
+	WORDS("shmem_enabled", &shmem_enabled),
+	{ .name = "use_zero_page",
+	  .mode = S_IFREG | 0644,
+	  .show = use_zero_page_show,
+	  .write = use_zero_page_write },
+	{ 0 },
+};
+
+const struct proc_entry sysfs_mm_entries[] = { DIR("transparent_hugepage", thp_entries), { 0 } };
