@@ -78,11 +78,21 @@ static void divide(struct folio *folio, unsigned long nr)
 	folio_ref_unfreeze(folio, 1);
 }
 
+/* To the list where it belongs; what is locked was counted when its entries came back. Drops a reference. */
+static void put_on_list(struct folio *folio)
+{
+	LIST_HEAD(folios);
+
+	list_add(&folio->lru, &folios);
+	lru_putback(&folios);
+}
+
 /* To the end of the inactive list, where reclaim comes next, or where it belongs if it is locked. */
 static void put_piece(struct folio *piece)
 {
 	if (atomic_read(&piece->mapcount) > 0) {
-		lru_add(piece);
+		folio_get(piece);
+		put_on_list(piece);
 		lru_deactivate(piece);
 	}
 	folio_put(piece);
@@ -129,7 +139,8 @@ bool split_mapped_folio(struct folio *folio)
 	if (folio_is_large(folio) && lru_isolate_page(&folio->page, true)) {
 		folio_put(folio); /* the caller has another */
 		done = split_folio(folio);
-		lru_add(folio);
+		folio_get(folio);
+		put_on_list(folio);
 	}
 	folio_unlock(folio);
 	return done;
