@@ -131,6 +131,15 @@ bool migration_entries_make(struct move *m, struct unflushed *u)
 	return true;
 }
 
+/* All of the folio has arrived. Its table is one again, unless the vma was cut meanwhile. Page-table lock held. */
+static void promote_again(struct vma *vma, unsigned long last, pte_t *pte)
+{
+	unsigned long start = ALIGN_DOWN(last, PMD_SIZE);
+
+	if (start >= vma->start && start + PMD_SIZE <= vma->end)
+		huge_promote_if_whole(vma->mm, start, pte);
+}
+
 static void remove_one(struct move *m, struct vma *vma, unsigned long addr, pte_t *pte, void *arg)
 {
 	unsigned long flags = RACY_READ(vma->flags), n;
@@ -155,7 +164,7 @@ static void remove_one(struct move *m, struct vma *vma, unsigned long addr, pte_
 		page_mlock(to, page);
 	pte_set(pte, new);
 	if (unlikely(to->order == PMD_ORDER) && n == m->nr - 1)
-		huge_promote_if_whole(vma->mm, ALIGN_DOWN(addr, PMD_SIZE), pte);
+		promote_again(vma, addr, pte);
 }
 
 void migration_entries_remove(struct move *m, struct folio *to)
