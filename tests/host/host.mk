@@ -98,7 +98,7 @@ $(eval $(call host_units,tsan,clang,$(HOST_TSAN),race))
 define host_fuzzer
 $(HOST_OUT)/fuzz/fuzz_$1: $(HOST_OUT)/fuzz/obj/$(HOST_DIR)/fuzz/fuzz_$1.o $(HOST_EXTRA_$1:%.c=$(HOST_OUT)/fuzz/obj/%.o) $(HOST_OUT)/fuzz/libmm.a
 	$$(call hostsay,HOSTLD,$$@)
-	$$(hostq)clang $(HOST_CFLAGS) $(HOST_SANITIZE) -fsanitize=fuzzer -o $$@ $$^
+	$$(hostq)clang $(HOST_CFLAGS) $(HOST_SANITIZE) -fsanitize=fuzzer -o $$@ $$^ -lcmocka
 endef
 $(foreach f,$(HOST_FUZZERS),$(eval $(call host_fuzzer,$(f))))
 

@@ -9,16 +9,20 @@
  * writes must give the oracle's bytes or the oracle's fault. At the end everything is unmapped
  * and nothing may be missing.
  *
- * The window straddles a 1 GiB boundary, so that areas and moves cross tables of every level.
+ * The window straddles a 1 GiB boundary, so that areas and moves cross tables of every level. In some runs it is sixteen
+ * times as large, for folios of up to 2 MiB. Runs with large folios and swap reclaim, split and move them all the time.
  */
-#include "sim.h"
+#include "../unit/swap_device.h"
+#include "../unit/migrate_now.h"
 #include "sim_host.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define WINDOW 96UL
-#define BASE (0x40000000UL - 40 * PAGE_SIZE)
+#define UNITS 96UL
+#define MAX_SCALE 16UL
+#define MAX_WINDOW (UNITS * MAX_SCALE)
+#define SWAP_PAGES 8192
 #define NR_MMS 3
 #define NR_FILES 3
 #define OBJ_PAGES 80
@@ -53,7 +57,7 @@ struct object {
 };
 
 struct opage {
-	bool mapped, shared, may_write, dontfork, wipe;
+	bool mapped, shared, may_write, dontfork, wipe, locked;
 	bool own; /* private: has a copy of its own */
 	unsigned int prot;
 	struct object *obj; /* NULL: private anonymous */
@@ -63,12 +67,15 @@ struct opage {
 
 struct space {
 	struct mm *mm;
-	struct opage page[WINDOW];
+	struct opage page[MAX_WINDOW];
 };
 
 static struct space spaces[NR_MMS];
 static struct object *files[NR_FILES];
 static struct object *objects;
+static unsigned long scale;	  /* pages in a unit of this run */
+static unsigned long nr_pages;	  /* of the window */
+static struct block_device *swap; /* NULL: no memory is ever taken away */
 
 /* ---- the input ---- */
 
@@ -95,7 +102,7 @@ static bool tracing;
 
 static unsigned long va_of(unsigned long page)
 {
-	return BASE + page * PAGE_SIZE;
+	return 0x40000000UL - (40 * scale - page) * PAGE_SIZE;
 }
 
 /* ---- the oracle ---- */
@@ -159,7 +166,7 @@ static void check_layout(struct space *s)
 
 	mmap_read_lock(mm);
 	mm_validate(mm);
-	for (unsigned long i = 0; i < WINDOW && !failure_fired(); i++) {
+	for (unsigned long i = 0; i < nr_pages && !failure_fired(); i++) {
 		struct vma *vma = vma_lookup(mm, va_of(i));
 		const struct opage *p = &s->page[i];
 
@@ -171,6 +178,7 @@ static void check_layout(struct space *s)
 		EXPECT(!!(vma->flags & VM_MAYWRITE) == p->may_write);
 		EXPECT(!!(vma->flags & VM_DONTCOPY) == p->dontfork);
 		EXPECT(!!(vma->flags & VM_WIPEONFORK) == p->wipe);
+		EXPECT(!!(vma->flags & VM_LOCKED) == p->locked);
 		EXPECT(!!vma->mapping == !!p->obj);
 		if (p->obj) {
 			EXPECT(vma_index(vma, va_of(i)) == p->index);
@@ -178,7 +186,7 @@ static void check_layout(struct space *s)
 		}
 	}
 	EXPECT(!vma_first(mm) || vma_first(mm)->start >= va_of(0));
-	EXPECT(!vma_find(mm, va_of(WINDOW)));
+	EXPECT(!vma_find(mm, va_of(nr_pages)));
 	mmap_read_unlock(mm);
 	sim_tlb_check(mm);
 }
@@ -202,11 +210,26 @@ static void check_page(struct space *s, unsigned long i)
 
 static void check_contents(struct space *s)
 {
-	for (unsigned long i = 0; i < WINDOW; i++)
+	for (unsigned long i = 0; i < nr_pages; i++)
 		check_page(s, i);
 }
 
 /* ---- operations: each takes its parameters from the input ---- */
+
+/* In a large window mostly near the boundaries of units, so that what fits together comes together. */
+static unsigned long take_page(void)
+{
+	unsigned long page = take_below(UNITS) * scale;
+
+	return scale == 1 ? page : page + (take() % 4 ? 0 : take_below((unsigned int)scale));
+}
+
+static unsigned long take_length(unsigned int least, unsigned int most)
+{
+	unsigned long n = least + take_below(most + 1 - least);
+
+	return scale == 1 || take() % 4 == 0 ? n : n * scale;
+}
 
 struct range {
 	unsigned long first, n;
@@ -216,9 +239,9 @@ static struct range take_range(void)
 {
 	struct range r;
 
-	r.first = take_below(WINDOW);
-	r.n = 1 + take_below(24);
-	r.n = min(r.n, WINDOW - r.first);
+	r.first = take_page();
+	r.n = take_length(1, 24);
+	r.n = min(r.n, nr_pages - r.first);
 	return r;
 }
 
@@ -236,7 +259,8 @@ static void op_mmap(struct space *s)
 	struct range r = take_range();
 	unsigned int kind = take(), prot = take_below(8);
 	unsigned long flags = placing[kind & 3] | (kind & 4 ? MAP_POPULATE : 0);
-	bool shared = kind & 8, anonymous = kind & 16;
+	bool small = r.n <= 24; /* as objects are */
+	bool shared = (kind & 8) && small, anonymous = (kind & 16) || !small;
 	struct object *obj = anonymous ? NULL : files[take_below(NR_FILES)];
 	unsigned long pgoff = anonymous ? 0 : take_below(OBJ_PAGES - 24);
 	bool occupied = any_mapped(s, r);
@@ -261,7 +285,7 @@ static void op_mmap(struct space *s)
 	EXPECT(addr > 0);
 	if (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) && occupied) {
 		/* The hint was taken: it went elsewhere, out of the oracle's sight. */
-		EXPECT((unsigned long)addr >= va_of(WINDOW));
+		EXPECT((unsigned long)addr >= va_of(nr_pages));
 		EXPECT(mm_munmap(s->mm, (unsigned long)addr, r.n * PAGE_SIZE) == 0);
 		return;
 	}
@@ -280,6 +304,25 @@ static void op_mmap(struct space *s)
 	if (flags & MAP_POPULATE && !shared && (prot & PROT_WRITE))
 		for (unsigned long i = 0; i < r.n && !beyond_end(&s->page[r.first + i]); i++)
 			own_page(&s->page[r.first + i]);
+}
+
+/* Ordinary memory, as malloc() gets it. */
+static void map_memory(struct space *s, struct range r)
+{
+	long addr = mm_mmap(s->mm, va_of(r.first), r.n * PAGE_SIZE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0);
+
+	TRACE("memory(%lu +%lu) = %lx\n", r.first, r.n, addr);
+	EXPECT((unsigned long)addr == va_of(r.first));
+	for (unsigned long i = 0; i < r.n; i++)
+		s->page[r.first + i] = (struct opage){ .mapped = true,
+						       .prot = PROT_READ | PROT_WRITE,
+						       .may_write = true };
+}
+
+static void op_memory(struct space *s)
+{
+	map_memory(s, take_range());
 }
 
 static void op_munmap(struct space *s)
@@ -326,7 +369,7 @@ static struct opage continuation(const struct opage *p, unsigned long step)
 static void resync_unmapped(struct space *s, unsigned long first, unsigned long n)
 {
 	mmap_read_lock(s->mm);
-	for (unsigned long i = first; i < first + n && i < WINDOW; i++)
+	for (unsigned long i = first; i < first + n && i < nr_pages; i++)
 		if (!vma_lookup(s->mm, va_of(i)))
 			memset(&s->page[i], 0, sizeof(struct opage));
 	mmap_read_unlock(s->mm);
@@ -334,19 +377,20 @@ static void resync_unmapped(struct space *s, unsigned long first, unsigned long 
 
 static void op_mremap(struct space *s)
 {
-	unsigned long first = take_below(WINDOW), to = take_below(WINDOW);
-	unsigned long n = take_below(12), new_n = 1 + take_below(16);
+	unsigned long first = take_page(), to = take_page();
+	unsigned long n = take_length(0, 11), new_n = take_length(1, 16);
 	unsigned int kind = take();
 	unsigned long flags = kind & 7;
-	struct opage moved[32], last;
+	static struct opage moved[16 * MAX_SCALE];
+	struct opage last;
 	unsigned long keep;
 	long addr;
 
 	if (kind & 8)
 		new_n = n ? n : 1;
-	n = min(n, WINDOW - first);
-	new_n = min(new_n, WINDOW - max(first, to));
-	if ((u64)s->page[first].index + new_n + n >= OBJ_PAGES)
+	n = min(n, nr_pages - first);
+	new_n = min(new_n, nr_pages - max(first, to));
+	if (s->page[first].obj && (u64)s->page[first].index + new_n + n >= OBJ_PAGES)
 		return; /* the oracle's objects end there */
 	addr = mm_mremap(s->mm, va_of(first), n * PAGE_SIZE, new_n * PAGE_SIZE, flags, va_of(to));
 	TRACE("mremap(%lu +%lu, %lu, flags %lx, to %lu) = %lx\n", first, n, new_n, flags, to, addr);
@@ -379,12 +423,12 @@ static void op_mremap(struct space *s)
 	EXPECT(flags & MREMAP_MAYMOVE);
 	if (flags & MREMAP_DONTUNMAP) {
 		for (unsigned long i = 0; i < n; i++)
-			s->page[first + i].own = false;
+			s->page[first + i].own = s->page[first + i].locked = false;
 	} else {
 		memset(&s->page[first], 0, n * sizeof(struct opage));
 	}
-	if ((unsigned long)addr >= va_of(0) && (unsigned long)addr < va_of(WINDOW)) {
-		unsigned long at = ((unsigned long)addr - BASE) / PAGE_SIZE;
+	if ((unsigned long)addr >= va_of(0) && (unsigned long)addr < va_of(nr_pages)) {
+		unsigned long at = ((unsigned long)addr - va_of(0)) / PAGE_SIZE;
 
 		EXPECT(!(flags & MREMAP_FIXED) || at == to);
 		memcpy(&s->page[at], moved, new_n * sizeof(struct opage));
@@ -412,8 +456,12 @@ static void punch(struct object *o, unsigned long index, unsigned long n)
 /* What one advice does to one page. 0 or the error that ends the call. */
 static int advise_page(struct opage *p, int advice)
 {
+	if (p->locked && (advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_REMOVE ||
+			  advice == MADV_COLD || advice == MADV_PAGEOUT))
+		return -EINVAL;
 	switch (advice) {
 	case MADV_DONTNEED:
+	case MADV_DONTNEED_LOCKED:
 		p->own = false;
 		return 0;
 	case MADV_FREE:
@@ -461,12 +509,15 @@ static void op_madvise(struct space *s)
 	static const int advices[] = {
 		MADV_DONTNEED,	    MADV_DONTNEED,	 MADV_FREE,	  MADV_DONTFORK,
 		MADV_DOFORK,	    MADV_WIPEONFORK,	 MADV_KEEPONFORK, MADV_REMOVE,
-		MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_WILLNEED,
+		MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_WILLNEED,	  MADV_DONTNEED_LOCKED,
+		MADV_COLD,	    MADV_PAGEOUT,
 	};
 	struct range r = take_range();
 	int advice = advices[take_below(ARRAY_SIZE(advices))], err = 0, unmapped = 0;
 	bool populate = advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE;
 
+	if (swap && advice == MADV_FREE)
+		advice = MADV_DONTNEED; /* what it may come to where memory is taken away */
 	TRACE("madvise(%lu +%lu, %d)\n", r.first, r.n, advice);
 	for (unsigned long i = r.first; i < r.first + r.n && !err; i++) {
 		if (s->page[i].mapped)
@@ -482,13 +533,14 @@ static void op_madvise(struct space *s)
 
 static void op_write(struct space *s)
 {
-	unsigned long i = take_below(WINDOW);
+	unsigned long i = take_page();
 	unsigned int k = take_below(SAMPLES);
 	u8 value = (u8)take();
 	struct opage *p = &s->page[i];
 	enum fault_result r = sim_write(s->mm, va_of(i) + sample_at[k], &value, 1);
 
-	TRACE("write(%lu, sample %u, %x) = %d\n", i, k, value, (int)r);
+	TRACE("write(%lu, sample %u, %x) = %d, pte %lx\n", i, k, value, (int)r,
+	      sim_pte(s->mm, va_of(i)));
 	EXPECT(r == expected(p, FAULT_WRITE));
 	if (r != FAULT_DONE)
 		return;
@@ -498,12 +550,12 @@ static void op_write(struct space *s)
 
 static void op_read(struct space *s)
 {
-	check_page(s, take_below(WINDOW));
+	check_page(s, take_page());
 }
 
 static void op_exec(struct space *s)
 {
-	unsigned long i = take_below(WINDOW);
+	unsigned long i = take_page();
 
 	EXPECT(sim_exec(s->mm, va_of(i)) == expected(&s->page[i], FAULT_EXEC));
 }
@@ -524,11 +576,12 @@ static void op_fork(struct space *s)
 		return;
 	}
 	memcpy(child->page, s->page, sizeof(s->page));
-	for (unsigned long i = 0; i < WINDOW; i++) {
+	for (unsigned long i = 0; i < nr_pages; i++) {
 		if (child->page[i].dontfork)
 			memset(&child->page[i], 0, sizeof(struct opage));
 		if (child->page[i].wipe)
 			child->page[i].own = false;
+		child->page[i].locked = false;
 	}
 }
 
@@ -547,7 +600,7 @@ static void op_truncate(struct space *s)
 			if (i * PAGE_SIZE + sample_at[k] >= size && size < o->size)
 				o->bytes[i][k] = 0;
 	for (struct space *t = spaces; t < spaces + NR_MMS; t++)
-		for (unsigned long i = 0; i < WINDOW && size < o->size; i++)
+		for (unsigned long i = 0; i < nr_pages && size < o->size; i++)
 			if (t->page[i].obj == o && t->page[i].index * PAGE_SIZE >= size)
 				t->page[i].own = false;
 	o->size = size;
@@ -592,7 +645,7 @@ static void op_file_write(struct space *s)
 static void op_mincore(struct space *s)
 {
 	struct range r = take_range();
-	unsigned char vec[WINDOW];
+	static unsigned char vec[MAX_WINDOW];
 	int err = mm_mincore(s->mm, va_of(r.first), r.n, vec);
 
 	for (unsigned long i = 0; i < r.n; i++) {
@@ -602,7 +655,7 @@ static void op_mincore(struct space *s)
 			EXPECT(err == -ENOMEM);
 			return;
 		}
-		EXPECT(vec[i] <= 1 && (vec[i] || !p->own));
+		EXPECT(vec[i] <= 1 && (vec[i] || !p->own || swap));
 	}
 	EXPECT(err == 0);
 }
@@ -620,7 +673,7 @@ static void op_msync(struct space *s)
 /* What a debugger or futex sees is what the program would. */
 static void op_get_page(struct space *s)
 {
-	unsigned long i = take_below(WINDOW);
+	unsigned long i = take_page();
 	bool write = take() & 1;
 	struct opage *p = &s->page[i];
 	struct page *page = mm_get_page(s->mm, va_of(i), write, false);
@@ -635,16 +688,74 @@ static void op_get_page(struct space *s)
 	mm_put_page(page);
 }
 
+/* Locked on fault, as far as it is mapped; or no longer. */
+static void lock_range(struct space *s, bool lock)
+{
+	struct range r = take_range();
+	unsigned long n = 0;
+	int err;
+
+	while (n < r.n && s->page[r.first + n].mapped)
+		s->page[r.first + n++].locked = lock;
+	TRACE("%s(%lu +%lu)\n", lock ? "mlock" : "munlock", r.first, r.n);
+	err = lock ? mm_mlock(s->mm, va_of(r.first), r.n * PAGE_SIZE, true)
+		   : mm_munlock(s->mm, va_of(r.first), r.n * PAGE_SIZE);
+	EXPECT(err == (n < r.n ? -ENOMEM : 0));
+}
+
+static void op_mlock(struct space *s)
+{
+	lock_range(s, true);
+}
+
+static void op_munlock(struct space *s)
+{
+	lock_range(s, false);
+}
+
+/* Some pages of one list are taken, as when memory is short. */
+static void op_reclaim(struct space *s)
+{
+	LIST_HEAD(folios);
+	enum lru_list list = take() & 1 ? LRU_INACTIVE_ANON : LRU_ACTIVE_ANON;
+	unsigned int nr = 1 + take_below(LRU_BATCH);
+
+	(void)s;
+	TRACE("reclaim(list %d, %u)\n", (int)list, nr);
+	if (swap && lru_isolate(list, nr, &folios))
+		(void)reclaim_folios(&folios);
+}
+
+static void op_split_deferred(struct space *s)
+{
+	unsigned int max = 1 + take_below(8);
+
+	(void)s;
+	TRACE("split_deferred(%u)\n", max);
+	(void)split_deferred(max);
+}
+
+/* The page moves to another frame, and all others of its folio. */
+static void op_migrate(struct space *s)
+{
+	pte_t e = sim_pte(s->mm, va_of(take_page()));
+
+	if (pte_present(e) && !pte_special(e))
+		(void)migrate_now(pfn_folio(pte_pfn(e)), MIGRATE_ASYNC);
+}
+
 static void op_check_contents(struct space *s)
 {
 	check_contents(s);
 }
 
 static void (*const operations[])(struct space *s) = {
-	op_mmap,       op_mmap,	   op_mmap,    op_munmap,   op_mprotect,       op_mprotect,
-	op_mremap,     op_mremap,  op_madvise, op_madvise,  op_write,	       op_write,
-	op_write,      op_read,	   op_exec,    op_fork,	    op_truncate,       op_punch,
-	op_file_write, op_mincore, op_msync,   op_get_page, op_check_contents,
+	op_mmap,	   op_mmap,    op_mmap,	   op_munmap,	op_mprotect,	   op_mprotect,
+	op_mremap,	   op_mremap,  op_madvise, op_madvise,	op_write,	   op_write,
+	op_write,	   op_read,    op_exec,	   op_fork,	op_truncate,	   op_punch,
+	op_file_write,	   op_mincore, op_msync,   op_get_page, op_check_contents, op_mlock,
+	op_memory,	   op_memory,  op_munlock, op_reclaim,	op_reclaim,	   op_migrate,
+	op_split_deferred,
 };
 
 /* ---- one run ---- */
@@ -653,10 +764,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void begin(void)
 {
+	unsigned int kind;
+
 	memset(spaces, 0, sizeof(spaces));
-	knob_vma_index = take_below(VMA_INDEX_MAPLE + 1);
+	sim_caller.ipc_lock = true;
+	kind = take();
+	knob_vma_index = kind % (VMA_INDEX_MAPLE + 1);
+	knob_thp = kind & 0x10 ? THP_ALWAYS : THP_NEVER;
+	knob_mthp_orders = knob_thp == THP_NEVER ? 0 : take() << 2;
+	scale = kind & 0x20 && knob_thp != THP_NEVER ? MAX_SCALE : 1;
+	nr_pages = UNITS * scale;
+	swap = kind & 0x40 ? swap_device_on(SWAP_PAGES) : NULL;
 	spaces[0].mm = mm_create(false);
 	EXPECT(spaces[0].mm);
+	map_memory(&spaces[0], (struct range){ 0, nr_pages });
 	for (unsigned int i = 0; i < NR_FILES; i++) {
 		u64 bytes = (10 + 20 * i) * PAGE_SIZE;
 		bool writable = i != 1;
@@ -682,6 +803,9 @@ static void end(bool compare)
 		host_free(o);
 	}
 	objects = NULL;
+	if (swap)
+		swap_device_off(swap);
+	swap = NULL;
 }
 
 /* The next operation runs with the nth allocation at one site failing. */
