@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the tests of large folios share: memory in one folio of a given order, what the kernel says of its frames.
+ *
+ * Which orders there are is told to Linux, and to whoever else has the files, in /sys/kernel/mm/transparent_hugepage.
+ * A kernel without them has the orders of its knob mthp.orders, by default 2 MiB only; a test skips what it cannot get. A
+ * fault takes the largest folio that fits: of an order below 2 MiB, what a mapping of exactly that size has room for.
+ */
+#ifndef TESTS_USER_FOLIO_H
+#define TESTS_USER_FOLIO_H
+
+#include "lock.h"
+
+#define MIN_ORDER 2
+#define MAX_ORDER 9
+#define HUGE (2 * MIB)
+
+#define KPF_COMPOUND (1UL << 15 | 1UL << 16)
+#define KPF_THP (1UL << 22)
+
+#define THP_FILES "/sys/kernel/mm/transparent_hugepage"
+
+/* All that Linux only bounds is exact there. */
+static inline bool on_faultline(void)
+{
+	struct utsname u;
+
+	MUST(!uname(&u));
+	return strstr(u.release, "faultline");
+}
+
+/* ---- orders ---- */
+
+static inline bool set_word(const char *path, const char *word)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool done = fd >= 0 && write(fd, word, strlen(word)) == (ssize_t)strlen(word);
+
+	if (fd >= 0)
+		close(fd);
+	return done;
+}
+
+/* The bracketed word of such a file; false: there is none. */
+static inline bool get_word(const char *path, char *word, size_t size)
+{
+	char *text = slurp(path), *open = text ? strchr(text, '[') : NULL,
+	     *shut = open ? strchr(open, ']') : NULL;
+
+	if (!shut || (size_t)(shut - open) > size)
+		return false;
+	*shut = 0;
+	memcpy(word, open + 1, (size_t)(shut - open));
+	return true;
+}
+
+static inline const char *order_file(unsigned int order)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), THP_FILES "/hugepages-%ukB/enabled", 4U << order);
+	return path;
+}
+
+static char orders_before[MAX_ORDER + 1][16];
+static pid_t orders_owner;
+
+static inline void restore_orders(void)
+{
+	if (orders_owner != getpid())
+		return;
+	for (unsigned int order = MIN_ORDER; order <= MAX_ORDER; order++)
+		if (orders_before[order][0])
+			(void)set_word(order_file(order), orders_before[order]);
+}
+
+/* For the rest of the test, memory with MADV_HUGEPAGE may have folios of all orders. Restored when the process exits. */
+static inline void allow_all_orders(void)
+{
+	orders_owner = getpid();
+	for (unsigned int order = MIN_ORDER; order <= MAX_ORDER; order++)
+		if (get_word(order_file(order), orders_before[order], sizeof(orders_before[0])))
+			(void)set_word(order_file(order), "madvise");
+	atexit(restore_orders);
+}
+
+/* ---- memory ---- */
+
+/*
+ * 2^order pages at an address that is a multiple of their size, whose first byte was written, with `around` pages free on
+ * both sides. NULL: they are not one folio.
+ */
+static inline char *one_folio(unsigned int order, size_t around)
+{
+	size_t size = PAGE << order, room = around * PAGE;
+	char *all = map_anon(2 * size + 2 * room, PROT_NONE), *p;
+
+	MUST(!munmap(all, 2 * size + 2 * room));
+	p = (char *)(((unsigned long)all + room + size - 1) & -size);
+	p = map_at(p, size, RW);
+	MUST(!madvise(p, size, MADV_HUGEPAGE));
+	store(p, 1);
+	for (size_t i = 0; i < 1UL << order; i++)
+		if (pfn_of(p + i * PAGE) != pfn_of(p) + i ||
+		    !(kpageflags(p + i * PAGE) & KPF_COMPOUND)) {
+			munmap(p, size);
+			return NULL;
+		}
+	return p;
+}
+
+/* Its frames' words of pagemap. */
+static inline void pagemap_words(const char *p, size_t pages, uint64_t *words)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+
+	MUST(fd >= 0);
+	MUST(pread(fd, words, pages * 8, (off_t)((unsigned long)p / PAGE * 8)) ==
+	     (ssize_t)(pages * 8));
+	close(fd);
+}
+
+#endif
