@@ -19,7 +19,7 @@ static struct vdso_data *vdso_data = &early_data; /* [I] later on the file's fir
 
 static unsigned long code_size(void)
 {
-	return PAGE_ALIGN((unsigned long)(vdso_image_end - vdso_image));
+	return PAGE_ALIGN((unsigned long)vdso_image_end - (unsigned long)vdso_image);
 }
 
 unsigned long vdso_size(void)
@@ -40,7 +40,7 @@ static void *file_page(struct mapping *m, unsigned long index)
 
 void vdso_init(void)
 {
-	unsigned long left = (unsigned long)(vdso_image_end - vdso_image);
+	unsigned long left = (unsigned long)vdso_image_end - (unsigned long)vdso_image;
 	const char *image = vdso_image;
 	struct file_mmap fm;
 

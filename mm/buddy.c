@@ -605,8 +605,9 @@ struct page *alloc_pages(gfp_t gfp, unsigned int order)
 
 static inline struct folio *init_head(struct page *page, unsigned int order)
 {
-	struct folio *f = (struct folio *)page; /* flags of a free page are 0 */
+	struct folio *f = (struct folio *)page;
 
+	ASSERT(RACY_READ(page->flags) == 0);
 	f->mapping = NULL;
 	f->refcount = (atomic_t)ATOMIC_INIT(1);
 	f->mapcount = (atomic_t)ATOMIC_INIT(0);
@@ -656,6 +657,7 @@ static __noinline void free_block(struct page *page, unsigned int order)
 		for (unsigned long i = 1; i < 1UL << order; i++)
 			RACY_WRITE(page[i].flags, 0);
 	poison_freed(page, order);
+	RACY_WRITE(page->flags, 0);
 	flags = spin_lock_irqsave(&zone.lock);
 	zone_free_block(page, order);
 	pcps[cpu_id()].freed += 1UL << order;
