@@ -13,6 +13,7 @@
 #include <kern/string.h>
 #include <kern/xarray.h>
 #include <kernel/flusher.h>
+#include <kernel/khugepaged.h>
 #include <kernel/fork.h>
 #include <kernel/futex.h>
 #include <kernel/rcu.h>
@@ -177,6 +178,7 @@ void kernel_main(const struct boot_info *bi)
 	/* Disks, if there are any, and who writes to them. */
 	virtio_blk_init();
 	flusher_init();
+	khugepaged_init();
 	rcu_init();
 
 	smp_init(bi);

@@ -99,6 +99,7 @@ bool anon_fault_large(struct fault_ctx *f, unsigned long orders)
 	fault_assert_locked(f);
 	if (unlikely(fault_anon_vma(f)))
 		return false;
+	khugepaged_enter(f->vma->mm);
 	while (orders) {
 		unsigned int order = 63 - (unsigned int)__builtin_clzl(orders);
 

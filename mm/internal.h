@@ -535,6 +535,18 @@ int mm_collapse(struct mm *mm, unsigned long addr, const struct collapse_limits 
 /* MADV_COLLAPSE, errors as madvise(2). */
 int collapse_advice(struct mm *mm, unsigned long start, unsigned long end);
 
+/* ---- khugepaged.c ---- */
+
+/* The address space may have something to collapse, until its end. Any lock may be held. */
+void __khugepaged_enter(struct mm *mm);
+static inline void khugepaged_enter(struct mm *mm)
+{
+	if (unlikely(!READ_ONCE(mm->khugepaged)))
+		__khugepaged_enter(mm);
+}
+/* It ends. */
+void khugepaged_exit(struct mm *mm);
+
 /* ---- folio.c, lru.c ---- */
 
 /* The contents. Both are of the same order. */

@@ -82,6 +82,8 @@ static struct vma *advise_flags(struct mm *mm, struct vma *vma, unsigned long st
 
 	if (err)
 		return ERR_PTR(err);
+	if (af->set & VM_HUGEPAGE)
+		khugepaged_enter(mm);
 	if (new == vma->flags)
 		return vma;
 	vma = vma_modify(mm, vma, start, end, new);

@@ -187,6 +187,7 @@ void mm_put(struct mm *mm)
 {
 	if (!atomic_dec_and_test(&mm->users))
 		return;
+	khugepaged_exit(mm);
 	mmap_write_lock(mm);
 	if (unlikely(knob_munlock == MUNLOCK_GUP))
 		munlock_by_gup(mm, 0, TASK_SIZE);

@@ -189,6 +189,8 @@ static void copy_layout(struct mm *mm, const struct mm *old)
 {
 	mm->def_flags = old->def_flags & ~VM_LOCK_BITS;
 	mm->membarrier = READ_ONCE(old->membarrier);
+	if (READ_ONCE(old->khugepaged))
+		khugepaged_enter(mm);
 	mm->mmap_base = old->mmap_base;
 	mm->start_code = old->start_code;
 	mm->end_code = old->end_code;

@@ -166,6 +166,72 @@ SIZE(7);
 SIZE(8);
 SIZE(9);
 
+/* ---- khugepaged ---- */
+
+struct number {
+	unsigned long *value;
+	unsigned long lo, hi;
+};
+
+static int number_show(struct seq *s)
+{
+	const struct number *n = s->node->entry->data;
+
+	seq_printf(s, "%lu\n", READ_ONCE(*n->value));
+	return 0;
+}
+
+static int number_write(const struct proc_node *node, char *text)
+{
+	const struct number *n = node->entry->data;
+	unsigned long value;
+
+	if (kstrtoul(line_of(text), 10, &value) || value < n->lo || value > n->hi)
+		return -EINVAL;
+	WRITE_ONCE(*n->value, value);
+	return 0;
+}
+
+/* A sleep that was too long ends. */
+static int sleep_write(const struct proc_node *node, char *text)
+{
+	int err = number_write(node, text);
+
+	if (!err)
+		khugepaged_wake();
+	return err;
+}
+
+#define SETTING(n, w, member, lo, hi)                                                              \
+	{                                                                                          \
+		.name = n, .mode = S_IFREG | 0644, .show = number_show, .write = w,                \
+		.data = &(const struct number)                                                     \
+		{                                                                                  \
+			&khugepaged_settings.member, lo, hi                                        \
+		}                                                                                  \
+	}
+#define COUNT(n)                                                                                   \
+	{                                                                                          \
+		.name = #n, .mode = S_IFREG | 0444, .show = number_show,                           \
+		.data = &(const struct number)                                                     \
+		{                                                                                  \
+			&khugepaged_counts.n, 0, 0                                                 \
+		}                                                                                  \
+	}
+
+static const struct proc_entry khugepaged_entries[] = {
+	SETTING("alloc_sleep_millisecs", sleep_write, alloc_sleep_ms, 0, ~0U),
+	SETTING("defrag", number_write, defrag, 0, 1),
+	COUNT(full_scans),
+	SETTING("max_ptes_none", number_write, max_ptes_none, 0, PTRS_PER_TABLE - 1),
+	SETTING("max_ptes_shared", number_write, max_ptes_shared, 0, PTRS_PER_TABLE - 1),
+	SETTING("max_ptes_swap", number_write, max_ptes_swap, 0, PTRS_PER_TABLE - 1),
+	COUNT(pages_collapsed),
+	SETTING("pages_to_scan", number_write, pages_to_scan, 1, ~0U),
+	SETTING("scan_sleep_millisecs", sleep_write, scan_sleep_ms, 0, ~0U),
+	{ 0 },
+};
+
 /* ---- the tree ---- */
 
 static int pmd_size_show(struct seq *s)
@@ -198,6 +264,7 @@ static const struct proc_entry thp_entries[] = {
 	DIR("hugepages-32kB", size_entries_3),
 	DIR("hugepages-512kB", size_entries_7),
 	DIR("hugepages-64kB", size_entries_4),
+	DIR("khugepaged", khugepaged_entries),
 	WORDS("shmem_enabled", &shmem_enabled),
 	{ .name = "use_zero_page",
 	  .mode = S_IFREG | 0644,

@@ -5,6 +5,8 @@
 #ifndef MM_THP_H
 #define MM_THP_H
 
+#include <kern/types.h>
+
 #define THP_MIN_ORDER 2u /* up to PMD_ORDER */
 
 /* Which areas get folios of a size; INHERIT: what knob thp says. Knob mthp.orders: the sizes that inherit at boot. */
@@ -40,5 +42,33 @@ enum thp_event {
 
 /* How often it happened to folios of this order. */
 unsigned long thp_events(unsigned int order, enum thp_event event);
+
+/* ---- khugepaged: mm/khugepaged.c, in a thread of kernel/khugepaged.c ---- */
+
+struct khugepaged_settings {
+	unsigned long scan_sleep_ms;  /* between scans */
+	unsigned long alloc_sleep_ms; /* after one for which there was no memory */
+	unsigned long pages_to_scan;  /* entries a scan looks at */
+	unsigned long max_ptes_none, max_ptes_swap,
+		max_ptes_shared; /* of 512 entries, as struct collapse_limits has them */
+	unsigned long defrag;	 /* 0: free blocks only, nothing is reclaimed or compacted for it */
+};
+extern struct khugepaged_settings khugepaged_settings;
+
+struct khugepaged_counts {
+	unsigned long pages_collapsed; /* folios of 2 MiB made */
+	unsigned long full_scans;      /* of all that there is to scan */
+};
+extern struct khugepaged_counts khugepaged_counts;
+
+/* The thread is this one. */
+void khugepaged_begin(void);
+/* Some address space may have something to collapse. */
+bool khugepaged_has_work(void);
+/* Sleeps until khugepaged_wake(), which any context may call: there is work, settings changed, time is over. */
+void khugepaged_wait(void);
+void khugepaged_wake(void);
+/* Looks at so many entries as settings allow. False: there was no memory. */
+bool khugepaged_scan(void);
 
 #endif
