@@ -33,9 +33,12 @@ FULL = {
     "4-cpus-debug": ({"mem": "1G", "smp": 4, "debug": True}, False),
     "swap": ({"mem": "256M", "smp": 2, "swap": "512M"}, False),
     "swap-debug": ({"mem": "256M", "swap": "512M", "debug": True}, False),
+    "folios": ({"mem": "256M", "swap": "512M", "knobs": ["mthp.orders=1020"]}, False),
     "disk": ({"mem": "256M", "disk": "64M"}, False),
     "disk-2-cpus-debug": ({"mem": "512M", "smp": 2, "disk": "64M", "debug": True}, False),
 }
+# Where large folios of all orders may be had, by knobs.
+ABOUT_FOLIOS = "folio_"
 # What is about memory that leaves: the only programs that run where there is swap.
 ABOUT_SWAP = ("swap_", "madvise_", "mlock_", "fork_basic", "cow_fork", "mremap_", "shm_", "shared_anon", "memfd", "mincore", "proc_")  # fmt: skip
 # With several CPUs: what is about threads, signals, processes and address spaces that more than one uses.
@@ -57,6 +60,8 @@ def programs_of(machine):
     """What the names of the programs that run there begin with."""
     if "disk" in machine:
         return ABOUT_DISKS
+    if "knobs" in machine:
+        return ABOUT_FOLIOS
     return ABOUT_SWAP if "swap" in machine else ABOUT_CPUS if "smp" in machine else ""
 
 
@@ -104,6 +109,7 @@ class UserItem(pytest.Item):
             return program
         machine = dict(places(self.config)[self.name][0])
         debug = "--debug " if machine.pop("debug", False) else ""
+        debug += "".join(f"--knob {knob} " for knob in machine.pop("knobs", []))
         return f"./run {debug}{''.join(f'--{k} {v} ' for k, v in machine.items())}-- {program}"
 
     def obtain(self):
