@@ -15,6 +15,8 @@
 #define _GNU_SOURCE
 #include "mmfuzz/ops.h"
 
+#define PROBE (4UL << 20)
+
 static void run(unsigned long ops);
 
 static void op_fork(void)
@@ -93,6 +95,22 @@ static void run(unsigned long n)
 	}
 }
 
+/* Whether a page may come with its neighbours: where folios are large although nobody asked for it. */
+static bool pages_come_together(void)
+{
+	static unsigned char vec[PROBE / PAGE];
+	unsigned int there = 0;
+	char *p = mmap(NULL, PROBE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	must(p != MAP_FAILED, "mmap");
+	p[PROBE / 2] = 1;
+	must(!mincore(p, PROBE, vec), "mincore");
+	for (size_t i = 0; i < PROBE / PAGE; i++)
+		there += vec[i] & 1;
+	must(!munmap(p, PROBE), "munmap");
+	return there > 1;
+}
+
 static void set_up(void)
 {
 	struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER };
@@ -101,6 +119,7 @@ static void set_up(void)
 
 	must(!sigaction(SIGSEGV, &sa, NULL) && !sigaction(SIGBUS, &sa, NULL), "sigaction");
 	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0); /* the model counts single pages */
+	large_folios = pages_come_together();
 	objects = mmap(NULL, OBJECTS * sizeof(objects[0]), PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	must(objects != MAP_FAILED, "mmap");

@@ -75,6 +75,7 @@ static unsigned int heap_pages;
 static uint64_t heap_value[HEAP];
 static unsigned int next_area = 1;
 static int depth;
+static bool large_folios; /* a page may be there that nobody touched */
 
 static uint64_t seed, rng;
 static unsigned long ops_wanted = 100000, op_number;
