@@ -30,7 +30,7 @@ void split_later(struct folio *folio)
 	spin_lock(&queue.lock);
 	if (list_empty(node)) {
 		list_add_tail(node, &queue.folios);
-		queue.nr++;
+		RACY_WRITE(queue.nr, queue.nr + 1);
 		thp_count(folio->order, THP_COUNT_SPLIT_DEFERRED);
 	}
 	spin_unlock(&queue.lock);
@@ -43,7 +43,7 @@ void split_forget(struct folio *folio)
 	spin_lock(&queue.lock);
 	if (!list_empty(node)) {
 		list_del_init(node);
-		queue.nr--;
+		RACY_WRITE(queue.nr, queue.nr - 1);
 	}
 	spin_unlock(&queue.lock);
 }
@@ -158,7 +158,7 @@ static struct folio *pop(void)
 	if (!list_empty(&queue.folios)) {
 		tail = list_first_entry(&queue.folios, struct page, deferred);
 		list_del_init(&tail->deferred);
-		queue.nr--;
+		RACY_WRITE(queue.nr, queue.nr - 1);
 		folio = folio_try_get(tail->head) ? tail->head : NULL;
 	}
 	spin_unlock(&queue.lock);
