@@ -6,6 +6,7 @@ Small machines and one pass in `make test`; with --soak larger ones, more passes
 """
 
 import os
+import random
 import subprocess
 from dataclasses import dataclass
 
@@ -88,6 +89,27 @@ def test_locked_on_fault(pressed, size):
 def test_munlock_makes_reclaimable(pressed, size):
     out = pressed("--anon", f"{size.memory}M", "--hold", f"{size.memory // 2}M", "--release")
     assert "left after munlock" in out and "right" in out
+
+
+def orders_at_random():
+    """Some of the orders 2 to 9, one of them in any case."""
+    return random.randrange(1, 1 << 8) << 2
+
+
+@pytest.mark.parametrize("cpus", [1, 4])
+@pytest.mark.parametrize("orders", ["2M", "all", "random"])
+def test_large_folios(request, orders, cpus):
+    """Of all anonymous memory, beside locks whose ends lie within folios."""
+    full = request.config.getoption("--soak")
+    if request.config.getoption("--quick") or (orders, cpus) in (("all", 1), ("2M", 4)) and not full:
+        pytest.skip("only with --soak")
+    size = FULL if full else SMALL
+    mask = {"2M": 512, "all": 1020}.get(orders) or orders_at_random()
+    argv = run_argv("faultline", "--mem", f"{size.memory}M", "--smp", cpus, "--swap", f"{8 * size.memory}M", "--timeout", size.seconds,
+                    "--knob", "thp=always", "--knob", f"mthp.orders={mask}", "--", MEMCHECK, "--passes", size.passes, "--processes", cpus,
+                    "--order", size.order, "--anon", f"{2 * size.memory}M", "--hold", f"{1028 * size.memory // 4}K")  # fmt: skip
+    done = subprocess.run(list(map(str, argv)), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=size.seconds + 30)
+    assert done.returncode == 0 and "held" in done.stdout, f"mthp.orders={mask}\n{done.stdout}{done.stderr}"
 
 
 @pytest.mark.parametrize("cpus", [1, 4])
