@@ -222,6 +222,14 @@ static bool table_add(struct pgtable *pt, pte_t *entry)
 	return true;
 }
 
+/* Behind an entry that is there; whoever was faster with the last-level table may have promoted it already. */
+static pte_t *table_below(const pte_t *table, unsigned long va, unsigned int shift)
+{
+	pte_t e = entry_of(table, va, shift);
+
+	return e & PTE_PS ? table_of_huge(table, va) : entry_table(e);
+}
+
 static __noinline pte_t *alloc_tables(struct pgtable *pt, unsigned long va)
 {
 	pte_t *table = pt->root;
@@ -231,7 +239,7 @@ static __noinline pte_t *alloc_tables(struct pgtable *pt, unsigned long va)
 
 		if (!(__atomic_load_n(entry, __ATOMIC_ACQUIRE) & PTE_P) && !table_add(pt, entry))
 			return NULL;
-		table = entry_table(*entry);
+		table = table_below(table, va, shift);
 	}
 	return &table[table_index(va, PAGE_SHIFT)];
 }
