@@ -518,6 +518,8 @@ static void op_madvise(struct space *s)
 
 	if (swap && advice == MADV_FREE)
 		advice = MADV_DONTNEED; /* what it may come to where memory is taken away */
+	if (!swap && advice == MADV_PAGEOUT)
+		advice = MADV_COLD; /* nothing can go but what MADV_FREE gave up */
 	TRACE("madvise(%lu +%lu, %d)\n", r.first, r.n, advice);
 	for (unsigned long i = r.first; i < r.first + r.n && !err; i++) {
 		if (s->page[i].mapped)
