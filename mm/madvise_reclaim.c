@@ -101,6 +101,7 @@ static unsigned int age_large(struct ager *a, pte_t *pte, unsigned long va, unsi
 	huge_demote(pte);
 	for (unsigned int i = 1; i < n; i++)
 		pte_clear_bits(pte + i, bits);
+	note_changed(a, va); /* any of them may have had one of the bits, and not only the first */
 	note_changed(a, va + (n - 1) * PAGE_SIZE);
 	age_folio(a, pte, va, folio);
 	return n;

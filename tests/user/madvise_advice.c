@@ -86,6 +86,25 @@ TEST(free_, "FREE: private anonymous only; a write afterwards stays")
 	close(fd);
 }
 
+TEST(free_large,
+     "FREE of 2 MiB twice: a page that was written in between is noticed when it is written again")
+{
+	const unsigned long size = 2UL << 20;
+	char *area = map_anon(2 * size, RW);
+	char *p = (char *)(((unsigned long)area + size - 1) & ~(size - 1));
+
+	(void)madvise(p, size, MADV_HUGEPAGE); /* EINVAL where there is no such thing */
+	memset(p, 7, size);
+	CHECK_OK(madvise(p, size, MADV_FREE));
+	store(p + 5 * PAGE, 8);
+	CHECK_OK(madvise(p, size, MADV_FREE));
+	store(p + 5 * PAGE, 9);
+	for (int i = 0; i < 3; i++)
+		(void)madvise(p, size, MADV_PAGEOUT);
+	CHECK_EQ(load(p + 5 * PAGE), 9);
+	munmap(area, 2 * size);
+}
+
 TEST(remove_, "REMOVE punches a hole into shared memory; EINVAL for private, EACCES for read-only")
 {
 	char *s = mmap(NULL, 4 * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
