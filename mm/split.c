@@ -111,10 +111,12 @@ bool split_folio(struct folio *folio)
 		return false;
 	}
 	unflushed_flush(&u);
-	split_forget(folio);
 	alone = atomic_read(&folio->mapcount) == 0 && folio_ref_freeze(folio, 1);
-	if (alone)
+	if (alone) {
+		/* Only now: whoever puts it into the queue has a reference. */
+		split_forget(folio);
 		divide(folio, m.nr);
+	}
 	migration_entries_remove(&m, alone ? NULL : folio);
 	if (!alone) {
 		thp_count(order, THP_COUNT_SPLIT_FAILED);
