@@ -53,12 +53,12 @@ static __noinline bool copy_promoted(struct mm *mm, struct mm *old, unsigned lon
 	folio_ref_add(folio, (int)PTRS_PER_TABLE);
 	large_map_whole(folio);
 	for (unsigned long i = 0; i < PTRS_PER_TABLE; i++) {
-		pte_t e = pte_read(src + i);
+		/* Reclaim may have asked who uses it; a promoted table is one whose entries are accessed. */
+		pte_t e = pte_read(src + i) | PTE_A;
 
-		if (loses_write) {
+		if (loses_write)
 			e &= ~PTE_W;
-			pte_set(src + i, e);
-		}
+		pte_set(src + i, e);
 		pte_set(dst + i, e & ~PTE_MLOCKED);
 	}
 	pte_used_add(dst, PTRS_PER_TABLE);
