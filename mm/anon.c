@@ -116,16 +116,29 @@ static bool small_is_alone(struct folio *old)
 }
 
 /*
- * Of a large folio, that this page has one entry, and that nobody has the folio but by entries. True: the entry may
- * become writable. When all pages are the writer's alone, all of a promoted table becomes it, and stays promoted.
+ * Of a large folio, that this page has one entry, and that nobody has the folio but by entries. Others drop entries of
+ * its other pages meanwhile, so the two numbers do not prove that nobody is just moving it, whose migration entries are
+ * in no count; the folio lock, which he has, does.
  */
+static bool large_is_alone(struct folio *old, struct page *page)
+{
+	bool alone;
+
+	if (!folio_test(old, PG_anon) || page_mapcount(page) != 1 || !folio_trylock(old))
+		return false;
+	alone = page_mapcount(page) == 1 &&
+		atomic_read(&old->refcount) == atomic_read(&old->mapcount);
+	folio_unlock(old);
+	return alone;
+}
+
+/* True: the entry may become writable. When all pages are the writer's alone, all of a promoted table does, and stays promoted. */
 static bool large_reuse(struct fault_ctx *f, struct folio *old, pte_t bits)
 {
 	int maps = atomic_read(&old->mapcount);
 	pte_t *table = page_address(pte_table(f->pte));
 
-	if (!folio_test(old, PG_anon) || page_mapcount(pfn_to_page(pte_pfn(f->old))) != 1 ||
-	    atomic_read(&old->refcount) != maps)
+	if (!large_is_alone(old, pfn_to_page(pte_pfn(f->old))))
 		return false;
 	if (maps != (int)PTRS_PER_TABLE) {
 		huge_demote(f->pte);
