@@ -129,6 +129,8 @@ static int bring_back(struct mm *mm, unsigned long addr)
 		page = mm_get_page(mm, addr, false, true);
 		if (IS_ERR(page))
 			return PTR_ERR(page) == -ENOMEM ? -ENOMEM : -EINVAL;
+		/* Whoever writes it to swap still has a reference. */
+		folio_wait_writeback(page_folio(page));
 		mm_put_page(page);
 		cond_resched();
 	}

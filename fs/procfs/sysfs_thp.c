@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * /sys/kernel/mm/transparent_hugepage: which large folios anonymous memory gets. What Linux has here for files is
- * shown as it is in this kernel: never.
+ * /sys/kernel/mm/transparent_hugepage: which large folios anonymous memory gets.
  */
 #include <arch/pgtable.h>
 #include <fs/procfs/internal.h>
@@ -69,7 +68,8 @@ static const char *const defrag_words[] = { "always",  "defer", "defer+madvise",
 					    "madvise", "never", NULL };
 static const char *const shmem_words[] = { "always", "within_size", "advise", "never",
 					   "deny",   "force",	    NULL };
-enum { SHMEM_NEVER = 3 };
+/* Which of them. Remembered for who puts back what he found; shared memory has small pages whatever it says. */
+static unsigned long shmem_word = 3;
 
 static unsigned long get_enabled(unsigned int order __maybe_unused)
 {
@@ -94,12 +94,13 @@ static int set_defrag(unsigned int order __maybe_unused, unsigned long n)
 
 static unsigned long get_shmem(unsigned int order __maybe_unused)
 {
-	return SHMEM_NEVER;
+	return READ_ONCE(shmem_word);
 }
 
 static int set_shmem(unsigned int order __maybe_unused, unsigned long n)
 {
-	return n == SHMEM_NEVER ? 0 : -EINVAL;
+	WRITE_ONCE(shmem_word, n);
+	return 0;
 }
 
 static unsigned long get_size(unsigned int order)
