@@ -332,13 +332,18 @@ int populate_advice(struct mm *mm, unsigned long start, unsigned long end, bool 
 static bool is_own_copy(const struct vma *vma, pte_t e)
 {
 	struct folio *folio;
+	bool own;
 
 	if ((vma->flags & VM_WRITE) || pte_special(e) || !pte_dirty(e))
 		return false;
 	folio = pfn_folio(pte_pfn(e));
-	if (!folio_test(folio, PG_anon) || page_mapcount(pfn_to_page(pte_pfn(e))) != 1)
+	/* Who moves the folio has its lock, and what were others' entries are in no count meanwhile. */
+	if (!folio_test(folio, PG_anon) || !folio_trylock(folio))
 		return false;
-	return !folio_test(folio, PG_swapcache) || swap_slot_count(READ_ONCE(folio->swap)) == 0;
+	own = page_mapcount(pfn_to_page(pte_pfn(e))) == 1 &&
+	      (!folio_test(folio, PG_swapcache) || swap_slot_count(READ_ONCE(folio->swap)) == 0);
+	folio_unlock(folio);
+	return own;
 }
 
 struct page *mm_get_page(struct mm *mm, unsigned long addr, bool write, bool force)
