@@ -15,7 +15,9 @@
 #define MAX_ORDER 9
 #define HUGE (2 * MIB)
 
-#define KPF_COMPOUND (1UL << 15 | 1UL << 16)
+#define KPF_COMPOUND_HEAD (1UL << 15)
+#define KPF_COMPOUND_TAIL (1UL << 16)
+#define KPF_COMPOUND (KPF_COMPOUND_HEAD | KPF_COMPOUND_TAIL)
 #define KPF_THP (1UL << 22)
 
 #define THP_FILES "/sys/kernel/mm/transparent_hugepage"
@@ -86,30 +88,7 @@ static inline void allow_all_orders(void)
 
 /* ---- memory ---- */
 
-/*
- * 2^order pages at an address that is a multiple of their size, whose first byte was written, with `around` pages free on
- * both sides. NULL: they are not one folio.
- */
-static inline char *one_folio(unsigned int order, size_t around)
-{
-	size_t size = PAGE << order, room = around * PAGE;
-	char *all = map_anon(2 * size + 2 * room, PROT_NONE), *p;
-
-	MUST(!munmap(all, 2 * size + 2 * room));
-	p = (char *)(((unsigned long)all + room + size - 1) & -size);
-	p = map_at(p, size, RW);
-	MUST(!madvise(p, size, MADV_HUGEPAGE));
-	store(p, 1);
-	for (size_t i = 0; i < 1UL << order; i++)
-		if (pfn_of(p + i * PAGE) != pfn_of(p) + i ||
-		    !(kpageflags(p + i * PAGE) & KPF_COMPOUND)) {
-			munmap(p, size);
-			return NULL;
-		}
-	return p;
-}
-
-/* Its frames' words of pagemap. */
+/* The words of pagemap for pages from p. */
 static inline void pagemap_words(const char *p, size_t pages, uint64_t *words)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
@@ -118,6 +97,32 @@ static inline void pagemap_words(const char *p, size_t pages, uint64_t *words)
 	MUST(pread(fd, words, pages * 8, (off_t)((unsigned long)p / PAGE * 8)) ==
 	     (ssize_t)(pages * 8));
 	close(fd);
+}
+
+/*
+ * 2^order pages at an address that is a multiple of their size, whose first byte was written, with `around` pages free on
+ * both sides. NULL: they are not one folio.
+ */
+static inline char *one_folio(unsigned int order, size_t around)
+{
+	static uint64_t words[1UL << MAX_ORDER];
+	size_t size = PAGE << order, room = around * PAGE;
+	bool one = true;
+	char *all = map_anon(2 * size + 2 * room, PROT_NONE), *p;
+
+	MUST(!munmap(all, 2 * size + 2 * room));
+	p = (char *)(((unsigned long)all + room + size - 1) & -size);
+	p = map_at(p, size, RW);
+	MUST(!madvise(p, size, MADV_HUGEPAGE));
+	store(p, 1);
+	pagemap_words(p, 1UL << order, words);
+	for (size_t i = 0; i < 1UL << order; i++)
+		one &= (words[i] & PAGEMAP_PFN) == (words[0] & PAGEMAP_PFN) + i;
+	if (one && (kpageflags(p) & KPF_COMPOUND_HEAD) &&
+	    (kpageflags(p + size - PAGE) & KPF_COMPOUND_TAIL))
+		return p;
+	munmap(p, size);
+	return NULL;
 }
 
 #endif

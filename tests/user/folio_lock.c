@@ -53,7 +53,7 @@ static long mlocked_pages(void)
 }
 
 /* A Linux that runs more than this test has others who lock. */
-#define NOISE 256L
+#define NOISE 4096L
 
 static void check_mlocked(long want)
 {
@@ -73,10 +73,27 @@ static uint64_t flags_of_frame(int fd, uint64_t pfn)
 	return word;
 }
 
+static uint64_t frame[MAX_PAGES]; /* of each page now; 0: it is not in memory */
+
+static void read_frames(void)
+{
+	static uint64_t moved[MAX_PAGES];
+
+	pagemap_words(home, nr_pages, frame);
+	if (away)
+		pagemap_words(away, nr_pages, moved);
+	for (size_t i = 0; i < nr_pages; i++) {
+		uint64_t word = page[i].at == home + i * PAGE ? frame[i] : moved[i];
+
+		frame[i] = page[i].mapped && word & PAGEMAP_PRESENT ? word & PAGEMAP_PFN : 0;
+	}
+}
+
 static void note_frames(void)
 {
+	read_frames();
 	for (size_t i = 0; i < nr_pages; i++)
-		page[i].pfn = page[i].mapped ? pfn_of(page[i].at) : 0;
+		page[i].pfn = frame[i];
 }
 
 static void check_flags(bool whole)
@@ -86,7 +103,7 @@ static void check_flags(bool whole)
 
 	MUST(fd >= 0);
 	for (size_t i = 0; i < nr_pages; i++) {
-		uint64_t pfn = page[i].mapped ? pfn_of(page[i].at) : 0;
+		uint64_t pfn = frame[i];
 		uint64_t flags =
 			pfn ? flags_of_frame(fd, pfn) & (KPF_UNEVICTABLE | KPF_MLOCKED) : 0;
 
@@ -112,16 +129,15 @@ static void check_all(void)
 	size_t folios_locked = 0;
 
 	drain_batches();
+	read_frames();
 	for (size_t i = 0; i < nr_pages; i++) {
 		if (!page[i].mapped)
 			continue;
 		locked += page[i].locked;
 		folios_locked += page[i].locked && page[i].folios;
 		if (page[i].locked) {
-			uint64_t pfn = pfn_of(page[i].at);
-
-			gone += !pfn;
-			moved += pfn && pfn != page[i].pfn;
+			gone += !frame[i];
+			moved += frame[i] && frame[i] != page[i].pfn;
 		}
 		wrong += load(page[i].at) != mark(i);
 	}
@@ -384,9 +400,9 @@ static long left_after_page_out(void)
 
 	for (size_t i = 0; i < nr_pages; i = end_of_equals(i))
 		each_run(i, end_of_equals(i), page[i].locked ? refuse_page_out : page_out);
+	read_frames();
 	for (size_t i = 0; i < nr_pages; i++)
-		left += page[i].mapped && !page[i].locked && !page[i].shared &&
-			(pagemap_entry(page[i].at) & PAGEMAP_PRESENT);
+		left += page[i].mapped && !page[i].locked && !page[i].shared && frame[i];
 	return left;
 }
 
