@@ -35,6 +35,7 @@ static void *file_page(struct mapping *m, unsigned long index)
 	if (IS_ERR(folio))
 		panic("no memory for the vdso");
 	folio_mark_dirty_lock(folio);
+	folio_leave_lru(folio);
 	return folio_address(folio);
 }
 
@@ -47,7 +48,6 @@ void vdso_init(void)
 	vdso_file = shmem_file_setup("vdso", vdso_size());
 	if (IS_ERR(vdso_file) || file_mmap_info(vdso_file, &fm))
 		panic("no memory for the vdso");
-	mapping_set_unevictable(fm.mapping, true);
 	vdso_data = file_page(fm.mapping, 0);
 	*vdso_data = early_data;
 	arch_vdso_clock(vdso_data);

@@ -245,7 +245,7 @@ static int replace(struct mm *mm, unsigned long addr, const struct collapse_limi
 	struct census c;
 	int result;
 
-	result = look(mm, addr, limits, &c);
+	result = t.vma ? look(mm, addr, limits, &c) : -EINVAL;
 	if (result)
 		return result;
 	if (anon_vma_prepare(t.vma) || pgtable_prepare_promotion(&mm->pgt, addr))

@@ -197,24 +197,25 @@ static void move_batch(struct list_head *folios, const struct migrate_target *ta
 /* Those whose file keeps them in memory are put back one by one, for lru_putback() would not know. */
 static unsigned long put_back(struct list_head *folios)
 {
-	struct folio *folio, *next;
 	unsigned long pages = 0;
+	LIST_HEAD(back);
 
-	list_for_each_entry_safe(folio, next, folios, lru) {
-		bool done;
+	while (!list_empty(folios)) {
+		struct folio *folio = list_first_entry(folios, struct folio, lru);
+		bool done = false;
 
-		pages += folio_nr_pages(folio);
-		if (folio_test(folio, PG_anon) || !folio_trylock(folio))
-			continue;
 		list_del(&folio->lru);
-		done = lru_putback_file_unevictable(folio);
-		swap_folio_unlock(folio);
+		pages += folio_nr_pages(folio);
+		if (!folio_test(folio, PG_anon) && folio_trylock(folio)) {
+			done = lru_putback_file_unevictable(folio);
+			swap_folio_unlock(folio);
+		}
 		if (done)
 			folio_put(folio);
 		else
-			list_add(&folio->lru, folios);
+			list_add(&folio->lru, &back);
 	}
-	lru_putback(folios);
+	lru_putback(&back);
 	return pages;
 }
 

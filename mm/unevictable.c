@@ -45,3 +45,9 @@ void mapping_rescue(struct mapping *m)
 		cond_resched();
 	}
 }
+
+void folio_leave_lru(struct folio *folio)
+{
+	if (lru_isolate_page(&folio->page, true))
+		folio_put(folio); /* the caller has another */
+}

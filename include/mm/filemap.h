@@ -173,6 +173,11 @@ static inline bool mapping_unevictable(const struct mapping *m)
 {
 	return RACY_READ(m->flags) & MAPPING_UNEVICTABLE;
 }
+/*
+ * The kernel keeps the page for ever, with a reference: from now on reclaim never looks at it, and /proc does not count it
+ * among those that it might.
+ */
+void folio_leave_lru(struct folio *folio);
 /* Looks at all its pages, and puts those that are unevictable for no reason any more on their lists. May sleep. */
 void mapping_rescue(struct mapping *m);
 /* Promises memory for all pages of the object, as long as it lives. Once, before others see it. 0 or -ENOMEM. */

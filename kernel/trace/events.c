@@ -187,10 +187,10 @@ void trace_sched_switch(const struct task *prev, const struct task *next)
 
 	memcpy(&words[0], prev->comm, 16);
 	words[2] = (u64)prev->tid;
-	words[3] = (u64)(120 + prev->nice);
+	words[3] = 120 + (u64)prev->nice;
 	words[4] = prev->state;
 	memcpy(&words[5], next->comm, 16);
 	words[7] = (u64)next->tid;
-	words[8] = (u64)(120 + next->nice);
+	words[8] = 120 + (u64)next->nice;
 	trace_write(TRACE_sched_switch, words);
 }
