@@ -53,7 +53,7 @@ def storm(compile_program):
 
 
 def traced(run, path, *arguments, status=0):
-    done = run("--trace", path, *arguments)
+    done = run("--knob", "fault.lock=mmap", "--trace", path, *arguments)  # what is counted is what faults do with mmap_lock
     assert done.returncode == status, done.stderr.decode(errors="replace")
     with open(path, encoding="utf-8") as f:
         return f.read(), done.stderr.decode()

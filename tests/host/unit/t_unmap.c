@@ -5,6 +5,8 @@
  */
 #include "t.h"
 
+#include <sync/rcu.h>
+
 #define B 0x90000000UL
 #define AT(page) (B + (page)*PG)
 
@@ -14,8 +16,12 @@ static void test_batch_sizes(void **state)
 	static const unsigned long sizes[] = { 1, 2, 31, 32, 33, 64, 511, 512, 513, 1500, 4097 };
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++) {
-		unsigned long before = (slab_shrink(), nr_free_pages());
+		unsigned long before;
 
+		mm_free_spares();
+		rcu_barrier();
+		slab_shrink();
+		before = nr_free_pages();
 		t_map(mm, AT(100), sizes[i], RW);
 		for (unsigned long p = 0; p < sizes[i]; p++)
 			sim_poke(mm, AT(100 + p), (u8)p);
@@ -24,6 +30,8 @@ static void test_batch_sizes(void **state)
 		assert_int_equal(mm_rss(mm), 0);
 		assert_int_equal(sim_tlb_entries(mm), 0);
 		assert_int_equal(atomic_read(&mm->pgt.nr_tables), 0);
+		mm_free_spares();
+		rcu_barrier();
 		slab_shrink();
 		pgtable_drain();
 		assert_int_equal(nr_free_pages(), before);
