@@ -92,7 +92,8 @@ static void check_entry(const struct vma *vma, unsigned long va, pte_t e, struct
 	folio = pfn_folio(pte_pfn(e));
 	page = pfn_to_page(pte_pfn(e));
 	CHECK(page_mapcount(page) > 0, vma);
-	CHECK(atomic_read(&folio->refcount) > 0, vma); /* this entry's; others come and go meanwhile */
+	CHECK(atomic_read(&folio->refcount) > 0,
+	      vma); /* this entry's; others come and go meanwhile */
 	CHECK(!pte_mlocked(e) || mlock_by_rmap() || atomic_read(page_mlocks(page)) > 0, vma);
 	CHECK(t->lock_walks || pte_mlocked(e) == !!(vma->flags & VM_LOCKED), vma);
 	t->rss[folio_rss_kind(folio)]++;
