@@ -26,9 +26,9 @@ RESULTS = os.path.join(HOME, "results.json")  # for docs/selftests.md
 KEPT = os.path.join(HOME, "linux.json")
 ENTRIES = selftests.read_list()
 PLACES = {
-    "linux": {"linux": True, "mem": "4G", "smp": 2, "swap": "256M"},
-    "1-debug": {"mem": "4G", "debug": True, "swap": "256M"},
-    "4": {"mem": "4G", "smp": 4, "swap": "256M"},
+    "linux": {"linux": True, "mem": "4G", "smp": 2},
+    "1-debug": {"mem": "4G", "debug": True},
+    "4": {"mem": "4G", "smp": 4},
 }
 
 
