@@ -192,12 +192,15 @@ def pytest_collection_modifyitems(items):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "together: all tests of the module run in one lane, in order")
+    config.addinivalue_line("markers", "natively: locks memory of this machine, whose counters others read: all in one lane")
 
 
 def group_of(item):
     """What is equal for the tests that one lane runs, in order."""
+    if item.get_closest_marker("natively") or (isinstance(item, UserItem) and item.name == "linux"):
+        return "natively"
     if isinstance(item, UserItem):
-        own_machine = item.name == "linux" or places(item.config)[item.name][1]
+        own_machine = places(item.config)[item.name][1]
         return item.nodeid if own_machine else item.name
     return item.path if item.get_closest_marker("together") else item.nodeid
 

@@ -11,6 +11,8 @@ import subprocess
 import pytest
 from conftest import BUILD, run_argv
 
+pytestmark = pytest.mark.natively
+
 LOCKSTALL = os.path.join(BUILD, "user", "lockstall")
 MIB = 64
 

@@ -6,6 +6,8 @@ import os
 import pytest
 import storm
 
+pytestmark = pytest.mark.natively
+
 # seed, epochs, debug kernel; always the same: `make soak` looks for new ones, for an hour
 FULL = [(1, 400, False), (2, 100, True)]
 QUICK = [(1, 100, False)]

@@ -10,6 +10,8 @@ import pexpect
 import pytest
 from conftest import BUILD, skip_without
 
+pytestmark = pytest.mark.natively
+
 LOCKS = os.path.join(BUILD, "user", "locks")
 
 # Mappings of every kind at known places, and a look at them: argv[1] is the program locks.
