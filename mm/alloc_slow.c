@@ -72,23 +72,13 @@ static bool make_room_by_killing(gfp_t gfp, unsigned int order, struct page **pa
 	return more;
 }
 
-/*
- * Linux's should_reclaim_retry(): when even all that can be reclaimed would not do, more rounds only take from
- * processes the pages that they use, again and again, before one of them must go anyway.
- */
-static bool reclaim_could_do(unsigned int order)
-{
-	return nr_free_pages() + reclaimable_pages() > watermark_pages(WMARK_MIN) + (1UL << order);
-}
-
 /* Until there is a page, or nobody is left to take one from. */
 static struct page *reclaim_and_retry(gfp_t gfp, unsigned int order)
 {
 	struct page *page;
 
 	for (unsigned int failed = 0;;) {
-		bool could_do = reclaim_could_do(order);
-		bool progress = could_do && try_to_free_pages(order);
+		bool progress = try_to_free_pages(order) != 0;
 
 		if (order && progress)
 			(void)compact_for(order);
@@ -103,7 +93,7 @@ static struct page *reclaim_and_retry(gfp_t gfp, unsigned int order)
 			failed = 0;
 		else
 			failed++;
-		if (failed < MAX_ROUNDS && could_do)
+		if (failed < MAX_ROUNDS)
 			continue;
 		if ((gfp & __GFP_NORETRY) || order > COSTLY_ORDER ||
 		    !make_room_by_killing(gfp, order, &page))

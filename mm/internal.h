@@ -774,8 +774,6 @@ static inline bool folio_is_shmem(const struct folio *folio)
 
 /* A round of reclaim in the caller's context, for an allocation of this order. Pages reclaimed. */
 unsigned long try_to_free_pages(unsigned int order);
-/* What reclaim could free if nobody used any of it: pages of files, and those of processes as far as there are slots. */
-unsigned long reclaimable_pages(void);
 /* Reclaims isolated folios (MADV_PAGEOUT); the others go back. Pages reclaimed. */
 unsigned long reclaim_folios(struct list_head *folios);
 

@@ -491,14 +491,6 @@ static unsigned long reclaim(struct scan *sc)
 	return sc->reclaimed;
 }
 
-unsigned long reclaimable_pages(void)
-{
-	unsigned long file = stat_read(NR_INACTIVE_FILE) + stat_read(NR_ACTIVE_FILE);
-	unsigned long anon = stat_read(NR_INACTIVE_ANON) + stat_read(NR_ACTIVE_ANON);
-
-	return file + (may_swap() ? min(anon, swap_free_pages() + stat_read(NR_SWAPCACHED)) : 0);
-}
-
 unsigned long try_to_free_pages(unsigned int order)
 {
 	struct scan sc = { .want = max(1UL << order, (unsigned long)LRU_BATCH) };
