@@ -110,8 +110,9 @@ static void *try_write(void *arg UNUSED)
 
 static void *timed(void *arg)
 {
+	int64_t begin =
+		now_ns(CLOCK_MONOTONIC); /* first: the thread may be made to wait right here */
 	struct timespec ts = deadline_in(CLOCK_REALTIME, 25);
-	int64_t begin = now_ns(CLOCK_MONOTONIC);
 	int err = arg ? pthread_rwlock_timedwrlock(&lock, &ts)
 		      : pthread_rwlock_timedrdlock(&lock, &ts);
 
