@@ -197,7 +197,7 @@ def test_locks(ask):
 def test_waiters(ask):
     """A thread queues behind one that populates with the lock held for writing."""
     program = os.path.join(BUILD, "user", "lockstall")
-    commands = ["hbreak mmap_lock_wait", "continue", "delete", "hbreak park if $_caller_is(\"down_slow\", 1) || $_any_caller_is(\"mmap_lock_wait\", 5)",
+    commands = ["hbreak unlock_and_populate", "continue", "delete", "hbreak park if $_caller_is(\"down_slow\", 1) || $_any_caller_is(\"mmap_lock_wait\", 5)",
                 "continue", "locks", "threads", "delete"]  # fmt: skip
     said, _ = ask(commands, "--smp", 2, "--knob", "populate=under_write_lock", program=program)
     assert re.search(r"^mmap_lock of lockstall \(\d+\): written by lockstall \(\d+\), [1-9] waiting\n  lockstall \(\d+\) to ", said[5], re.M), said[5]
