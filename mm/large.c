@@ -10,7 +10,7 @@
  *
  * Locking: the page-table lock of the entries, which is all that keeps a page's counts from changing. Counts of the folio
  * are changed under several such locks at once: all are atomic, and who changes one between two states tells the LRU,
- * which looks at it again under its own lock (mm/lru.c).
+ * which looks at it again under its own lock (mm/lru_mlock.c).
  */
 #include "internal.h"
 

@@ -5,7 +5,7 @@
  *
  * A folio is unevictable while a VM_LOCKED vma maps it, which its mlock_count says exactly, or while its file is
  * (mapping_unevictable(): that one is noticed late, mm/unevictable.c). Whoever
- * changes the count between 0 and 1 tells the LRU afterwards (lru_mlock, lru_munlock), which looks at the
+ * changes the count between 0 and 1 tells the LRU afterwards (lru_mlock, lru_munlock: mm/lru_mlock.c), which looks at the
  * count again under its own lock; so when two do that at once, the one who comes last sees what holds.
  * Nobody ever scans unevictable folios, so that list is only a number.
  *
@@ -21,12 +21,7 @@
  * CPU's new folios. lru_cpu and the list change under the lock of the list that it names, from a CPU's to the
  * list of all under both.
  */
-#include "internal.h"
-
-static struct {
-	spinlock_t lock;
-	struct list_head lists[NR_LRU_LISTS];
-} lru;
+#include "lru_lists.h"
 
 #define NEW_MAX 31
 
@@ -36,6 +31,11 @@ static struct new_folios {
 		room; /* its CPU's own: folios that may still come; those that leave are not counted */
 	struct list_head folios; /* [lock] all of LRU_INACTIVE_ANON */
 } __aligned(64) new_folios[MAX_CPUS];
+
+struct lru lru;
+
+_Static_assert(NR_UNEVICTABLE - NR_INACTIVE_ANON == LRU_UNEVICTABLE,
+	       "stats.def lists the LRU gauges in the order of enum lru_list");
 
 void lru_init(void)
 {
@@ -49,48 +49,24 @@ void lru_init(void)
 		INIT_LIST_HEAD(&lru.lists[i]);
 }
 
-/* The list of one that is not unevictable. */
-static inline enum lru_list folio_evictable_list(unsigned long flags)
-{
-	return (flags & (1UL << PG_swapbacked) ? LRU_INACTIVE_ANON : LRU_INACTIVE_FILE) +
-	       !!(flags & (1UL << PG_active));
-}
-
-static inline enum stat_item lru_stat(enum lru_list list)
-{
-	return (enum stat_item)((unsigned int)NR_INACTIVE_ANON + (unsigned int)list);
-}
-
-_Static_assert(NR_UNEVICTABLE - NR_INACTIVE_ANON == LRU_UNEVICTABLE,
-	       "stats.def lists the LRU gauges in the order of enum lru_list");
-
-#define MLOCK_BITS (1UL << PG_mlocked | 1UL << PG_unevictable)
-
-static inline void set_flags(struct folio *folio, unsigned long bits)
-{
-	__atomic_or_fetch(&folio->flags, bits, __ATOMIC_RELEASE);
-}
-
-static inline void clear_flags(struct folio *folio, unsigned long bits)
-{
-	__atomic_and_fetch(&folio->flags, ~bits, __ATOMIC_RELAXED);
-}
-
-/*
- * The folio's file keeps it in memory. Its owner, a vma or a reference keeps the file, or nobody else can reach the
- * folio any more.
- */
-static inline bool file_unevictable(const struct folio *folio)
-{
-	const struct mapping *m;
-
-	if (likely(RACY_READ(folio->flags) & (1UL << PG_anon)))
-		return false;
-	m = RACY_READ(folio->mapping);
-	return m && mapping_unevictable(m);
-}
-
 /* ---- on and off the lists ---- */
+
+/* The lock of the list that lru_cpu names. */
+static inline spinlock_t *list_lock(unsigned int lru_cpu)
+{
+	return lru_cpu ? &new_folios[lru_cpu - 1].lock : &lru.lock;
+}
+
+void lru_leave_new(struct folio *folio)
+{
+	spinlock_t *lock = list_lock(folio->lru_cpu);
+
+	spin_lock(lock);
+	list_del(&folio->lru);
+	list_add(&folio->lru, &lru.lists[LRU_INACTIVE_ANON]);
+	RACY_WRITE(folio->lru_cpu, 0);
+	spin_unlock(lock);
+}
 
 /* What is locked of a large folio was counted when it was. */
 static void count_added_mlocked(long n, bool large)
@@ -163,39 +139,6 @@ static inline void set_listed(struct folio *folio, unsigned long bits)
 			 __ATOMIC_RELEASE);
 }
 
-void lru_mark_mlocked(struct folio *folio, unsigned long bits)
-{
-	long n = (long)folio_nr_pages(folio);
-
-	set_flags(folio, 1UL << PG_mlocked | bits);
-	stat_add(NR_MLOCK, n);
-	stat_add(UNEVICTABLE_PGS_MLOCKED, n);
-}
-
-/* It may have been unlocked since it was marked, and locked again. */
-void lru_add_marked(struct folio *folio)
-{
-	long n = (long)folio_nr_pages(folio), locked, was;
-
-	spin_lock(&lru.lock);
-	locked = folio_is_mlocked(folio);
-	was = folio_test(folio, PG_mlocked);
-	if (locked) {
-		set_flags(folio, MLOCK_BITS | 1UL << PG_lru);
-	} else {
-		clear_flags(folio, 1UL << PG_mlocked);
-		folio->lru_cpu = 0;
-		list_add(&folio->lru, &lru.lists[LRU_INACTIVE_ANON]);
-		set_flags(folio, 1UL << PG_lru);
-	}
-	spin_unlock(&lru.lock);
-	stat_add(NR_MLOCK, (locked - was) * n);
-	stat_add(UNEVICTABLE_PGS_MLOCKED, locked && !was ? n : 0);
-	stat_add(UNEVICTABLE_PGS_MUNLOCKED, was && !locked ? n : 0);
-	stat_add(UNEVICTABLE_PGS_CULLED, locked ? n : 0);
-	stat_add(locked ? NR_UNEVICTABLE : NR_INACTIVE_ANON, n);
-}
-
 void lru_add_new(struct folio *folio)
 {
 	unsigned int cpu = cpu_id();
@@ -248,24 +191,6 @@ void lru_add_new_run(struct folio **folios, unsigned int n)
 		new->room -= n;
 	else
 		move_new_folios(new);
-}
-
-/* The lock of the list that lru_cpu names. */
-static inline spinlock_t *list_lock(unsigned int lru_cpu)
-{
-	return lru_cpu ? &new_folios[lru_cpu - 1].lock : &lru.lock;
-}
-
-/* From the new folios of a CPU to the list of all. lru_lock held. */
-static __noinline void leave_new_folios(struct folio *folio)
-{
-	spinlock_t *lock = list_lock(folio->lru_cpu);
-
-	spin_lock(lock);
-	list_del(&folio->lru);
-	list_add(&folio->lru, &lru.lists[LRU_INACTIVE_ANON]);
-	RACY_WRITE(folio->lru_cpu, 0);
-	spin_unlock(lock);
 }
 
 /* The flags that say which list it is. */
@@ -329,166 +254,6 @@ void lru_del_dead(struct folio **folios, unsigned int n)
 		count_deleted(kind, pages);
 }
 
-/* ---- between the evictable lists and the unevictable one ---- */
-
-/* Pages that one hold of the lock moved from or to each evictable list, or [4] only marked. */
-struct moved {
-	long pages[NR_LRU_LISTS + 1];
-	long large; /* of these, pages of large folios, whose locks large.c counts */
-};
-
-#define NOT_ON_A_LIST NR_LRU_LISTS
-
-/* sign 1: they became unevictable, -1: evictable. Both pages, all. */
-static void count_moved(const struct moved *m, long sign)
-{
-	long on_lists = 0, all;
-
-	for (unsigned int i = 0; i < NR_LRU_LISTS; i++) {
-		stat_add(lru_stat(i), -sign * m->pages[i]);
-		on_lists += m->pages[i];
-	}
-	all = on_lists + m->pages[NOT_ON_A_LIST] - m->large;
-	stat_add(NR_UNEVICTABLE, sign * on_lists);
-	stat_add(NR_MLOCK, sign * all);
-	if (sign > 0) {
-		stat_add(UNEVICTABLE_PGS_CULLED, on_lists);
-		stat_add(UNEVICTABLE_PGS_MLOCKED, all);
-	} else {
-		stat_add(UNEVICTABLE_PGS_RESCUED, on_lists);
-		stat_add(UNEVICTABLE_PGS_MUNLOCKED, all);
-	}
-}
-
-/* Nearly all of them are single anonymous pages that joined the list of all: counted together, no branch a page. */
-#define PLAIN (1UL << PG_lru | 1UL << PG_swapbacked | 1UL << PG_anon)
-#define UNLIKE_PLAIN (1UL << PG_active | 1UL << PG_large)
-#define PLAIN_LIST LRU_INACTIVE_ANON
-
-static inline bool is_plain(unsigned long flags, unsigned long mlocked)
-{
-	return (flags & (PLAIN | UNLIKE_PLAIN | MLOCK_BITS)) == (PLAIN | mlocked);
-}
-
-/* lru_lock held. */
-static __noinline void cull(struct folio *folio, struct moved *m)
-{
-	unsigned long flags = RACY_READ(folio->flags);
-	long n = (long)folio_nr_pages(folio);
-
-	if (unlikely(folio_is_large(folio)))
-		m->large += n;
-	if (unlikely((flags & (1UL << PG_lru | 1UL << PG_unevictable)) != 1UL << PG_lru)) {
-		set_flags(folio, 1UL << PG_mlocked);
-		m->pages[NOT_ON_A_LIST] += n;
-		return;
-	}
-	m->pages[folio_evictable_list(flags)] += n;
-	if (unlikely(folio->lru_cpu))
-		leave_new_folios(folio);
-	list_del(&folio->lru);
-	if (unlikely(flags & (1UL << PG_active)))
-		clear_flags(folio, 1UL << PG_active);
-	set_flags(folio, MLOCK_BITS);
-}
-
-/* lru_lock held. */
-static __noinline void rescue(struct folio *folio, struct moved *m)
-{
-	unsigned long flags = RACY_READ(folio->flags);
-	long n = (long)folio_nr_pages(folio);
-	enum lru_list list = NOT_ON_A_LIST;
-
-	if (unlikely(folio_is_large(folio)))
-		m->large += n;
-	if (unlikely(file_unevictable(folio))) {
-		clear_flags(folio, 1UL << PG_mlocked);
-	} else if (likely(flags & (1UL << PG_lru))) {
-		clear_flags(folio, MLOCK_BITS);
-		list = folio_evictable_list(flags);
-		folio->lru_cpu = 0;
-		list_add(&folio->lru, &lru.lists[list]);
-	} else {
-		clear_flags(folio, MLOCK_BITS);
-	}
-	m->pages[list] += n;
-}
-
-void lru_mlock_now(struct folio **folios, unsigned int n)
-{
-	struct moved m = { 0 };
-	long plain = 0;
-
-	spin_lock(&lru.lock);
-	for (unsigned int i = 0; i < n; i++) {
-		struct folio *folio = folios[i];
-		unsigned long flags = RACY_READ(folio->flags);
-
-		if (unlikely(!folio_is_mlocked(folio)))
-			continue;
-		if (likely(is_plain(flags, 0)) && likely(!folio->lru_cpu)) {
-			list_del(&folio->lru);
-			set_flags(folio, MLOCK_BITS);
-			plain++;
-		} else if (!(flags & 1UL << PG_mlocked)) {
-			cull(folio, &m);
-		}
-	}
-	spin_unlock(&lru.lock);
-	m.pages[PLAIN_LIST] += plain;
-	count_moved(&m, 1);
-}
-
-void lru_munlock_now(struct folio **folios, unsigned int n)
-{
-	struct moved m = { 0 };
-	long plain = 0;
-
-	spin_lock(&lru.lock);
-	for (unsigned int i = 0; i < n; i++) {
-		struct folio *folio = folios[i];
-		unsigned long flags = RACY_READ(folio->flags);
-
-		if (unlikely(folio_is_mlocked(folio)))
-			continue;
-		if (likely(is_plain(flags, MLOCK_BITS))) {
-			folio->lru_cpu = 0;
-			list_add(&folio->lru, &lru.lists[PLAIN_LIST]);
-			clear_flags(folio, MLOCK_BITS);
-			plain++;
-		} else if (flags & 1UL << PG_mlocked) {
-			rescue(folio, &m);
-		}
-	}
-	spin_unlock(&lru.lock);
-	m.pages[PLAIN_LIST] += plain;
-	count_moved(&m, -1);
-}
-
-unsigned int lru_rescue(struct folio **folios, unsigned int n)
-{
-	unsigned int rescued = 0;
-
-	spin_lock(&lru.lock);
-	for (unsigned int i = 0; i < n; i++) {
-		const unsigned long listed = 1UL << PG_lru | 1UL << PG_unevictable;
-		unsigned long flags = RACY_READ(folios[i]->flags);
-		enum lru_list list = folio_evictable_list(flags);
-
-		if ((flags & (listed | 1UL << PG_mlocked)) != listed || file_unevictable(folios[i]))
-			continue;
-		clear_flags(folios[i], 1UL << PG_unevictable);
-		folios[i]->lru_cpu = 0;
-		list_add(&folios[i]->lru, &lru.lists[list]);
-		stat_add(lru_stat(list), (long)folio_nr_pages(folios[i]));
-		rescued += (unsigned int)folio_nr_pages(folios[i]);
-	}
-	spin_unlock(&lru.lock);
-	stat_add(NR_UNEVICTABLE, -(long)rescued);
-	stat_add(UNEVICTABLE_PGS_RESCUED, rescued);
-	return rescued;
-}
-
 /* ---- for reclaim ---- */
 
 /* A folio on a list that all CPUs share leaves it. lru_lock held. */
@@ -535,7 +300,7 @@ bool lru_isolate_folio(struct folio *folio)
 		return false;
 	}
 	if (unlikely(RACY_READ(folio->lru_cpu)))
-		leave_new_folios(folio);
+		lru_leave_new(folio);
 	list = folio_evictable_list(RACY_READ(folio->flags));
 	take_off(folio);
 	spin_unlock(&lru.lock);
@@ -665,7 +430,7 @@ static bool move_folio(struct folio *folio, bool active, bool to_tail)
 		return false;
 	}
 	if (unlikely(RACY_READ(folio->lru_cpu)))
-		leave_new_folios(folio);
+		lru_leave_new(folio);
 	from = folio_evictable_list(flags);
 	list = folio_evictable_list(active ? flags | bit : flags & ~bit);
 	if (active)
@@ -717,7 +482,7 @@ void lru_mark_lazyfree(struct folio *folio)
 		return;
 	}
 	if (unlikely(RACY_READ(folio->lru_cpu)))
-		leave_new_folios(folio);
+		lru_leave_new(folio);
 	from = folio_evictable_list(flags);
 	clear_flags(folio, 1UL << PG_active | 1UL << PG_referenced | 1UL << PG_swapbacked);
 	list_del(&folio->lru);
