@@ -6,9 +6,9 @@
  * Overcommit as Linux's three modes: 0 refuses only what could never be had (more than all RAM and
  * swap in one call), 1 refuses nothing, 2 keeps the sum of promises below the commit limit.
  */
-#include "internal.h"
-
 #include <mm/swap.h>
+
+#include "vma.h"
 
 static atomic_long_t committed; /* pages promised */
 

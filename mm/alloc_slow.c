@@ -13,7 +13,8 @@
  * Sources: Linux's watermarks and their formulas (Documentation/admin-guide/sysctl/vm.rst, min_free_kbytes and
  * watermark_scale_factor).
  */
-#include "internal.h"
+#include "alloc.h"
+#include "reclaim.h"
 
 #define MAX_ROUNDS 16  /* of reclaim without any progress, before somebody is killed */
 #define COSTLY_ORDER 3 /* blocks larger than that are not worth a life */

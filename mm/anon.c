@@ -8,7 +8,12 @@
  * mapping can only come from fork, which holds mmap_lock for writing, and any other user of the page
  * (a reader through /proc, a copy in flight) holds a reference and forces the copy.
  */
-#include "internal.h"
+#include "fault_ctx.h"
+#include "large.h"
+#include "lru.h"
+#include "mapcount.h"
+#include "populate.h"
+#include "vma.h"
 
 struct page *zero_page_frame;
 

@@ -5,7 +5,12 @@
  *
  * Nothing is reclaimed for it: when there is no such block, a smaller one will do; for 2 MiB memory may be compacted.
  */
-#include "internal.h"
+#include "alloc.h"
+#include "collapse.h"
+#include "fault_ctx.h"
+#include "large.h"
+#include "lru.h"
+#include "mapcount.h"
 
 static bool all_none(const pte_t *pte, unsigned long n)
 {

@@ -2,7 +2,8 @@
  *
  * brk: the heap's end moves. Failure is told by returning the old break.
  */
-#include "internal.h"
+#include "populate.h"
+#include "vma.h"
 
 #define HEAP_FLAGS (VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_ACCOUNT)
 

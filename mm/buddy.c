@@ -17,6 +17,7 @@
 #include <kern/assert.h>
 #include <kern/list.h>
 
+#include "alloc.h"
 #include "page_poison.h"
 #include "zone.h"
 

@@ -17,9 +17,15 @@
  *
  * Locking: mmap_lock for reading, then for writing; vma_start_write(); anon_vma_lock(); page-table lock.
  */
-#include "internal.h"
-
 #include <mm/swap.h>
+
+#include "collapse.h"
+#include "fault_ctx.h"
+#include "large.h"
+#include "madvise.h"
+#include "mapcount.h"
+#include "mlock_count.h"
+#include "vma.h"
 
 static bool maps_page(pte_t e)
 {

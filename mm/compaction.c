@@ -11,10 +11,12 @@
  * Locking: none held, but for what migrate.h says of its modes. Several tasks may compact at once: what one has isolated
  * the other passes by.
  */
-#include "internal.h"
-
 #include <arch/setup.h>
 #include <mm/migrate.h>
+
+#include "alloc.h"
+#include "folio.h"
+#include "lru.h"
 
 #define WHOLE_ZONE ~0u /* an order: until the scanners meet */
 #define LARGE_TRIES 4  /* pageblocks in which a place for one large folio is looked for */

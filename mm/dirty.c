@@ -14,9 +14,10 @@
  *
  * Locking: wb.lock guards the list of mappings, inside everything.
  */
+#include <arch/timer.h>
+
 #include "internal.h"
 #include "writeback.h"
-#include <arch/timer.h>
 
 struct writeback wb;
 

@@ -31,7 +31,12 @@
 #include <mm/swap.h>
 #include <mm/writeback.h>
 
-#include "internal.h"
+#include "fault_ctx.h"
+#include "large.h"
+#include "lru.h"
+#include "mapcount.h"
+#include "mlock_count.h"
+#include "vma.h"
 
 /* Internal to this file: the address is below a GROWSDOWN vma, come back with the write lock. */
 #define FAULT_GROW_STACK ((enum fault_result)(FAULT_KILLED + 1))

@@ -6,7 +6,13 @@
  * held (mm/truncate.c); a fault therefore locks it, looks whether it is still in the file, and keeps
  * the lock until the entry is installed.
  */
-#include "internal.h"
+#include "fault_ctx.h"
+#include "folio.h"
+#include "lru.h"
+#include "mlock_count.h"
+#include "reclaim.h"
+#include "shmem.h"
+#include "vma.h"
 #include "writeback.h"
 
 void mapping_init(struct mapping *m, unsigned int flags, const struct mapping_ops *ops, void *host)

@@ -2,7 +2,9 @@
  *
  * The end of a folio's life, its sleeping lock, and the wait for its being written.
  */
-#include "internal.h"
+#include "folio.h"
+#include "large.h"
+#include "lru.h"
 
 #ifdef CONFIG_DEBUG
 u32 folio_lock_class;

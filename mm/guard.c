@@ -3,7 +3,8 @@
  * Guard pages (MADV_GUARD_INSTALL): places in a mapping that no access may touch. A guard is a marker in the page
  * table, so it costs no vma; it goes with the mapping, moves with mremap() and is copied by fork().
  */
-#include "internal.h"
+#include "madvise.h"
+#include "unmap.h"
 
 /* Markers in all n entries from pte, in one table. False when one of them has a page. */
 static bool mark_table(pte_t *pte, unsigned long n)

@@ -5,7 +5,8 @@
  * mapped as one; it only says huge_demote() before it changes an entry. Linux has no table below such an entry and a
  * second case in every walk instead.
  */
-#include "internal.h"
+#include "large.h"
+#include "mapcount.h"
 
 struct folio *__huge_suspend(pte_t *pte)
 {

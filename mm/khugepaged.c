@@ -8,7 +8,8 @@
  *
  * Locking: none of its own; it has a user's reference to the address space that it is at, only while it looks.
  */
-#include "internal.h"
+#include "collapse.h"
+#include "large.h"
 
 static struct {
 	struct task *task;   /* [A] NULL: knob khugepaged is off */

@@ -12,7 +12,8 @@
  * are changed under several such locks at once: all are atomic, and who changes one between two states tells the LRU,
  * which looks at it again under its own lock (mm/lru_mlock.c).
  */
-#include "internal.h"
+#include "mapcount.h"
+#include "mlock_count.h"
 
 static inline struct page *first_tail(struct folio *folio)
 {

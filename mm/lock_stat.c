@@ -7,10 +7,10 @@
  * Holding it for writing is measured when the knob lock_stat.hold says so: reading the clock twice costs more than
  * many a hold. The site is where the lock was taken, wherever it is given up or down to reading.
  */
-#include "internal.h"
-
 #include <arch/timer.h>
 #include <mm/lock_stat.h>
+
+#include "internal.h"
 
 static struct lock_site sites[NR_LOCK_STATS][LOCK_SITES];
 

@@ -21,7 +21,11 @@
  * CPU's new folios. lru_cpu and the list change under the lock of the list that it names, from a CPU's to the
  * list of all under both.
  */
+#include "folio.h"
+#include "lru.h"
 #include "lru_lists.h"
+#include "mlock_count.h"
+#include "reclaim.h"
 
 #define NEW_MAX 31
 

@@ -5,7 +5,7 @@
 #ifndef MM_LRU_LISTS_H
 #define MM_LRU_LISTS_H
 
-#include "internal.h"
+#include "lru.h"
 
 struct lru {
 	spinlock_t lock;		      /* lru_lock */

@@ -3,7 +3,9 @@
  * Between the evictable lists and the unevictable one: folios that became locked are culled, those that no longer are
  * come back. Each is looked at again under lru_lock, so that what its mlock_count says last is what holds.
  */
+#include "lru.h"
 #include "lru_lists.h"
+#include "mlock_count.h"
 
 /* Pages that one hold of the lock moved from or to each evictable list, or [4] only marked. */
 struct moved {

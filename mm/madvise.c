@@ -3,8 +3,14 @@
  * madvise: advice that changes a vma's flags, drops pages, or populates. Holes are skipped and
  * reported as ENOMEM at the end; an error of a vma stops the walk there.
  */
-#include "internal.h"
 #include <mm/writeback.h>
+
+#include "collapse.h"
+#include "fault_ctx.h"
+#include "madvise.h"
+#include "shmem.h"
+#include "unmap.h"
+#include "vma.h"
 
 /* What an advice does to vma->flags: out clear, in set. */
 struct advice_flags {

@@ -10,7 +10,12 @@
  */
 #include <mm/swap.h>
 
-#include "internal.h"
+#include "large.h"
+#include "lru.h"
+#include "madvise.h"
+#include "mapcount.h"
+#include "reclaim.h"
+#include "vma.h"
 
 struct ager {
 	struct vma *vma;

@@ -16,9 +16,13 @@
  * Locking: the folio locks, and those of the reverse map, of up to BATCH folios at a time; all but the very first
  * are only tried, and the first one as well unless the mode allows waiting.
  */
-#include "migrate_internal.h"
-
 #include <mm/swap.h>
+
+#include "folio.h"
+#include "large.h"
+#include "lru.h"
+#include "mapcount.h"
+#include "migrate_internal.h"
 
 #define BATCH 16u    /* folios that share a flush: each has up to three locks */
 #define MAX_PASSES 3 /* over folios that somebody was just using */

@@ -5,10 +5,10 @@
 #ifndef MM_MIGRATE_INTERNAL_H
 #define MM_MIGRATE_INTERNAL_H
 
-#include "internal.h"
-
 #include <mm/migrate.h>
 #include <mm/rmap.h>
+
+#include "internal.h"
 
 /* One folio on its way. Its vmas stay where they are while one of the two is set: its lock is held for reading. */
 struct move {

@@ -16,7 +16,14 @@
  * that comes back is locked if its vma says so then, for a walk of mlock or munlock that passed by meanwhile left the
  * entry out, and one that is yet to come puts it right. It is the same with the rights.
  */
+#include "fault_ctx.h"
+#include "folio.h"
+#include "large.h"
+#include "mapcount.h"
 #include "migrate_internal.h"
+#include "mlock_count.h"
+#include "unmap.h"
+#include "vma.h"
 
 typedef void (*place_visitor)(struct move *m, struct vma *vma, unsigned long addr, pte_t *pte,
 			      void *arg);

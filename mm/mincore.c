@@ -3,9 +3,10 @@
  * mincore: which pages are in memory. For anonymous memory that is what the page table says; for a
  * file it is what the page cache holds, mapped or not.
  */
-#include "internal.h"
-
 #include <mm/swap.h>
+
+#include "shmem.h"
+#include "vma.h"
 
 static void mincore_absent(struct vma *vma, unsigned long start, unsigned long end,
 			   unsigned char *vec)

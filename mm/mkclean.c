@@ -2,8 +2,11 @@
  *
  * Taking the right to write from the entries of a shared file folio.
  */
-#include "internal.h"
 #include <mm/rmap.h>
+
+#include "large.h"
+#include "unmap.h"
+#include "vma.h"
 
 /* An entry without the right may still be in some TLB, dirty: both bits go, and with either one the TLB's copy. */
 static bool clean_entry(struct mm *mm, pte_t *pte, unsigned long addr, struct folio *folio,

@@ -17,7 +17,11 @@
  * munlock never faults a page in (mailing-list thread of 2009): step 2 visits page tables that exist,
  * so a hole costs nothing, and it allocates nothing, so exit and lack of memory are no obstacles.
  */
-#include "internal.h"
+#include "large.h"
+#include "mapcount.h"
+#include "mlock_count.h"
+#include "populate.h"
+#include "vma.h"
 
 /* ---- step 1: the vmas. mmap_lock held for writing ---- */
 

@@ -8,7 +8,8 @@
  * The array is a CPU's own and the kernel is not preempted: no lock. It is emptied when it is full, around each walk of
  * mlock and munlock, after populate, and before reclaim, each time by the CPU that does that; others keep theirs.
  */
-#include "internal.h"
+#include "folio.h"
+#include "mlock_count.h"
 
 #define BATCH_MAX 31 /* as many as Linux, the knob's maximum */
 

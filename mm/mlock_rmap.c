@@ -12,9 +12,10 @@
  * The walk takes page-table locks and the locks of the reverse map, so it comes when the caller's own page-table lock is
  * free, which references to the folios make possible.
  */
-#include "internal.h"
-
 #include <mm/rmap.h>
+
+#include "folio.h"
+#include "mlock_count.h"
 
 #define RUN 32 /* folios under one hold of the page-table lock */
 

@@ -2,10 +2,16 @@
  *
  * The life of an address space: new, and gone. fork is in mm_fork.c.
  */
-#include "internal.h"
-#include "writeback.h"
-
 #include <mm/swap.h>
+
+#include "collapse.h"
+#include "folio.h"
+#include "large.h"
+#include "lru.h"
+#include "populate.h"
+#include "unmap.h"
+#include "vma.h"
+#include "writeback.h"
 
 static struct kmem_cache *mm_cache;
 

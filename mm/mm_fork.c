@@ -8,9 +8,12 @@
  * Locking: the parent's mmap_lock for writing; for each table the parent's and then the child's
  * page-table lock. The child is visible to nobody yet but truncate, through its mappings.
  */
-#include "internal.h"
-
 #include <mm/swap.h>
+
+#include "collapse.h"
+#include "large.h"
+#include "mapcount.h"
+#include "vma.h"
 
 /*
  * The entries from src, of which the first maps a page of a large folio, as far as they go on in order, at most max:

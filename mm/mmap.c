@@ -3,7 +3,8 @@
  * mmap: check, find a place, make room, charge, merge or create; population comes after the lock is
  * gone. The order of the checks is Linux's, because programs see it through errno.
  */
-#include "internal.h"
+#include "populate.h"
+#include "vma.h"
 
 /* Linux's LEGACY_MAP_MASK: what MAP_SHARED_VALIDATE accepts. */
 #define MAP_LEGACY_MASK                                                                            \

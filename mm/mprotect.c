@@ -4,7 +4,9 @@
  * may, and one flush follows. Rights that grow are granted by the next fault, except on shared pages
  * where the entry itself can say it.
  */
-#include "internal.h"
+#include "large.h"
+#include "populate.h"
+#include "vma.h"
 
 /* How the entries of one vma change. */
 struct entry_change {

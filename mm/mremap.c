@@ -6,7 +6,10 @@
  * All page tables of the new place are allocated before the first entry moves, so a move happens
  * completely or not at all.
  */
-#include "internal.h"
+#include "large.h"
+#include "populate.h"
+#include "unmap.h"
+#include "vma.h"
 
 #define MREMAP_FLAGS (MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)
 

@@ -3,7 +3,7 @@
  * msync: what was written through a shared mapping of a file with a backing store is made safe. Others have nothing
  * to write. The checks are Linux's; so is that MS_ASYNC does nothing, for the flusher does it anyway.
  */
-#include "internal.h"
+#include "vma.h"
 
 /* mmap_lock is dropped meanwhile, and vmas may come and go. */
 static int sync_vma(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end)

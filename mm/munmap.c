@@ -6,7 +6,9 @@
  * A large unmap gives the lock down to readers once the layout is settled: faults elsewhere go on
  * while pages are freed.
  */
-#include "internal.h"
+#include "populate.h"
+#include "unmap.h"
+#include "vma.h"
 
 /* From here on the write lock is not kept while pages are freed. */
 #define DOWNGRADE_PAGES 512

@@ -3,7 +3,8 @@
  * Taking a killed process's memory before it has come to its end: it may be waiting for a lock that whoever needs the
  * memory holds. Linux has a thread for this, the OOM reaper; here whoever ran out of memory does it.
  */
-#include "internal.h"
+#include "unmap.h"
+#include "vma.h"
 
 /* What only this address space has: locked pages too, but not what may be a file's only copy of new data. */
 static bool is_private(const struct vma *vma)

@@ -25,6 +25,8 @@
 #include <kern/failpoint.h>
 #include <mm/slab.h>
 
+#include "alloc.h"
+#include "folio.h"
 #include "page_poison.h"
 #include "zone.h"
 

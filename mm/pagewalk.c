@@ -2,9 +2,10 @@
  *
  * What /proc shows of page tables and pages: smaps totals, pagemap words, kpageflags and kpagecount.
  */
-#include "internal.h"
-
 #include <mm/swap.h>
+
+#include "mapcount.h"
+#include "shmem.h"
 
 /* pss is added up in 2^-12 bytes, so that shares of a page are not lost to rounding. */
 #define PSS_SHIFT 12

@@ -15,7 +15,12 @@
 #include <mm/swap.h>
 #include <mm/writeback.h>
 
-#include "internal.h"
+#include "fault_ctx.h"
+#include "large.h"
+#include "madvise.h"
+#include "mlock_count.h"
+#include "populate.h"
+#include "vma.h"
 
 /* How far a walk over the range has come. */
 struct walk {

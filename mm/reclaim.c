@@ -27,7 +27,11 @@
 #include <mm/swap.h>
 #include <mm/writeback.h>
 
-#include "internal.h"
+#include "folio.h"
+#include "large.h"
+#include "lru.h"
+#include "mlock_count.h"
+#include "reclaim.h"
 
 #define LOWEST_PRIORITY 12 /* a round begins with lists >> 12 */
 

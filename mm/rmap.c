@@ -14,10 +14,12 @@
  * Locking: folio lock, then i_mmap_lock or the anon_vma's, only ever tried here, since reclaim may come from an
  * allocation of whoever holds them; then a page-table lock at a time.
  */
-#include "internal.h"
-
 #include <mm/rmap.h>
 #include <mm/swap.h>
+
+#include "large.h"
+#include "mapcount.h"
+#include "unmap.h"
 
 struct rmap_walk {
 	struct folio *folio;

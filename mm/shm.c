@@ -2,7 +2,7 @@
  *
  * shmdt(): the only unmapping that finds its range by what is mapped there.
  */
-#include "internal.h"
+#include "vma.h"
 
 /* Part of a segment attached at addr: as far into the file as it is from addr. */
 static bool belongs(const struct vma *vma, unsigned long addr)

@@ -12,10 +12,11 @@
  * have pages in swap has a lock of its own, inside the mapping's. swapoff holds bring_back_mutex while it is at work in
  * a mapping of the list, so a mapping that goes away takes it once.
  */
-#include "internal.h"
-
 #include <mm/swap.h>
 #include <sync/mutex.h>
+
+#include "fault_ctx.h"
+#include "shmem.h"
 
 static struct {
 	spinlock_t lock;

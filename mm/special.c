@@ -3,7 +3,7 @@
  * Mappings that exec puts at places of its own choice, in an address space that nobody else knows yet: the first stack,
  * and what the kernel shows every program. They have flags that no mmap() can ask for.
  */
-#include "internal.h"
+#include "vma.h"
 
 /* 0, -ENOMEM (also: the place is not free), -EINTR. */
 static int place(struct mm *mm, const struct vma_desc *d)

@@ -9,6 +9,9 @@
  *
  * Folios of which some pages are mapped no more wait in a queue until memory is short; in it they have no reference.
  */
+#include "large.h"
+#include "lru.h"
+#include "mapcount.h"
 #include "migrate_internal.h"
 
 static struct {

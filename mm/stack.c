@@ -4,7 +4,7 @@
  * when the guard gap to the vma below stays and the limits allow it. Linux asks nothing of the stack
  * pointer, and neither do we.
  */
-#include "internal.h"
+#include "vma.h"
 
 /* The guard gap holds against an accessible neighbour that is no stack itself. */
 static bool guard_gap_ok(const struct vma *vma, unsigned long addr)

@@ -10,6 +10,9 @@
  * freed when the page is written to, for what it holds is of no use any more; when slots are scarce; and in a locked
  * vma, for a locked page never goes back there.
  */
+#include "fault_ctx.h"
+#include "madvise.h"
+#include "mapcount.h"
 #include "swap_internal.h"
 
 /* Nobody but the entry that is about to be replaced, the cache and the caller has it. Folio locked. */

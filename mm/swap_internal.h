@@ -7,10 +7,10 @@
 #ifndef MM_SWAP_INTERNAL_H
 #define MM_SWAP_INTERNAL_H
 
-#include "internal.h"
-
 #include <mm/swap.h>
 #include <sync/mutex.h>
+
+#include "internal.h"
 
 struct swap_slot {
 	u32 pfn;   /* [L] of the folio that has it in the swap cache; 0: none */

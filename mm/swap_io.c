@@ -10,10 +10,12 @@
  * in Linux: reading ahead for a program that hops about only takes memory from it. All folios join the cache locked,
  * the device's answer unlocks them. The fault waits for its own.
  */
-#include "swap_internal.h"
-
 #include <arch/timer.h>
 #include <kern/printk.h>
+
+#include "lru.h"
+#include "reclaim.h"
+#include "swap_internal.h"
 
 static void say_error(const char *what, const struct bio *bio)
 {

@@ -7,7 +7,11 @@
  * Linux does not stop at a slot that cannot be read: it leaves an entry that kills who touches it. Here the
  * area stays on, so that the page can be tried again.
  */
+#include "fault_ctx.h"
+#include "populate.h"
+#include "shmem.h"
 #include "swap_internal.h"
+#include "vma.h"
 
 /* The folio that has the slot in the cache, with a reference, or NULL. *next: where to go on. */
 static struct folio *next_cached(struct swap_area *area, unsigned long *next)

@@ -6,10 +6,10 @@
  * The header is the first page: an old boot block, a version, the last page, how many pages are bad and which, and at
  * the very end ten letters (Linux's include/linux/swap.h, mkswap(8)).
  */
-#include "swap_internal.h"
-
 #include <kern/printk.h>
 #include <mm/writeback.h>
+
+#include "swap_internal.h"
 
 #define HEADER_INFO 1024 /* the boot block's size */
 #define HEADER_MAGIC "SWAPSPACE2"

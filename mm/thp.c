@@ -3,7 +3,8 @@
  * Which large folios anonymous memory gets: knobs thp and mthp.orders, what Linux's
  * /sys/kernel/mm/transparent_hugepage makes of them for each size, and MADV_HUGEPAGE and MADV_NOHUGEPAGE of the vma.
  */
-#include "internal.h"
+#include "large.h"
+#include "vma.h"
 
 /* Orders by policy; those that inherit are knob_mthp_orders. Changed under lock, read without. */
 static struct {

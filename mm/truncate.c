@@ -9,7 +9,9 @@
  * which the folio knows nothing: hence a second look at the vmas, after which no folio is locked by one
  * that saw the old size. The caller holds the inode's lock, so two truncations do not meet.
  */
-#include "internal.h"
+#include "shmem.h"
+#include "unmap.h"
+#include "vma.h"
 #include "writeback.h"
 
 /* Folios handled between two looks at the scheduler. */

@@ -6,7 +6,8 @@
  * is on an evictable list stays there until reclaim meets it, and only pages that come later are unevictable at
  * once. Taking it away looks at all pages, because nobody else ever looks at what is unevictable.
  */
-#include "internal.h"
+#include "folio.h"
+#include "lru.h"
 
 #define RESCUE_BATCH 32
 

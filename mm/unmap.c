@@ -7,9 +7,13 @@
  * Locking: the page-table lock while entries of one table are cleared; nothing is freed and no TLB is
  * flushed under it.
  */
-#include "internal.h"
-
 #include <mm/swap.h>
+
+#include "folio.h"
+#include "large.h"
+#include "mapcount.h"
+#include "mlock_count.h"
+#include "unmap.h"
 
 #define BATCH_ORDER 3
 #define BATCH_LARGE ((PAGE_SIZE << BATCH_ORDER) / sizeof(struct folio *))

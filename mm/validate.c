@@ -3,9 +3,12 @@
  * Every invariant of an address space, checked from its own data. In debug builds this runs after each
  * operation that changes the layout; the host fuzzer runs it after every step.
  */
-#include "internal.h"
-
 #include <mm/swap.h>
+
+#include "large.h"
+#include "mapcount.h"
+#include "mlock_count.h"
+#include "vma.h"
 
 #define CHECK(cond, vma)                                                                           \
 	do {                                                                                       \

@@ -9,10 +9,14 @@
  * space was about to end, which is not visited any more although its entries count until they are gone.
  */
 #include <arch/setup.h>
-#include "swap_internal.h"
-
 #include <arch/timer.h>
 #include <kern/printf.h>
+
+#include "lru.h"
+#include "mapcount.h"
+#include "mlock_count.h"
+#include "shmem.h"
+#include "swap_internal.h"
 
 #ifdef CONFIG_DEBUG
 

@@ -21,7 +21,8 @@
  * Locking: mmap_lock held for writing throughout. Boundaries change under the i_mmap_lock of the vma's mapping and the
  * lock of its anon_vmas too, because truncate and the reverse map read them under those locks alone.
  */
-#include "internal.h"
+#include "large.h"
+#include "vma.h"
 
 static struct kmem_cache *vma_cache;
 

@@ -28,6 +28,7 @@
  * Readers hold mmap_lock, or look whether the index has changed before they follow a pointer (vma_find_rcu()): a node
  * is changed in place, and freed by RCU.
  */
+#include "vma.h"
 #include "vma_index.h"
 
 #define MAX_ENTRIES 16u

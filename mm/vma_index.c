@@ -9,6 +9,7 @@
  *
  * An address space keeps the index that it was made with.
  */
+#include "vma.h"
 #include "vma_index.h"
 
 void vma_index_init(void)

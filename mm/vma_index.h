@@ -7,7 +7,7 @@
 #ifndef MM_VMA_INDEX_H
 #define MM_VMA_INDEX_H
 
-#include "internal.h"
+#include "vma.h"
 
 struct gap_request {
 	unsigned long len, low, high; /* bytes; low < high, and len fits between them */

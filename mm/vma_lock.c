@@ -20,6 +20,7 @@
  * Linux has the sequence numbers, too, with a semaphore a vma, and since 6.15 a reference count. tests/model/vma_lock.pml
  * is this for Spin.
  */
+#include "vma.h"
 #include "vma_index.h"
 #include "vma_lock.h"
 

@@ -5,6 +5,7 @@
  *
  * A gap ends where the vma's guard begins: 256 pages below a GROWSDOWN vma nothing is placed.
  */
+#include "vma.h"
 #include "vma_index.h"
 
 #define node_vma(n) rb_entry(n, struct vma, rb)

@@ -15,7 +15,7 @@
  */
 #include <mm/swap.h>
 
-#include "internal.h"
+#include "reclaim.h"
 
 #define BUCKET 16u /* entries: a cache line */
 #define TIME_BITS 19u

@@ -6,9 +6,10 @@
  * While a run of folios is gathered they are under writeback and not submitted yet; before this thread sleeps for a
  * folio lock, whose holder might wait for one of them, the run is submitted.
  */
+#include <arch/timer.h>
+
 #include "internal.h"
 #include "writeback.h"
-#include <arch/timer.h>
 
 /* ---- the list of all files with a store, and who waits for them ---- */
 

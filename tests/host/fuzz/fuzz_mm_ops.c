@@ -12,6 +12,10 @@
  * The window straddles a 1 GiB boundary, so that areas and moves cross tables of every level. In some runs it is sixteen
  * times as large, for folios of up to 2 MiB. Runs with large folios and swap reclaim, split and move them all the time.
  */
+#include "../../../mm/large.h"
+#include "../../../mm/lru.h"
+#include "../../../mm/reclaim.h"
+#include "../../../mm/vma.h"
 #include "../unit/swap_device.h"
 #include "../unit/migrate_now.h"
 #include "sim_host.h"

@@ -3,6 +3,9 @@
  * Large folios, of up to 2 MiB, whose pages several threads fault in, unmap, protect, lock, share by fork, split and
  * reclaim at the same time. Whatever becomes of a folio, page n contains OWN(n), or OTHER(n) if a child wrote there.
  */
+#include "../../../mm/large.h"
+#include "../../../mm/lru.h"
+#include "../../../mm/reclaim.h"
 #include "crew.h"
 #include "../unit/swap_device.h"
 

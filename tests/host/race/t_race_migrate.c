@@ -4,6 +4,8 @@
  * against reclaim and truncation. Movers take whatever frame has a folio on a list. Whatever moves is the same in its new
  * place: OWN(n) in page n of the first program and of the file, OTHER(n) if one of its children wrote there.
  */
+#include "../../../mm/lru.h"
+#include "../../../mm/reclaim.h"
 #include "crew.h"
 #include "../unit/migrate_now.h"
 #include "../unit/swap_device.h"

@@ -5,6 +5,7 @@
  * written: OWN(n) in page n of the first program, OTHER(n) if one of its children wrote there.
  */
 #include "crew.h"
+#include "../../../mm/lru.h"
 #include "../../../mm/swap_internal.h"
 #include "../unit/swap_device.h"
 

@@ -3,6 +3,7 @@
  * Simulated RAM: an arena and the struct pages of its frames, mapped at fixed addresses.
  */
 #include <arch/setup.h>
+#include "../../../mm/vma.h"
 #include "sim.h"
 #include "sim_host.h"
 

@@ -2,6 +2,7 @@
  *
  * Collapse: 512 entries of any kind become one folio, with all counts exact before and after, done or not done.
  */
+#include "../../../mm/collapse.h"
 #include "../../../mm/swap_internal.h"
 #include "swap_device.h"
 #include "t.h"

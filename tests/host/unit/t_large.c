@@ -3,6 +3,8 @@
  * Large folios: what is counted of each page and of the whole, promotion and demotion of their tables, splitting, and what
  * fork, moves, cuts and locks do to them.
  */
+#include "../../../mm/large.h"
+#include "../../../mm/mapcount.h"
 #include "t.h"
 
 #define ORDERS_BELOW_HUGE 0x1fcUL /* 2 to 8 */

@@ -2,6 +2,8 @@
  *
  * Migration: a page is the same page in another frame, for everyone who has it, and for whoever comes by on the way.
  */
+#include "../../../mm/lru.h"
+#include "../../../mm/mapcount.h"
 #include "../../../mm/migrate_internal.h"
 #include "../../../mm/swap_internal.h"
 #include "../../../mm/writeback.h"

@@ -2,6 +2,7 @@
  *
  * mmap and munmap: placement, flags, limits, and every errno in the order that Linux checks.
  */
+#include "../../../mm/vma.h"
 #include "t.h"
 
 #define B 0x30000000UL

@@ -3,6 +3,7 @@
  * Reclaim: what it takes and what it leaves, by the page tables and by the contents; nobody reclaims in the
  * background here, so every page that goes is taken by a call of the test.
  */
+#include "../../../mm/reclaim.h"
 #include "t.h"
 #include "swap_device.h"
 

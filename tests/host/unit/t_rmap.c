@@ -4,6 +4,8 @@
  * that map it. folio_referenced() counts entries whose accessed bit is set, so the test sets them all, counts what
  * it finds in the tables of all address spaces, and asks. Pages that are unmapped for swap come back with their contents.
  */
+#include "../../../mm/lru.h"
+#include "../../../mm/vma.h"
 #include "t.h"
 #include "swap_device.h"
 

@@ -2,7 +2,7 @@
  *
  * Large folios: what is counted, and what is mapped as one, stays right when they are split, and when that fails.
  */
-#include "../../../mm/internal.h"
+#include "../../../mm/large.h"
 #include "t.h"
 
 #include <mm/rmap.h>

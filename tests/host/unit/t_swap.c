@@ -2,6 +2,7 @@
  *
  * Swap: areas and their slots, the swap cache, and its I/O.
  */
+#include "../../../mm/shmem.h"
 #include "t.h"
 
 #include <mm/swap.h>

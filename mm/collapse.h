@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Pages of 2 MiB become one folio: when asked (collapse.c), and in the background (khugepaged.c).
+ */
+#ifndef MM_COLLAPSE_H
+#define MM_COLLAPSE_H
+
+#include "internal.h"
+
+/* Entries that are none, in swap, and map pages that others map, too: more of them, and it is not worth it. */
+struct collapse_limits {
+	unsigned int none, swapped, shared;
+	gfp_t gfp; /* of the folio */
+};
+
+#define COLLAPSE_NOTHING_TO_DO 1
+
+/* Some 2 MiB of the vma, anonymous memory that was used already, could be one folio. mmap_lock held. */
+bool collapse_suits(const struct vma *vma);
+/*
+ * [addr, addr + PMD_SIZE) becomes one folio. 0, COLLAPSE_NOTHING_TO_DO when it is one, or -EINVAL: not in one vma that
+ * suits, or beyond the limits; -ENOMEM, -EINTR; -EAGAIN: somebody uses a page right now. No lock held.
+ */
+int mm_collapse(struct mm *mm, unsigned long addr, const struct collapse_limits *limits);
+
+/* ---- khugepaged.c ---- */
+
+/* The address space may have something to collapse, until its end. Any lock may be held. */
+void __khugepaged_enter(struct mm *mm);
+static inline void khugepaged_enter(struct mm *mm)
+{
+	if (unlikely(!READ_ONCE(mm->khugepaged)))
+		__khugepaged_enter(mm);
+}
+/* It ends. */
+void khugepaged_exit(struct mm *mm);
+
+#endif
