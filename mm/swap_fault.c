@@ -27,7 +27,8 @@ static bool is_exclusive(const struct folio *folio, swp_entry_t swp)
 /* What phase 3 is to install. */
 static void prepare(struct fault_ctx *f, struct folio *folio, bool exclusive)
 {
-	if (atomic_read(&folio->mapcount) == 0) {
+	/* Whoever still looked at it through an entry is done. */
+	if (atomic_read_acquire(&folio->mapcount) == 0) {
 		folio_set(folio, PG_anon);
 		folio_set_anon(folio, f->vma, f->addr, !exclusive);
 	}

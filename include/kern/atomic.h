@@ -23,6 +23,8 @@ typedef struct {
 	}
 
 #define atomic_read(a) __atomic_load_n(&(a)->v, __ATOMIC_RELAXED)
+/* What was done before the count got this value is done. */
+#define atomic_read_acquire(a) __atomic_load_n(&(a)->v, __ATOMIC_ACQUIRE)
 #define atomic_set(a, x) __atomic_store_n(&(a)->v, (x), __ATOMIC_RELAXED)
 #define atomic_add(a, x) ((void)__atomic_add_fetch(&(a)->v, (x), __ATOMIC_RELAXED))
 #define atomic_sub(a, x) ((void)__atomic_sub_fetch(&(a)->v, (x), __ATOMIC_RELAXED))

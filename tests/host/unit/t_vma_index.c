@@ -3,6 +3,7 @@
  * The vma indexes, each against a walk over the list: finding, neighbours, and the gap search in both
  * directions.
  */
+#include "../../../mm/vma.h"
 #include "t.h"
 
 #define LOW 0x10000000UL
