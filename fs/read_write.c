@@ -47,9 +47,21 @@ static inline int may_write(const struct file *f)
 	return likely(f->ops->write) ? 0 : -EINVAL;
 }
 
+static __always_inline int may_move(const struct file *f, bool write)
+{
+	return write ? may_write(f) : may_read(f);
+}
+
 /* ---- one buffer ---- */
 
-SYSCALL_DEFINE3(read, int, fd, char __user *, buf, size_t, n)
+static __always_inline ssize_t move(struct file *f, bool write, void __user *buf, size_t n,
+				    u64 *pos)
+{
+	return write ? f->ops->write(f, buf, n, pos) : f->ops->read(f, buf, n, pos);
+}
+
+/* Both system calls are made from this one text; which of the two is known when it is compiled. */
+static __always_inline ssize_t do_buffer(int fd, void __user *buf, size_t n, bool write)
 {
 	struct fd b = fd_borrow(fd);
 	struct file *f = b.file;
@@ -58,11 +70,11 @@ SYSCALL_DEFINE3(read, int, fd, char __user *, buf, size_t, n)
 
 	if (unlikely(!f))
 		return -EBADF;
-	ret = may_read(f);
+	ret = may_move(f, write);
 	if (likely(!ret)) {
 		if (likely(access_ok(buf, n))) {
 			locked = pos_lock(f, b.ref);
-			ret = f->ops->read(f, buf, min(n, MAX_RW_COUNT), &f->pos);
+			ret = move(f, write, buf, min(n, MAX_RW_COUNT), &f->pos);
 			pos_unlock(f, locked);
 		} else {
 			ret = -EFAULT;
@@ -72,79 +84,45 @@ SYSCALL_DEFINE3(read, int, fd, char __user *, buf, size_t, n)
 	return ret;
 }
 
-SYSCALL_DEFINE3(write, int, fd, const char __user *, buf, size_t, n)
+SYSCALL_DEFINE3(read, int, fd, char __user *, buf, size_t, n)
 {
-	struct fd b = fd_borrow(fd);
-	struct file *f = b.file;
-	ssize_t ret;
-	bool locked;
+	return do_buffer(fd, buf, n, false);
+}
 
+SYSCALL_DEFINE3(write, int, fd, char __user *, buf, size_t, n)
+{
+	return do_buffer(fd, buf, n, true);
+}
+
+static __always_inline ssize_t do_buffer_at(int fd, void __user *buf, size_t n, s64 off, bool write)
+{
+	struct fd b;
+	struct file *f;
+	ssize_t ret;
+	u64 pos = (u64)off;
+
+	if (unlikely(off < 0))
+		return -EINVAL;
+	b = fd_borrow(fd);
+	f = b.file;
 	if (unlikely(!f))
 		return -EBADF;
-	ret = may_write(f);
-	if (likely(!ret)) {
-		if (likely(access_ok(buf, n))) {
-			locked = pos_lock(f, b.ref);
-			ret = f->ops->write(f, buf, min(n, MAX_RW_COUNT), &f->pos);
-			pos_unlock(f, locked);
-		} else {
-			ret = -EFAULT;
-		}
-	}
+	ret = unlikely(f->mode & FMODE_STREAM) ? -ESPIPE : may_move(f, write);
+	if (likely(!ret))
+		ret = likely(access_ok(buf, n)) ? move(f, write, buf, min(n, MAX_RW_COUNT), &pos)
+						: -EFAULT;
 	fd_put(b);
 	return ret;
 }
 
 SYSCALL_DEFINE4(pread64, int, fd, char __user *, buf, size_t, n, s64, off)
 {
-	struct fd b;
-	struct file *f;
-	ssize_t ret;
-	u64 pos = (u64)off;
-
-	if (unlikely(off < 0))
-		return -EINVAL;
-	b = fd_borrow(fd);
-	f = b.file;
-	if (unlikely(!f))
-		return -EBADF;
-	if (unlikely(f->mode & FMODE_STREAM)) {
-		ret = -ESPIPE;
-	} else {
-		ret = may_read(f);
-		if (likely(!ret))
-			ret = likely(access_ok(buf, n))
-				      ? f->ops->read(f, buf, min(n, MAX_RW_COUNT), &pos)
-				      : -EFAULT;
-	}
-	fd_put(b);
-	return ret;
+	return do_buffer_at(fd, buf, n, off, false);
 }
 
-SYSCALL_DEFINE4(pwrite64, int, fd, const char __user *, buf, size_t, n, s64, off)
+SYSCALL_DEFINE4(pwrite64, int, fd, char __user *, buf, size_t, n, s64, off)
 {
-	struct fd b;
-	struct file *f;
-	ssize_t ret;
-	u64 pos = (u64)off;
-
-	if (unlikely(off < 0))
-		return -EINVAL;
-	b = fd_borrow(fd);
-	f = b.file;
-	if (unlikely(!f))
-		return -EBADF;
-	if (unlikely(f->mode & FMODE_STREAM)) {
-		ret = -ESPIPE;
-	} else {
-		ret = may_write(f);
-		if (likely(!ret))
-			ret = likely(access_ok(buf, n))
-				      ? f->ops->write(f, buf, min(n, MAX_RW_COUNT), &pos)
-				      : -EFAULT;
-	}
-	fd_put(b);
-	return ret;
+	return do_buffer_at(fd, buf, n, off, true);
 }
 
 /* ---- vectors ---- */
@@ -199,32 +177,15 @@ static int vec_import(struct vec *v, const struct iovec __user *uiov, unsigned l
 	return 0;
 }
 
-static ssize_t read_segments(struct file *f, const struct vec *v, u64 *pos)
+static ssize_t move_segments(struct file *f, const struct vec *v, u64 *pos, bool write)
 {
 	ssize_t done = 0;
 
-	for (unsigned int i = 0; i < v->nr; i++) {
-		const struct iovec *s = &v->iov[i];
-		ssize_t n = s->iov_len ? f->ops->read(f, s->iov_base, s->iov_len, pos) : 0;
-
-		if (n < 0)
-			return done ? done : n;
-		done += n;
-		if ((size_t)n < s->iov_len)
-			break;
-	}
-	return done;
-}
-
-static ssize_t write_segments(struct file *f, const struct vec *v, u64 *pos)
-{
-	ssize_t done = 0;
-
-	if (v->nr > 1 && f->ops->writev)
+	if (write && v->nr > 1 && f->ops->writev)
 		return f->ops->writev(f, v->iov, v->nr, pos);
 	for (unsigned int i = 0; i < v->nr; i++) {
 		const struct iovec *s = &v->iov[i];
-		ssize_t n = s->iov_len ? f->ops->write(f, s->iov_base, s->iov_len, pos) : 0;
+		ssize_t n = s->iov_len ? move(f, write, s->iov_base, s->iov_len, pos) : 0;
 
 		if (n < 0)
 			return done ? done : n;
@@ -246,7 +207,7 @@ static ssize_t do_vector(int fd, const struct iovec __user *uiov, unsigned long 
 
 	if (!f)
 		return -EBADF;
-	ret = write ? may_write(f) : may_read(f);
+	ret = may_move(f, write);
 	if (!ret && pos && (f->mode & FMODE_STREAM))
 		ret = -ESPIPE;
 	if (!ret)
@@ -257,7 +218,7 @@ static ssize_t do_vector(int fd, const struct iovec __user *uiov, unsigned long 
 			pos = &f->pos;
 		}
 		if (v.total)
-			ret = write ? write_segments(f, &v, pos) : read_segments(f, &v, pos);
+			ret = move_segments(f, &v, pos, write);
 		pos_unlock(f, locked);
 		vec_free(&v);
 	}
