@@ -138,4 +138,6 @@ def draw(plot, rows, number):
         figure.savefig(out, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
         pyplot.close(figure)
     svg = out.getvalue()
-    return re.sub(r"font: ([\d.]+)px 'DejaVu Sans'", r"font: \1px 'DejaVu Sans', Verdana, sans-serif", svg[svg.index("<svg") :])
+    svg = re.sub(r" *<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.S)
+    svg = re.sub(r"\s*\n\s*", " ", svg).replace("> <", "><").strip()
+    return re.sub(r"font: ([\d.]+)px 'DejaVu Sans'", r"font: \1px 'DejaVu Sans', Verdana, sans-serif", svg) + "\n"
