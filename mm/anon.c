@@ -83,7 +83,7 @@ static unsigned int install_run(struct mm *mm, struct vma *vma, pte_t *pte, stru
 	}
 	if (unlikely(!done))
 		return 0;
-	pte_used_add(pte, done);
+	pte_used_add(pte, done, done);
 	atomic_add(&mm->rss[RSS_ANON], done);
 	lru_add_new_run(folios, done);
 	return done;

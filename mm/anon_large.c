@@ -46,7 +46,7 @@ void anon_install_large(struct vma *vma, unsigned long addr, pte_t *pte, struct 
 	large_map_new(folio, pte_mlocked(prot), promote);
 	for (unsigned long i = 0; i < n; i++)
 		pte_set(pte + i, e + i * PAGE_SIZE);
-	pte_used_add(pte, (u32)n);
+	pte_used_add(pte, n, (u32)n);
 	atomic_add(&vma->mm->rss[RSS_ANON], (int)n);
 	lru_add(folio);
 	if (promote)

@@ -163,7 +163,7 @@ static void take_out(struct taken *t)
 		t->used += !pte_none(t->entries[i]);
 		t->present += maps_page(t->entries[i]);
 	}
-	pte_used_add(t->table, -t->used);
+	pte_used_sub(t->table, t->used);
 	atomic_sub(&t->vma->mm->rss[RSS_ANON], (long)t->present);
 	spin_unlock(pte_lockptr(t->table));
 }
@@ -173,7 +173,7 @@ static void put_back(struct taken *t)
 	spin_lock(pte_lockptr(t->table));
 	for (unsigned int i = 0; i < PTRS_PER_TABLE; i++)
 		pte_set(t->table + i, t->entries[i]);
-	pte_used_add(t->table, t->used);
+	pte_used_add(t->table, PTRS_PER_TABLE, t->used);
 	atomic_add(&t->vma->mm->rss[RSS_ANON], (long)t->present);
 	spin_unlock(pte_lockptr(t->table));
 }

@@ -124,7 +124,7 @@ static __always_inline enum fault_result fault_install(struct mm *mm, struct fau
 	if (unlikely(pte_read(f->pte) != f->old))
 		return FAULT_RETRY;
 	if (likely(pte_none(f->old)))
-		pte_used_add(f->pte, 1);
+		pte_used_inc(f->pte);
 	else if (likely(pte_present(f->old)))
 		replace_old_folio(mm, f);
 	else

@@ -455,7 +455,7 @@ void filemap_fault_around(struct mm *mm, struct fault_ctx *f)
 			page_mlock(folio, &folio->page);
 		folio_unlock(folio);
 	}
-	pte_used_add(f->pte, mapped);
+	pte_used_add(pte, last - first + 1, mapped);
 	atomic_add(&mm->rss[kind], mapped);
 	spin_unlock(ptl);
 	for (unsigned int i = 0; i < n; i++) {

@@ -24,7 +24,7 @@ static bool mark_table(pte_t *pte, unsigned long n)
 			free = false;
 		}
 	}
-	pte_used_add(pte, marked);
+	pte_used_add(pte, n, marked);
 	spin_unlock(ptl);
 	return free;
 }
@@ -70,7 +70,7 @@ static void unmark_table(pte_t *pte, unsigned long n)
 		pte_set(&pte[i], 0);
 		removed++;
 	}
-	pte_used_add(pte, -removed);
+	pte_used_sub(pte, removed);
 	spin_unlock(ptl);
 }
 

@@ -64,7 +64,7 @@ static __noinline bool copy_promoted(struct mm *mm, struct mm *old, unsigned lon
 		pte_set(src + i, e);
 		pte_set(dst + i, e & ~PTE_MLOCKED);
 	}
-	pte_used_add(dst, PTRS_PER_TABLE);
+	pte_used_add(dst, PTRS_PER_TABLE, PTRS_PER_TABLE);
 	atomic_add(&mm->rss[folio_rss_kind(folio)], (long)PTRS_PER_TABLE);
 	huge_promote(old, va, src);
 	huge_promote(mm, va, dst);
@@ -134,7 +134,7 @@ static bool copy_table(struct mm *mm, struct mm *old, unsigned long va, pte_t *s
 		rss[folio_rss_kind(folio)]++;
 		pte_set(&dst[i], e & ~(PTE_A | PTE_MLOCKED));
 	}
-	pte_used_add(dst, copied);
+	pte_used_add(dst, n, copied);
 	/* Before truncation can see the entries, and count them off. */
 	for (unsigned int i = 0; i < NR_RSS; i++)
 		if (rss[i])

@@ -102,8 +102,8 @@ static void move_entries(struct mm *mm, pte_t *from, pte_t *to, unsigned long ds
 		pte_set(&to[i], pte_get_and_clear(&from[i]));
 		moved++;
 	}
-	pte_used_add(from, -moved);
-	pte_used_add(to, moved);
+	pte_used_sub(from, moved);
+	pte_used_add(to, n, moved);
 	if (unlikely(huge))
 		huge_resume(mm, dst, to, huge);
 	unlock_two(from_ptl, to_ptl);

@@ -182,7 +182,7 @@ static void entry_gone(struct folio *folio, struct page *page, struct mm *mm, pt
 		atomic_inc(&mm->rss[RSS_SWAP]);
 		pte_set(pte, swp_to_pte(folio->swap));
 	} else {
-		pte_used_add(pte, -1U);
+		pte_used_sub(pte, 1);
 	}
 	atomic_dec(&mm->rss[kind]);
 	page_remove_rmap(folio, page);

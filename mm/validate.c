@@ -146,7 +146,7 @@ static void check_entries(struct mm *mm, const struct vma *vma, unsigned long fr
 	}
 }
 
-/* Every last-level table knows how many of its entries are used. */
+/* Every last-level table knows how many of its entries are used, and where. */
 static void check_used(struct mm *mm)
 {
 	unsigned long va = 0, stop;
@@ -158,7 +158,10 @@ static void check_used(struct mm *mm)
 
 		spin_lock(ptl);
 		for (unsigned int i = 0; i < (stop - va) >> PAGE_SHIFT; i++)
-			used += !pte_none(pte_read(&pte[i]));
+			if (!pte_none(pte_read(&pte[i]))) {
+				used++;
+				BUG_ON(!(pte_table(pte)->pt_groups >> pte_group(&pte[i]) & 1));
+			}
 		BUG_ON(used != *pte_used(pte));
 		spin_unlock(ptl);
 		va = stop;

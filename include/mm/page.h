@@ -78,6 +78,7 @@ struct page {
 		struct {		      /* PG_pgtable */
 			spinlock_t ptl;	      /* of this table's entries */
 			u32 pt_used;	      /* [ptl] last level: entries that are not none */
+			u64 pt_groups;	      /* [ptl] last level: where they are, pte_group() */
 			struct page *pt_next; /* chain of tables waiting for a TLB flush */
 			union {
 				/* last level, promoted: the upper entry that maps its range as one page */

@@ -99,6 +99,7 @@ static struct page *table_alloc(enum table_kind kind)
 			memcpy((pte_t *)page_address(page) + USER_ENTRIES,
 			       kernel_root + USER_ENTRIES, USER_ENTRIES * sizeof(pte_t));
 	}
+	page->pt_groups = 0;
 	page->pt_next = NULL;
 	page->pt_huge = NULL;
 	stat_inc(NR_PAGETABLE);
@@ -260,9 +261,7 @@ static inline bool is_used(const pte_t *table)
 /* How many entries from i, which is none, can be passed at once. */
 static __always_inline unsigned long none_from(const pte_t *table, unsigned long i)
 {
-	return i % 4 || RACY_READ(table[i + 1]) | RACY_READ(table[i + 2]) | RACY_READ(table[i + 3])
-		       ? 1
-		       : 4;
+	return i % PTE_GROUP == 0 && pte_group_is_none(&table[i]) ? PTE_GROUP : 1;
 }
 
 /*
@@ -343,6 +342,30 @@ pte_t *pgtable_next_table(const struct pgtable *pt, unsigned long *va, unsigned 
 			  unsigned long *stop)
 {
 	return next_table(pt, va, end, stop, true);
+}
+
+/* Tables are often empty but for an entry here and there. A group that is found empty is not looked at again. */
+pte_t *pte_next_in_use(pte_t *pte, pte_t *end)
+{
+	pte_t *group = (pte_t *)ALIGN_DOWN((unsigned long)pte, PTE_GROUP * sizeof(pte_t));
+	struct page *table = pte_table(pte);
+	u64 left = table->pt_groups >> pte_group(pte);
+
+	pte++;
+	if (pte + PTE_GROUP > end || !pte_group_is_none(pte)) {
+		while (pte < end && !RACY_READ(*pte))
+			pte++;
+		return pte;
+	}
+	while ((left &= ~1UL)) {
+		group += PTE_GROUP * (unsigned long)__builtin_ctzll(left);
+		left >>= __builtin_ctzll(left);
+		for (pte = group; pte < group + PTE_GROUP; pte++)
+			if (RACY_READ(*pte))
+				return min(pte, end);
+		table->pt_groups &= ~(1UL << pte_group(group));
+	}
+	return end;
 }
 
 /* ---- promotion ---- */

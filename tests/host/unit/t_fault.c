@@ -181,7 +181,7 @@ static void map_first_page(void)
 
 	spin_lock(pte_lockptr(pte));
 	pte_set(pte, pte_make(page_to_pfn(zero_page_frame), PTE_P | PTE_U | PTE_NX | PTE_SPECIAL));
-	pte_used_add(pte, 1);
+	pte_used_inc(pte);
 	spin_unlock(pte_lockptr(pte));
 }
 

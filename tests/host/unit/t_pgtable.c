@@ -77,8 +77,8 @@ static void test_next(void **state)
 	va = 0;
 	assert_ptr_equal(pgtable_next_table(&pt, &va, TASK_SIZE, &stop),
 			 pgtable_find(&pt, PMD_SIZE));
-	pte_used_add(pgtable_find(&pt, PMD_SIZE), 1);
-	pte_used_add(pgtable_find(&pt, PGD_SIZE + 7 * PUD_SIZE), 1);
+	pte_used_inc(pgtable_find(&pt, PMD_SIZE));
+	pte_used_inc(pgtable_find(&pt, PGD_SIZE + 7 * PUD_SIZE));
 
 	va = 0;
 	assert_ptr_equal(pgtable_next(&pt, &va, TASK_SIZE, &stop), pgtable_find(&pt, PMD_SIZE));
@@ -99,8 +99,55 @@ static void test_next(void **state)
 	assert_null(pgtable_next(&pt, &va, PMD_SIZE, &stop));
 	va = TASK_SIZE;
 	assert_null(pgtable_next(&pt, &va, TASK_SIZE, &stop));
-	pte_used_add(pgtable_find(&pt, PMD_SIZE), -1u);
-	pte_used_add(pgtable_find(&pt, PGD_SIZE + 7 * PUD_SIZE), -1u);
+	pte_used_sub(pgtable_find(&pt, PMD_SIZE), 1);
+	pte_used_sub(pgtable_find(&pt, PGD_SIZE + 7 * PUD_SIZE), 1);
+	free_all();
+}
+
+/* From each entry, to each end: what a look at one entry after the other finds. */
+static void check_next_in_use(pte_t *table)
+{
+	for (unsigned int i = 0; i < PTRS_PER_TABLE; i++)
+		for (unsigned int end = i + 1; end <= PTRS_PER_TABLE; end += 1 + end % 7) {
+			unsigned int next = i + 1;
+
+			while (next < end && pte_none(table[next]))
+				next++;
+			assert_ptr_equal(pte_next_in_use(&table[i], &table[end]), &table[next]);
+		}
+}
+
+static void test_next_in_use(void **state)
+{
+	static const unsigned int runs[][2] = { { 5, 1 }, { 64, 9 }, { 300, 3 }, { 504, 8 } };
+	unsigned int n = 0;
+	pte_t *table;
+
+	(void)state;
+	assert_int_equal(pgtable_init(&pt), 0);
+	table = pgtable_alloc(&pt, 0);
+	check_next_in_use(table);
+	for (unsigned int i = 0; i < 4; n += runs[i++][1]) {
+		for (unsigned int j = 0; j < runs[i][1]; j++)
+			pte_set(&table[runs[i][0] + j], PTE_GUARD);
+		pte_used_add(&table[runs[i][0]], runs[i][1], runs[i][1]);
+	}
+	assert_int_equal(*pte_used(table), n);
+	check_next_in_use(table);
+	/* Emptied again, group after group. */
+	for (unsigned int i = 0; i < PTRS_PER_TABLE; i++)
+		if (!pte_none(table[i])) {
+			pte_set(&table[i], 0);
+			pte_used_sub(table, 1);
+			if (i % 4 == 0)
+				check_next_in_use(table);
+		}
+	check_next_in_use(table);
+	pte_set(&table[77], PTE_GUARD);
+	pte_used_inc(&table[77]);
+	check_next_in_use(table);
+	pte_set(&table[77], 0);
+	pte_used_sub(table, 1);
 	free_all();
 }
 
@@ -184,8 +231,10 @@ static void test_entry_bits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_find_and_alloc),	   T(test_next),	  T(test_lockptr),
-		T(test_free_range_bounds), T(test_out_of_memory), T(test_entry_bits),
+		T(test_find_and_alloc),	   T(test_next),
+		T(test_next_in_use),	   T(test_lockptr),
+		T(test_free_range_bounds), T(test_out_of_memory),
+		T(test_entry_bits),
 	};
 
 	sim_boot(T_FRAMES);

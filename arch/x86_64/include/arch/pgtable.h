@@ -184,35 +184,6 @@ static inline pte_t pte_read(const pte_t *p)
 	return __atomic_load_n(p, __ATOMIC_RELAXED);
 }
 
-#define PTE_GROUP 8
-
-static __always_inline bool pte_group_is_none(const pte_t *pte)
-{
-	return !(RACY_READ(pte[0]) | RACY_READ(pte[1]) | RACY_READ(pte[2]) | RACY_READ(pte[3]) |
-		 RACY_READ(pte[4]) | RACY_READ(pte[5]) | RACY_READ(pte[6]) | RACY_READ(pte[7]));
-}
-
-/*
- * The next entry in use after pte, or end; both in one table. Tables are often empty but for an entry here and there: they
- * are scanned in groups. The table's lock is held, so that no entry comes to be.
- */
-static __always_inline pte_t *pte_next_in_use(pte_t *pte, pte_t *end)
-{
-	pte++;
-	while (pte + PTE_GROUP <= end && pte_group_is_none(pte))
-		pte += PTE_GROUP;
-	if (pte + PTE_GROUP <= end) {
-#pragma GCC unroll 8
-		for (unsigned int i = 0; i < PTE_GROUP - 1; i++)
-			if (RACY_READ(pte[i]))
-				return pte + i;
-		return pte + PTE_GROUP - 1;
-	}
-	while (pte < end && !RACY_READ(*pte))
-		pte++;
-	return pte;
-}
-
 /* Publishes: what was written to the page before is visible to whoever sees the entry. */
 static inline void pte_set(pte_t *p, pte_t e)
 {
@@ -285,13 +256,49 @@ static inline u32 *pte_used(const pte_t *pte)
 	return &pte_table(pte)->pt_used;
 }
 
-/* n more entries (modulo 2^32: or fewer) of pte's table are in use. Its lock held; others may look. */
-static inline void pte_used_add(const pte_t *pte, u32 n)
+/* Where they are, as well: a bit for each cache line of entries, clear when none of them is in use. */
+#define PTE_GROUP 8
+#define PTE_GROUP_SHIFT 6
+
+static __always_inline unsigned int pte_group(const pte_t *pte)
+{
+	return (unsigned long)pte >> PTE_GROUP_SHIFT & (PTRS_PER_TABLE / PTE_GROUP - 1);
+}
+
+/* The entry was none and is in use now. Its table's lock held; others may look. */
+static inline void pte_used_inc(const pte_t *pte)
+{
+	struct page *table = pte_table(pte);
+
+	table->pt_groups |= 1UL << pte_group(pte);
+	RACY_WRITE(table->pt_used, table->pt_used + 1);
+}
+
+/* n of the span entries from pte, all in one table, were none and are in use now. */
+static inline void pte_used_add(const pte_t *pte, unsigned long span, u32 n)
+{
+	struct page *table = pte_table(pte);
+
+	table->pt_groups |= ~0UL << pte_group(pte) & ~0UL >> (63 - pte_group(pte + span - 1));
+	RACY_WRITE(table->pt_used, table->pt_used + n);
+}
+
+/* n entries of pte's table are none now. */
+static inline void pte_used_sub(const pte_t *pte, u32 n)
 {
 	u32 *used = pte_used(pte);
 
-	RACY_WRITE(*used, *used + n);
+	RACY_WRITE(*used, *used - n);
 }
+
+static __always_inline bool pte_group_is_none(const pte_t *pte)
+{
+	return !(RACY_READ(pte[0]) | RACY_READ(pte[1]) | RACY_READ(pte[2]) | RACY_READ(pte[3]) |
+		 RACY_READ(pte[4]) | RACY_READ(pte[5]) | RACY_READ(pte[6]) | RACY_READ(pte[7]));
+}
+
+/* The next entry in use after pte, or end; both in one table, whose lock is held. */
+pte_t *pte_next_in_use(pte_t *pte, pte_t *end);
 
 /*
  * ---- promotion: 2 MiB as one ----
