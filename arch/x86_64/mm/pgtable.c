@@ -179,18 +179,27 @@ static __always_inline pte_t entry_of(const pte_t *table, unsigned long va, unsi
 	return __atomic_load_n(&table[table_index(va, shift)], __ATOMIC_ACQUIRE);
 }
 
+/* The table above the last-level table for va, if there is one. */
+static __always_inline bool find_upper(const struct pgtable *pt, unsigned long va,
+				       const pte_t **upper)
+{
+	pte_t e = entry_of(pt->root, va, PGD_SHIFT);
+
+	if (unlikely(!(e & PTE_P)))
+		return false;
+	e = entry_of(entry_table(e), va, PUD_SHIFT);
+	*upper = entry_table(e);
+	return e & PTE_P;
+}
+
 /* The last-level table for va, or NULL. */
 static __always_inline pte_t *last_table(const struct pgtable *pt, unsigned long va)
 {
-	pte_t e = entry_of(pt->root, va, PGD_SHIFT);
 	const pte_t *upper;
+	pte_t e;
 
-	if (unlikely(!(e & PTE_P)))
+	if (unlikely(!find_upper(pt, va, &upper)))
 		return NULL;
-	e = entry_of(entry_table(e), va, PUD_SHIFT);
-	if (unlikely(!(e & PTE_P)))
-		return NULL;
-	upper = entry_table(e);
 	e = entry_of(upper, va, PMD_SHIFT);
 	if (unlikely(!(e & PTE_P)))
 		return NULL;
@@ -258,67 +267,84 @@ static inline bool is_used(const pte_t *table)
 	return __atomic_load_n(&virt_to_page(table)->pt_used, __ATOMIC_ACQUIRE);
 }
 
-/* How many entries from i, which is none, can be passed at once. */
-static __always_inline unsigned long none_from(const pte_t *table, unsigned long i)
+/* An upper entry leads to a table: to a last-level one in use, or any when empty_too. */
+static __always_inline bool leads_on(pte_t e, unsigned int shift, bool empty_too)
 {
-	return i % PTE_GROUP == 0 && pte_group_is_none(&table[i]) ? PTE_GROUP : 1;
+	return (e & PTE_P) &&
+	       (shift > PMD_SHIFT || empty_too || (e & PTE_PS) || is_used(entry_table(e)));
 }
 
-/*
- * The next entry at or after *va in its table that leads to a table, or 0. Moves *va there, or past this
- * table.
- */
+/* The entry for *va does not: the next one of its table that does, or 0. Moves *va there, or past the end or this table. */
+static __always_inline pte_t next_leading_on(const pte_t *table, unsigned long *va,
+					     unsigned long end, unsigned int shift, bool empty_too)
+{
+	unsigned long first = table_index(*va, shift), i = first;
+	unsigned long stop = min(PTRS_PER_TABLE, i + ((end - 1) >> shift) - (*va >> shift) + 1);
+	pte_t e = 0;
+
+	for (i++; i < stop; i++) {
+		if (i + PTE_GROUP <= stop && pte_group_is_none(&table[i])) {
+			i += PTE_GROUP - 1;
+			continue;
+		}
+		e = __atomic_load_n(&table[i], __ATOMIC_ACQUIRE);
+		if (leads_on(e, shift, empty_too))
+			break;
+		e = 0;
+	}
+	*va = ((*va >> shift) + i - first) << shift;
+	return e;
+}
+
 static __always_inline pte_t next_in_table(const pte_t *table, unsigned long *va, unsigned long end,
 					   unsigned int shift, bool empty_too)
 {
-	unsigned long i = table_index(*va, shift), a = *va, n;
-	pte_t e;
+	pte_t e = entry_of(table, *va, shift);
 
-	for (;;) {
-		e = __atomic_load_n(&table[i], __ATOMIC_ACQUIRE);
-		if ((e & PTE_P) &&
-		    (shift > PMD_SHIFT || empty_too || (e & PTE_PS) || is_used(entry_table(e))))
-			break;
-		n = e ? 1 : none_from(table, i);
-		e = 0;
-		i += n;
-		a = (a & -(1UL << shift)) + (n << shift);
-		if (a >= end || i == PTRS_PER_TABLE)
-			break;
-	}
-	*va = a;
-	return e;
+	return likely(leads_on(e, shift, empty_too))
+		       ? e
+		       : next_leading_on(table, va, end, shift, empty_too);
+}
+
+/* The same from an upper table on. *found: the entry's last-level table, from *va on, which ends at *stop. */
+static __always_inline bool next_below(const pte_t *upper, unsigned long *va, unsigned long end,
+				       unsigned long *stop, bool empty_too, pte_t **found)
+{
+	pte_t e = next_in_table(upper, va, end, PMD_SHIFT, empty_too), *table;
+
+	if (unlikely(!e))
+		return false;
+	table = likely(!(e & PTE_PS)) ? entry_table(e) : table_of_huge(upper, *va);
+	*found = &table[table_index(*va, PAGE_SHIFT)];
+	*stop = min((*va | (PMD_SIZE - 1)) + 1, end);
+	return true;
 }
 
 static __always_inline pte_t *next_table(const struct pgtable *pt, unsigned long *va,
 					 unsigned long end, unsigned long *stop, bool empty_too)
 {
-	unsigned long a = *va;
+	pte_t *found;
 
-	while (a < end) {
-		pte_t e = next_in_table(pt->root, &a, end, PGD_SHIFT, empty_too);
+	while (*va < end) {
+		pte_t e = next_in_table(pt->root, va, end, PGD_SHIFT, empty_too);
 
 		if (likely(e))
-			e = next_in_table(entry_table(e), &a, end, PUD_SHIFT, empty_too);
-		if (likely(e)) {
-			const pte_t *upper = entry_table(e);
-			pte_t *table;
-
-			e = next_in_table(upper, &a, end, PMD_SHIFT, empty_too);
-			if (unlikely(!e))
-				continue;
-			table = likely(!(e & PTE_PS)) ? entry_table(e) : table_of_huge(upper, a);
-			*va = a;
-			*stop = min((a | (PMD_SIZE - 1)) + 1, end);
-			return &table[table_index(a, PAGE_SHIFT)];
-		}
+			e = next_in_table(entry_table(e), va, end, PUD_SHIFT, empty_too);
+		if (likely(e) && next_below(entry_table(e), va, end, stop, empty_too, &found))
+			return found;
 	}
 	return NULL;
 }
 
+/* Mostly it is below the same upper table. */
 static __noinline pte_t *search_next(const struct pgtable *pt, unsigned long *va, unsigned long end,
 				     unsigned long *stop)
 {
+	const pte_t *upper;
+	pte_t *found;
+
+	if (likely(find_upper(pt, *va, &upper)) && next_below(upper, va, end, stop, false, &found))
+		return found;
 	return next_table(pt, va, end, stop, false);
 }
 
