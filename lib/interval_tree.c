@@ -24,6 +24,15 @@ static bool update_max_last(struct rb_node *n)
 	return true;
 }
 
+/* The node's last is another one. */
+static void update_from(struct interval_node *node)
+{
+	struct rb_node *n = &node->rb;
+
+	while (n && update_max_last(n))
+		n = rb_parent(n);
+}
+
 void interval_insert(struct rb_root *tree, struct interval_node *node)
 {
 	struct rb_node **link = &tree->node, *parent = NULL;
@@ -60,19 +69,25 @@ static bool keeps_its_place(const struct interval_node *node, unsigned long star
 	       (start > node->start ? start <= node_of(n)->start : node_of(n)->start <= start);
 }
 
+static __noinline void move_start(struct rb_root *tree, struct interval_node *node,
+				  unsigned long start)
+{
+	if (keeps_its_place(node, start)) {
+		node->start = start;
+	} else {
+		interval_erase(tree, node);
+		node->start = start;
+		interval_insert(tree, node);
+	}
+}
+
 void interval_resize(struct rb_root *tree, struct interval_node *node, unsigned long start,
 		     unsigned long last)
 {
-	if (node->start == start || keeps_its_place(node, start)) {
-		node->start = start;
-		node->last = last;
-		rb_propagate(&node->rb, update_max_last);
-		return;
-	}
-	interval_erase(tree, node);
-	node->start = start;
+	if (node->start != start)
+		move_start(tree, node, start);
 	node->last = last;
-	interval_insert(tree, node);
+	update_from(node);
 }
 
 static bool reaches(const struct rb_node *subtree, unsigned long start)

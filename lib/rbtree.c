@@ -80,14 +80,6 @@ void rb_propagate(struct rb_node *node, rb_update_fn update)
 		node = rb_parent(node);
 }
 
-void rb_link(struct rb_node *node, struct rb_node *parent, struct rb_node **link)
-{
-	node->parent_color = (unsigned long)parent; /* red */
-	node->left = NULL;
-	node->right = NULL;
-	*link = node;
-}
-
 void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *parent,
 	       struct rb_node **link, rb_update_fn update)
 {
@@ -99,7 +91,7 @@ void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *paren
 	rb_balance(root, node, update);
 }
 
-void rb_balance(struct rb_root *root, struct rb_node *node, rb_update_fn update)
+void rb_balance_slow(struct rb_root *root, struct rb_node *node, rb_update_fn update)
 {
 	struct rb_node *parent;
 

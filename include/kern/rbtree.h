@@ -38,12 +38,6 @@ typedef bool (*rb_update_fn)(struct rb_node *node);
  */
 void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *parent,
 	       struct rb_node **link, rb_update_fn update);
-/*
- * The same in two steps, for who has values to change in between: after rb_link() all values must be made
- * right by the caller, then rb_balance() keeps them so.
- */
-void rb_link(struct rb_node *node, struct rb_node *parent, struct rb_node **link);
-void rb_balance(struct rb_root *root, struct rb_node *node, rb_update_fn update);
 void rb_erase(struct rb_root *root, struct rb_node *node, rb_update_fn update);
 /* The node's own value changed: recompute from it towards the root until nothing changes. */
 void rb_propagate(struct rb_node *node, rb_update_fn update);
@@ -60,6 +54,29 @@ static inline void rb_link_first(struct rb_root *root, struct rb_node *node)
 	node->left = NULL;
 	node->right = NULL;
 	root->node = node;
+}
+
+/* What follows on rb_link() when the node has no parent, or a red one. */
+void rb_balance_slow(struct rb_root *root, struct rb_node *node, rb_update_fn update);
+
+/*
+ * rb_insert() in two steps, for who has values to change in between: after rb_link() all values must be made
+ * right by the caller, then rb_balance() keeps them so.
+ */
+static inline void rb_link(struct rb_node *node, struct rb_node *parent, struct rb_node **link)
+{
+	node->parent_color = (unsigned long)parent; /* red */
+	node->left = NULL;
+	node->right = NULL;
+	*link = node;
+}
+
+static inline void rb_balance(struct rb_root *root, struct rb_node *node, rb_update_fn update)
+{
+	const struct rb_node *parent = (const struct rb_node *)node->parent_color;
+
+	if (!parent || !(parent->parent_color & RB_BLACK))
+		rb_balance_slow(root, node, update);
 }
 
 /* node is in the tree, and nothing else is. */
