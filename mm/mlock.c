@@ -127,14 +127,14 @@ static unsigned long count_locked(struct mm *mm, unsigned long start, unsigned l
 }
 
 /* RLIMIT_MEMLOCK allows [start, start + len) to be locked; what is locked there already is free. */
-static bool limit_allows(struct mm *mm, unsigned long start, unsigned long len)
+static bool limit_allows(struct mm *mm, unsigned long limit, unsigned long start, unsigned long len)
 {
-	unsigned long limit = caller_rlimit(LIMIT_MEMLOCK) >> PAGE_SHIFT;
 	unsigned long pages = (len >> PAGE_SHIFT) + mm->locked_vm;
 
-	if (pages > limit && !caller_has_ipc_lock())
-		pages -= count_locked(mm, start, start + len < start ? ~0UL : start + len);
-	return pages <= limit || caller_has_ipc_lock();
+	limit >>= PAGE_SHIFT;
+	if (likely(pages <= limit) || caller_has_ipc_lock())
+		return true;
+	return pages - count_locked(mm, start, start + len < start ? ~0UL : start + len) <= limit;
 }
 
 /* ---- step 2: the entries that exist ---- */
@@ -386,16 +386,16 @@ int mm_mlock(struct mm *mm, unsigned long addr, unsigned long len, bool onfault)
 {
 	struct lock_change c = NOTHING_CHANGED;
 	struct undo undo = { .nr = 0 };
-	unsigned long start = addr & PAGE_MASK, end, populate;
+	unsigned long start = addr & PAGE_MASK, end, populate, limit = caller_rlimit(LIMIT_MEMLOCK);
 	int err = -ENOMEM;
 
-	if (!may_lock_anything())
+	if (!limit && !caller_has_ipc_lock())
 		return -EPERM;
 	len = PAGE_ALIGN(len + (addr & ~PAGE_MASK));
 	end = start + len;
 	if (mmap_write_lock_killable(mm))
 		return -EINTR;
-	if (limit_allows(mm, start, len))
+	if (limit_allows(mm, limit, start, len))
 		err = undo_save(mm, start, end, &undo);
 	else
 		end = start;

@@ -23,6 +23,7 @@
  */
 #include "large.h"
 #include "vma.h"
+#include "vma_index.h"
 
 static struct kmem_cache *vma_cache;
 
@@ -202,14 +203,6 @@ void vma_unlink_mapping(struct vma *vma)
 	mapping_unlock(vma->mapping);
 }
 
-static __noinline void tell_rmap(struct vma *vma)
-{
-	if (vma->mapping)
-		interval_resize(&vma->mapping->i_mmap, &vma->i_mmap_node, vma->pgoff,
-				vma->pgoff + vma_pages(vma) - 1);
-	anon_vma_moved(vma);
-}
-
 /* There will be a boundary at addr, inside the vma or outside: no table that maps 2 MiB of the vma as one reaches across. */
 static inline void demote_at(struct vma *vma, unsigned long addr)
 {
@@ -231,8 +224,10 @@ static void set_bounds(struct vma *vma, unsigned long start, unsigned long end)
 	vma->pgoff += (long)(start - vma->start) >> PAGE_SHIFT;
 	vma->start = start;
 	vma->end = end;
-	if (vma->mapping || vma->anon_links)
-		tell_rmap(vma);
+	if (vma->mapping)
+		interval_resize(&vma->mapping->i_mmap, &vma->i_mmap_node, vma->pgoff,
+				vma->pgoff + vma_pages(vma) - 1);
+	anon_vma_moved(vma);
 }
 
 static void set_range(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end)
@@ -295,14 +290,13 @@ static void free_absorbed(struct vma *gone, unsigned int n)
 /* vma grows over the n vmas that follow it, 1 or 2, which become free_absorbed()'s. vma_rmap_lock() held. */
 static struct vma *absorb_following(struct mm *mm, struct vma *vma, unsigned int n)
 {
-	struct vma *last = vma_next(vma);
+	struct vma *first = vma_next(vma), *last = n == 2 ? vma_next(first) : first;
 
-	absorb(last);
-	if (n == 2) {
-		last = vma_next(last);
-		absorb(last);
-	}
+	/* It grows first: then what the interval trees know about their subtrees stays as it is. */
 	set_bounds(vma, vma->start, last->end);
+	absorb(first);
+	if (n == 2)
+		absorb(last);
 	return vma_erase_pieces(mm, vma, n);
 }
 
@@ -379,27 +373,33 @@ static void cut(struct mm *mm, struct vma *vma, struct vma *first, unsigned int 
 	vma_rmap_lock(vma);
 	if (n == 2)
 		demote_at(vma, vma_next(first)->start);
-	set_bounds(vma, vma->start, first->start);
+	/* It shrinks last: then what the interval trees know about their subtrees stays as it is. */
 	for (unsigned int i = 0; i < n; i++, piece = vma_next(piece)) {
 		stat_inc(VMA_SPLIT);
 		mapping_add_vma(piece);
 		anon_vma_insert_piece(piece);
 	}
+	set_bounds(vma, vma->start, first->start);
 	vma_insert_pieces(mm, vma, first, n);
 	vma_rmap_unlock(vma);
 }
 
-struct vma *vma_split(struct mm *mm, struct vma *vma, unsigned long addr)
+/* The vma is locked for writing. */
+static struct vma *split(struct mm *mm, struct vma *vma, unsigned long addr)
 {
-	struct vma *piece;
+	struct vma *piece = piece_alloc(mm, vma, addr);
 
 	ASSERT(vma->start < addr && addr < vma->end);
-	vma_start_write(vma);
-	piece = piece_alloc(mm, vma, addr);
 	if (!piece)
 		return ERR_PTR(-ENOMEM);
 	cut(mm, vma, piece, 1);
 	return piece;
+}
+
+struct vma *vma_split(struct mm *mm, struct vma *vma, unsigned long addr)
+{
+	vma_start_write(vma);
+	return split(mm, vma, addr);
 }
 
 /* The same at two places: the middle part is returned. */
@@ -444,26 +444,23 @@ static struct vma *modify_by_merging(struct mm *mm, struct vma *vma, const struc
 		next = NULL;
 	if (prev && next && (unlikely(vma_is_watched(vma)) || !anon_vma_mergeable(prev, next)))
 		next = NULL;
-	into = prev ? prev : next;
-	if (!into || (whole && vma_is_watched(vma)))
+	if ((!prev && !next) || (whole && vma_is_watched(vma)))
 		return NULL;
-	vma_start_write(into);
-	if (prev && next)
+	if (prev)
+		vma_start_write(prev);
+	if (next)
 		vma_start_write(next);
+	into = prev ?: whole ? vma : next;
 	if (anon_vma_adopt(into, vma) || (next && anon_vma_adopt(into, next)))
 		return NULL;
 
 	stat_inc(VMA_MERGE);
 	vma_rmap_lock(into);
-	if (whole && prev) {
-		nr_gone = next ? 2 : 1;
-		gone = absorb_following(mm, prev, nr_gone);
-	} else if (whole) {
-		gone = vma;
-		nr_gone = 1;
-		absorb(vma);
-		vma_erase(mm, vma);
-		set_range(mm, next, d->start, next->end);
+	if (whole) {
+		nr_gone = prev && next ? 2 : 1;
+		gone = absorb_following(mm, into, nr_gone);
+		if (!prev)
+			set_flags(vma, d->flags);
 	} else if (prev) {
 		set_bounds(vma, d->end, vma->end);
 		set_bounds(prev, prev->start, d->end);
@@ -479,11 +476,11 @@ static struct vma *modify_by_merging(struct mm *mm, struct vma *vma, const struc
 }
 
 /* munmap may go over the limit for a moment, since it ends with fewer vmas; others may not. */
-static struct vma *split_within_limit(struct mm *mm, struct vma *vma, unsigned long addr)
+static inline struct vma *split_within_limit(struct mm *mm, struct vma *vma, unsigned long addr)
 {
 	if ((unsigned long)mm->map_count >= knob_max_map_count)
 		return ERR_PTR(-ENOMEM);
-	return vma_split(mm, vma, addr);
+	return split(mm, vma, addr);
 }
 
 struct vma *vma_modify(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end,
@@ -518,5 +515,5 @@ struct vma *vma_modify(struct mm *mm, struct vma *vma, unsigned long start, unsi
 			return upper;
 	}
 	set_flags(vma, flags);
-	return vma;
+	return vma_remember(mm, vma);
 }
