@@ -72,6 +72,8 @@ static void changer(u64 *x)
 	}
 }
 
+enum stage { OUTSIDE, INSIDE, LEAVING };
+
 static void *wait_with_lock(void *arg)
 {
 	struct vma *vma;
@@ -79,11 +81,11 @@ static void *wait_with_lock(void *arg)
 	sim_cpu.id = 1;
 	vma = vma_read_lock_at(mm, AT(0));
 	BUG_ON(!vma);
-	__atomic_store_n((bool *)arg, true, __ATOMIC_RELEASE);
+	__atomic_store_n((enum stage *)arg, INSIDE, __ATOMIC_RELEASE);
 	for (unsigned int i = 0; i < 1000; i++)
 		host_yield();
 	BUG_ON(vma->start != AT(0));
-	__atomic_store_n((bool *)arg, false, __ATOMIC_RELEASE);
+	__atomic_store_n((enum stage *)arg, LEAVING, __ATOMIC_RELEASE);
 	vma_end_read(mm, vma);
 	return NULL;
 }
@@ -122,16 +124,16 @@ static void test_maple(void **state)
 /* munmap returns when the reader has left. */
 static void test_writer_waits(void **state)
 {
-	bool inside = false;
+	enum stage stage = OUTSIDE;
 	pthread_t thread;
 
 	mm = *state;
 	t_map(mm, AT(0), 4, RW);
-	assert_int_equal(pthread_create(&thread, NULL, wait_with_lock, &inside), 0);
-	while (!__atomic_load_n(&inside, __ATOMIC_ACQUIRE))
+	assert_int_equal(pthread_create(&thread, NULL, wait_with_lock, &stage), 0);
+	while (__atomic_load_n(&stage, __ATOMIC_ACQUIRE) == OUTSIDE)
 		host_yield();
 	assert_int_equal(mm_munmap(mm, AT(0), 4 * PG), 0);
-	assert_false(__atomic_load_n(&inside, __ATOMIC_ACQUIRE));
+	assert_int_equal(__atomic_load_n(&stage, __ATOMIC_ACQUIRE), LEAVING);
 	pthread_join(thread, NULL);
 }
 
