@@ -311,6 +311,7 @@ static __noinline enum fault_result vma_lock_failed(const struct fault_ctx *f, e
 	if (r != FAULT_WAIT && r != FAULT_RETRY && r != FAULT_OOM)
 		return r;
 	stat_inc(VMA_LOCK_RETRY);
+	trace(fault_retry, f->addr, r);
 	return r == FAULT_WAIT ? fault_wait(f->wait) : FAULT_RETRY;
 }
 
@@ -321,8 +322,10 @@ fault_with_vma_lock(struct mm *mm, const struct fault_info *info, struct fault_c
 	enum fault_result r = FAULT_ACCERR;
 
 	f->vma = vma_read_lock_at(mm, f->addr);
-	if (unlikely(!f->vma))
+	if (unlikely(!f->vma)) {
+		trace(fault_retry, f->addr, FAULT_RETRY);
 		return FAULT_RETRY;
+	}
 	f->vma_locked = true;
 	f->pte = NULL;
 	trace(fault_phase, TRACE_PHASE_LOOKUP);

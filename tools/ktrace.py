@@ -263,53 +263,59 @@ CPUS = 0  # the "process" whose threads are the CPUs; pids of programs are great
 
 
 class Track:
-    """Slices of one thread, or of one CPU: a stack, so that they nest and never overlap."""
+    """Slices of one thread, or of one CPU: a stack, so that they nest and never overlap. Everything is at `time`."""
 
     def __init__(self, pid, tid, out):
         self.pid, self.tid, self.out = pid, tid, out
         self.stack = []  # (name, begin, args)
-        self.last = 0
+        self.time = 0
 
-    def now(self, time):
+    def at(self, time):
         """Clocks of two CPUs may differ a little; on a track time does not go back."""
-        self.last = max(self.last, time)
-        return self.last
+        self.time = max(self.time, time)
+        return self
 
-    def begin(self, name, time, args=None):
-        self.stack.append((name, self.now(time), dict(args or {})))
-
-    def emit(self, name, begin, end, args):
-        self.out.append({"ph": "X", "name": name, "pid": self.pid, "tid": self.tid, "ts": begin / 1000, "dur": (end - begin) / 1000, "args": args})
-
-    def end(self, name, time, args=None):
-        """Ends the innermost slice called so, and what is still open inside; nothing when its begin was lost."""
-        if all(entry[0] != name for entry in self.stack):
-            return
-        time = self.now(time)
-        while True:
-            got, begin, more = self.stack.pop()
-            if got == name:
-                more.update(args or {})
-                self.emit(got, begin, time, more)
-                return
-            self.emit(got, begin, time, more)
+    def begin(self, name, args=None):
+        self.stack.append((name, self.time, dict(args or {})))
 
     def slice(self, name, begin, end, args=None):
         """One that is known whole; inside what is open."""
-        begin = max([begin] + [entry[1] for entry in self.stack])
-        self.emit(name, begin, self.now(end), args or {})
-
-    def instant(self, name, time, args=None):
-        self.out.append({"ph": "i", "s": "t", "name": name, "pid": self.pid, "tid": self.tid, "ts": self.now(time) / 1000, "args": args or {}})
+        if self.stack:
+            begin = max(begin, self.stack[-1][1])
+        self.out.append({"ph": "X", "name": name, "pid": self.pid, "tid": self.tid, "ts": begin / 1000, "dur": (end - begin) / 1000, "args": args or {}})
 
     def open(self, name):
         return any(entry[0] == name for entry in self.stack)
 
-    def close(self, time):
-        time = self.now(time)
+    def end(self, name, args=None):
+        """Ends the innermost slice called so, and what is still open inside. False: its begin was lost."""
+        if not self.open(name):
+            return False
+        while True:
+            got, begin, more = self.stack.pop()
+            if got == name:
+                more.update(args or {})
+            self.slice(got, begin, self.time, more)
+            if got == name:
+                return True
+
+    def instant(self, name, args=None):
+        self.out.append({"ph": "i", "s": "t", "name": name, "pid": self.pid, "tid": self.tid, "ts": self.time / 1000, "args": args or {}})
+
+    def close(self):
         while self.stack:
             name, begin, args = self.stack.pop()
-            self.emit(name, begin, time, args)
+            self.slice(name, begin, self.time, args)
+
+
+@dataclass
+class Fault:
+    """Where in its fault a task is."""
+
+    begin: int  # of this try
+    phase: int  # when the present phase began
+    part: int  # and what comes next in it
+    zero: int | None = None  # when it began to zero a page
 
 
 class Threads:
@@ -319,8 +325,7 @@ class Threads:
 
     def __init__(self, out):
         self.out, self.tracks, self.names = out, {}, syscall_names()
-        self.mark = {}  # by task: where the present phase of a fault began
-        self.zero = {}  # by task: when it began to zero a page
+        self.faults = {}  # by task
 
     def track(self, tid):
         if tid not in self.tracks:
@@ -328,103 +333,117 @@ class Threads:
         return self.tracks[tid]
 
     def record(self, r):
-        handler = getattr(self, "on_" + r.event.name, None)
-        track = self.track(r.pid)
+        # What an interrupt does is not what the task was at.
+        handler = None if r.flags & HARDIRQ else getattr(self, "on_" + r.event.name, None)
+        track = self.track(r.pid).at(r.time)
         if handler:
             handler(track, r)
         else:
-            track.instant(r.event.name, r.time, r.values)
+            track.instant(r.event.name, r.values)
 
     def close(self, time):
         for track in self.tracks.values():
-            track.close(time)
+            track.at(time).close()
 
     # A task that comes from user mode has nothing open any more.
 
     def on_sys_enter(self, track, r):
-        track.close(r.time)
+        track.close()
         number = r.values["id"]
         arguments = {name: f"{value:#x}" for name, value in r.values.items() if name != "id"}
-        track.begin("sys_" + self.names.get(number, str(number)), r.time, arguments)
+        track.begin("sys_" + self.names.get(number, str(number)), arguments)
 
     def on_sys_exit(self, track, r):
         number = r.values["id"]
-        track.end("sys_" + self.names.get(number, str(number)), r.time, {"ret": r.values["ret"]})
+        track.end("sys_" + self.names.get(number, str(number)), {"ret": r.values["ret"]})
 
     def on_page_fault_user(self, track, r):
-        track.close(r.time)
+        track.close()
         self.on_page_fault_kernel(track, r)
 
     def on_page_fault_kernel(self, track, r):
-        track.begin("fault", r.time, {name: f"{value:#x}" for name, value in r.values.items()})
-        self.mark[r.pid] = r.time
+        track.begin("fault", {name: f"{value:#x}" for name, value in r.values.items()})
+        self.faults[r.pid] = Fault(track.time, track.time, track.time)
+
+    def next_phase(self, track, fault):
+        fault.phase = fault.part = track.time
+        fault.zero = None
+
+    def on_fault_retry(self, track, r):
+        """All so far was the try with the vma's lock."""
+        fault = self.faults.get(r.pid)
+        if not fault:
+            return
+        track.slice("given up", fault.begin, track.time, {"result": r.values["result"]})
+        fault.begin = track.time
+        self.next_phase(track, fault)
 
     def on_fault_exit(self, track, r):
-        track.end("fault", r.time, {"result": r.values["result"]})
-        self.mark.pop(r.pid, None)
+        track.end("fault", {"result": r.values["result"]})
+        self.faults.pop(r.pid, None)
 
     def on_fault_phase(self, track, r):
-        begin = self.mark.get(r.pid)
-        if begin is None:
-            return
-        track.slice(r.values["phase"], begin, r.time)
-        self.mark[r.pid] = track.last
+        fault = self.faults.get(r.pid)
+        if fault:
+            track.slice(r.values["phase"], fault.phase, track.time)
+            self.next_phase(track, fault)
 
     def on_fault_zero(self, track, r):
-        self.zero[r.pid] = r.time
+        if r.pid in self.faults:
+            self.faults[r.pid].zero = track.time
 
     def on_mm_page_alloc(self, track, r):
-        begin = self.zero.pop(r.pid, None)
-        if r.pid not in self.mark:
+        fault = self.faults.get(r.pid)
+        if not fault:
             return
-        if begin is None:
-            track.slice("allocate", self.mark[r.pid], r.time, {"order": r.values["order"]})
-        else:
-            track.slice("allocate", self.mark[r.pid], begin, {"order": r.values["order"]})
-            track.slice("zero", begin, r.time)
+        allocated = fault.zero or track.time
+        track.slice("allocate", fault.part, allocated, {"order": r.values["order"]})
+        if fault.zero:
+            track.slice("zero", fault.zero, track.time)
+        fault.part, fault.zero = track.time, None
 
     def on_mmap_lock_start_locking(self, track, r):
-        track.begin("mmap_lock " + ("write" if r.values["write"] else "read"), r.time)
+        track.begin("mmap_lock " + ("write" if r.values["write"] else "read"))
 
     def on_mmap_lock_acquire_returned(self, track, r):
         write = r.values["write"]
-        track.end("mmap_lock " + ("write" if write else "read"), r.time, {"success": r.values["success"]})
+        waited = track.end("mmap_lock " + ("write" if write else "read"), {"success": r.values["success"]})
         if write and r.values["success"]:
-            track.begin("mmap_lock held for writing", r.time)
-        if r.pid in self.mark:
-            self.mark[r.pid] = track.last
+            track.begin("mmap_lock held for writing")
+        if waited and r.pid in self.faults:
+            self.next_phase(track, self.faults[r.pid])
 
     def on_mmap_lock_released(self, track, r):
         if r.values["write"]:
-            track.end("mmap_lock held for writing", r.time)
+            track.end("mmap_lock held for writing")
 
     def on_mlock_begin(self, track, r):
-        track.begin(r.values["op"], r.time, {"start": f"{r.values['start']:#x}", "len": r.values["len"]})
+        track.begin(r.values["op"], {"start": f"{r.values['start']:#x}", "len": r.values["len"]})
 
     def on_mlock_end(self, track, r):
-        track.end(r.values["op"], r.time, {"ret": r.values["ret"]})
+        track.end(r.values["op"], {"ret": r.values["ret"]})
 
     def on_populate_batch_begin(self, track, r):
-        track.begin("populate", r.time, {name: f"{value:#x}" for name, value in r.values.items()})
+        track.begin("populate", {name: f"{value:#x}" for name, value in r.values.items()})
 
     def on_populate_batch_end(self, track, r):
-        track.end("populate", r.time, {"pages": r.values["pages"], "ret": r.values["ret"]})
+        track.end("populate", {"pages": r.values["pages"], "ret": r.values["ret"]})
 
     def on_mm_vmscan_direct_reclaim_begin(self, track, r):
-        track.begin("direct reclaim", r.time, {"order": r.values["order"]})
+        track.begin("direct reclaim", {"order": r.values["order"]})
 
     def on_mm_vmscan_direct_reclaim_end(self, track, r):
-        track.end("direct reclaim", r.time, r.values)
+        track.end("direct reclaim", r.values)
 
     def on_mm_vmscan_kswapd_wake(self, track, r):
-        track.begin("kswapd", r.time)
+        track.begin("kswapd")
 
     def on_mm_vmscan_kswapd_sleep(self, track, r):
-        track.end("kswapd", r.time)
+        track.end("kswapd")
 
     def on_sched_switch(self, track, r):
         if r.values["prev_state"] in ("Z", "X"):
-            track.close(r.time)
+            track.close()
 
 
 class Cpus:
@@ -442,13 +461,13 @@ class Cpus:
         track = self.track(r.cpu)
         if r.event.name != "sched_switch":
             return
-        track.close(r.time)
+        track.at(r.time).close()
         if r.values["next_pid"]:
-            track.begin(f"{r.values['next_comm']}-{r.values['next_pid']}", r.time)
+            track.begin(f"{r.values['next_comm']}-{r.values['next_pid']}")
 
     def close(self, time):
         for track in self.tracks.values():
-            track.close(time)
+            track.at(time).close()
 
 
 def named(pid, tid, what, name):
@@ -468,7 +487,7 @@ def chrome_events(trace, start):
     cpus, threads = Cpus(out), Threads(out)
     for cpu, lost in enumerate(trace.lost):
         if lost:
-            cpus.track(cpu).instant(f"LOST {lost} EVENTS", start)
+            cpus.track(cpu).at(start).instant(f"LOST {lost} EVENTS")
     for r in trace.records:
         if r.time < start:
             continue
