@@ -15,38 +15,30 @@ void folio_free(struct folio *folio)
 	ASSERT(atomic_read(&folio->refcount) == 0);
 	ASSERT(atomic_read(&folio->mapcount) == 0);
 	ASSERT(atomic_read(&folio->mlock_count) == 0);
-	if (folio_test(folio, PG_lru))
-		lru_del_dead(&folio, 1);
-	if (unlikely(folio_is_large(folio)))
-		split_forget(folio);
+	lru_del_dead(&folio, 1);
 	RACY_WRITE(folio->flags, 0);
 	free_folios(&folio, 1);
 }
 
-/* Folios that leave the LRU under one hold of its lock. */
-#define PUT_BATCH 32
+/* How many leave the LRU under one hold of its lock at most. */
+#define PUT_BATCH 512u
 
 void folios_put(struct folio **folios, unsigned int n)
 {
-	struct folio *dead[PUT_BATCH];
-	unsigned int nr = 0;
+	unsigned int nr_dead = 0, nr;
 
 	for (unsigned int i = 0; i < n; i++) {
-		if (!atomic_dec_and_test(&folios[i]->refcount))
+		struct folio *folio = folios[i];
+
+		if (!atomic_dec_and_test(&folio->refcount))
 			continue;
-		ASSERT(atomic_read(&folios[i]->mapcount) == 0);
-		if (unlikely(folio_is_large(folios[i])))
-			split_forget(folios[i]);
-		dead[nr++] = folios[i];
-		if (nr == PUT_BATCH) {
-			lru_del_dead(dead, nr);
-			free_folios(dead, nr);
-			nr = 0;
-		}
+		ASSERT(atomic_read(&folio->mapcount) == 0);
+		folios[nr_dead++] = folio;
 	}
-	if (nr) {
-		lru_del_dead(dead, nr);
-		free_folios(dead, nr);
+	for (; nr_dead; nr_dead -= nr, folios += nr) {
+		nr = min(nr_dead, PUT_BATCH);
+		lru_del_dead(folios, nr);
+		free_folios(folios, nr);
 	}
 }
 

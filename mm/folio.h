@@ -17,7 +17,7 @@ static inline void folio_copy(struct folio *to, struct folio *from)
 		copy_page(page_address(folio_page(to, i)), page_address(folio_page(from, i)));
 }
 
-/* Drops one reference to each of n folios; those that die leave the LRU and are freed together. */
+/* Drops one reference to each of n folios; those that die leave the LRU and are freed together. The array is used up. */
 void folios_put(struct folio **folios, unsigned int n);
 void folio_wait_init(void);
 /*

@@ -22,6 +22,7 @@
  * list of all under both.
  */
 #include "folio.h"
+#include "large.h"
 #include "lru.h"
 #include "lru_lists.h"
 #include "mlock_count.h"
@@ -206,7 +207,7 @@ static inline void count_deleted(unsigned long flags, unsigned long pages)
 }
 
 /* Its file keeps it in memory: it is on no list. The lock is for lru_isolate_page(). */
-static __noinline void del_dead_unevictable(struct folio *folio)
+static void del_dead_unevictable(struct folio *folio)
 {
 	spin_lock(&lru.lock);
 	clear_flags(folio, 1UL << PG_lru | 1UL << PG_unevictable);
@@ -214,9 +215,35 @@ static __noinline void del_dead_unevictable(struct folio *folio)
 	stat_add(NR_UNEVICTABLE, -(long)folio_nr_pages(folio));
 }
 
+/* Takes the folio, whose list's lock is held, off it. Nobody else has the folio: a plain store. */
+static inline void del_dead_listed(struct folio *folio, unsigned long flags)
+{
+	RACY_WRITE(folio->flags, flags & ~(1UL << PG_lru));
+	list_del(&folio->lru);
+}
+
+/* One that is not a single page on an evictable list. Large ones are on no CPU's list of new folios. */
+static __noinline void del_dead_other(struct folio *folio, unsigned long flags)
+{
+	if (folio_is_large(folio))
+		split_forget(folio);
+	if (!(flags & 1UL << PG_lru))
+		return;
+	if (flags & 1UL << PG_unevictable) {
+		del_dead_unevictable(folio);
+		return;
+	}
+	spin_lock(&lru.lock);
+	del_dead_listed(folio, flags);
+	spin_unlock(&lru.lock);
+	count_deleted(flags, folio_nr_pages(folio));
+}
+
 void lru_del_dead(struct folio **folios, unsigned int n)
 {
-	unsigned long kind = 1UL << PG_swapbacked, pages = 0;
+	const unsigned long single = 1UL << PG_lru | 1UL << PG_unevictable | 1UL << PG_large;
+	/* What those that are counted together have of these flags and LIST_BITS. */
+	unsigned long kind = 1UL << PG_lru | 1UL << PG_swapbacked, pages = 0;
 	unsigned int held = ~0u; /* whose list's lock: an lru_cpu */
 	spinlock_t *lock = NULL;
 
@@ -224,33 +251,30 @@ void lru_del_dead(struct folio **folios, unsigned int n)
 		struct folio *folio = folios[i];
 		unsigned long flags = RACY_READ(folio->flags);
 
-		if (unlikely(!(flags & 1UL << PG_lru)))
-			continue;
 		ASSERT(atomic_read(&folio->refcount) == 0);
-		if (unlikely(flags & 1UL << PG_unevictable)) {
-			if (lock)
-				spin_unlock(lock);
-			lock = NULL;
-			held = ~0u;
-			del_dead_unevictable(folio);
-			continue;
+		if (unlikely((flags & (single | LIST_BITS)) != kind)) {
+			if ((flags & single) != 1UL << PG_lru) {
+				if (lock)
+					spin_unlock(lock);
+				lock = NULL;
+				held = ~0u;
+				del_dead_other(folio, flags);
+				continue;
+			}
+			count_deleted(kind, pages);
+			kind = flags & (single | LIST_BITS);
+			pages = 0;
 		}
-		while (RACY_READ(folio->lru_cpu) != held) {
+		/* Another CPU may collect it while the lock is waited for. */
+		while (unlikely(RACY_READ(folio->lru_cpu) != held)) {
 			if (lock)
 				spin_unlock(lock);
 			held = RACY_READ(folio->lru_cpu);
 			lock = list_lock(held);
 			spin_lock(lock);
 		}
-		if (unlikely((flags & LIST_BITS) != kind)) {
-			count_deleted(kind, pages);
-			kind = flags & LIST_BITS;
-			pages = 0;
-		}
-		pages += folio_nr_pages(folio);
-		/* Nobody else has the folio: a plain store. */
-		RACY_WRITE(folio->flags, flags & ~(1UL << PG_lru));
-		list_del(&folio->lru);
+		del_dead_listed(folio, flags);
+		pages++;
 	}
 	if (lock)
 		spin_unlock(lock);

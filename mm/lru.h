@@ -19,7 +19,7 @@ void lru_add(struct folio *folio);
 void lru_add_new(struct folio *folio);
 /* The same for n of them, all locked or none. */
 void lru_add_new_run(struct folio **folios, unsigned int n);
-/* Takes those of n folios that are on a list off it. Their refcounts are 0. */
+/* Takes those of n folios that are on a list off it, and those on the queue of mm/split.c. Their refcounts are 0. */
 void lru_del_dead(struct folio **folios, unsigned int n);
 
 /* ---- lru.c, for reclaim ---- */

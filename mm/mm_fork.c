@@ -15,29 +15,38 @@
 #include "mapcount.h"
 #include "vma.h"
 
+/* What the copying of one table's entries comes to; applied once. */
+struct copied {
+	long rss[NR_RSS];
+	u32 entries;
+	bool lost_write; /* the parent lost a W */
+};
+
 /*
  * The entries from src, of which the first maps a page of a large folio, as far as they go on in order, at most max:
  * how many. Both tables' locks held.
  */
-static __noinline unsigned int copy_large(pte_t *src, pte_t *dst, unsigned int max, bool cow)
+static unsigned int copy_large(pte_t *src, pte_t *dst, unsigned int max, pte_t cow,
+			       struct copied *c)
 {
-	struct page *page = pfn_to_page(pte_pfn(pte_read(src)));
+	struct page *page = pte_page(pte_read(src));
 	struct folio *folio = page_folio(page);
 	unsigned int n = large_run(src, max);
-	bool loses_write = cow && pte_write(pte_read(src));
 
 	folio_ref_add(folio, (int)n);
 	large_map(folio, page, n);
+	c->rss[folio_rss_kind(folio)] += n;
+	c->lost_write |= (pte_read(src) & cow) != 0;
 	for (unsigned int i = 0; i < n; i++) {
-		if (loses_write)
-			pte_clear_bits(src + i, PTE_W);
+		if (pte_read(src + i) & cow)
+			pte_clear_bits(src + i, cow);
 		pte_set(dst + i, pte_read(src + i) & ~(PTE_A | PTE_MLOCKED));
 	}
 	return n;
 }
 
 /* The mover, who visits the child's vma after the parent's, finds both, and neither may write alone. */
-static pte_t copy_migration(pte_t *src, pte_t e, bool cow)
+static pte_t copy_migration(pte_t *src, pte_t e, pte_t cow)
 {
 	if (cow) {
 		e = pte_migration_wrprotect(e);
@@ -48,19 +57,17 @@ static pte_t copy_migration(pte_t *src, pte_t e, bool cow)
 
 /* A promoted table, to one that is empty and prepared: both are afterwards. True when the parent lost a W. */
 static __noinline bool copy_promoted(struct mm *mm, struct mm *old, unsigned long va, pte_t *src,
-				     pte_t *dst, bool cow)
+				     pte_t *dst, pte_t cow)
 {
 	struct folio *folio = huge_suspend(src);
-	bool loses_write = cow && pte_write(pte_read(src));
+	bool loses_write = pte_read(src) & cow;
 
 	folio_ref_add(folio, (int)PTRS_PER_TABLE);
 	large_map_whole(folio);
 	for (unsigned long i = 0; i < PTRS_PER_TABLE; i++) {
 		/* Reclaim may have asked who uses it; a promoted table is one whose entries are accessed. */
-		pte_t e = pte_read(src + i) | PTE_A;
+		pte_t e = (pte_read(src + i) | PTE_A) & ~cow;
 
-		if (loses_write)
-			e &= ~PTE_W;
 		pte_set(src + i, e);
 		pte_set(dst + i, e & ~PTE_MLOCKED);
 	}
@@ -71,84 +78,127 @@ static __noinline bool copy_promoted(struct mm *mm, struct mm *old, unsigned lon
 	return loses_write;
 }
 
-/* Copies the entries of one table; both arrays start at the same address. True when the parent lost a W. */
+/* A swap entry, or one that is just moving, or a marker. */
+static __noinline void copy_absent(pte_t *src, pte_t *dst, pte_t cow, struct copied *c)
+{
+	pte_t e = pte_read(src);
+
+	if (pte_has_slot(e)) {
+		swap_slot_dup(pte_to_swp(e));
+		c->rss[RSS_SWAP]++;
+	} else if (pte_is_migration(e)) {
+		e = copy_migration(src, e, cow);
+		c->rss[folio_rss_kind(pfn_folio(pte_pfn(e)))]++;
+	}
+	pte_set(dst, e);
+}
+
+/* A present entry that is not of the common kind, and what belongs to it. How many entries it was. */
+static __noinline unsigned int copy_other(pte_t *src, pte_t *dst, unsigned int max, pte_t cow,
+					  struct copied *c)
+{
+	pte_t e = pte_read(src);
+	struct folio *folio;
+
+	if (pte_special(e)) {
+		pte_set(dst, e);
+		return 1;
+	}
+	folio = page_folio(pte_page(e));
+	if (folio_is_large(folio))
+		return copy_large(src, dst, max, cow, c);
+	if (e & cow) {
+		pte_clear_bits(src, cow);
+		c->lost_write = true;
+	}
+	folio_get(folio);
+	atomic_inc(&folio->mapcount);
+	c->rss[folio_rss_kind(folio)]++;
+	pte_set(dst, e & ~(cow | PTE_A | PTE_MLOCKED));
+	return 1;
+}
+
+#define FOLIO_KIND (1UL << PG_anon | 1UL << PG_tail | 1UL << PG_large)
+
+/* The common kind of entries is that of single anonymous pages. Both tables' locks held. */
+static void copy_range(pte_t *src, pte_t *dst, pte_t *end, pte_t cow, struct copied *c)
+{
+	const u32 used = *pte_used(src);
+	long others = 0; /* entries that are counted one by one */
+
+	for (; src < end; src++, dst++) {
+		pte_t e = pte_read(src);
+		struct folio *folio = (struct folio *)pte_page(e);
+		unsigned int n;
+
+		if (unlikely(!pte_present(e))) {
+			if (pte_none(e)) {
+				if (c->entries == used)
+					break;
+				continue;
+			}
+			copy_absent(src, dst, cow, c);
+			c->entries++;
+			others++;
+			continue;
+		}
+		if (unlikely(pte_special(e)) ||
+		    unlikely((RACY_READ(folio->flags) & FOLIO_KIND) != 1UL << PG_anon)) {
+			n = copy_other(src, dst, (unsigned int)(end - src), cow, c);
+			c->entries += n;
+			others += n;
+			src += n - 1;
+			dst += n - 1;
+			continue;
+		}
+		if (e & cow) {
+			pte_clear_bits(src, cow);
+			c->lost_write = true;
+		}
+		folio_get(folio);
+		atomic_inc(&folio->mapcount);
+		pte_set(dst, e & ~(cow | PTE_A | PTE_MLOCKED));
+		c->entries++;
+	}
+	c->rss[RSS_ANON] += c->entries - others;
+}
+
+/*
+ * Copies the entries of one table; both arrays start at the same address. cow: PTE_W, which both lose, or 0. True when
+ * the parent lost one.
+ */
 static bool copy_table(struct mm *mm, struct mm *old, unsigned long va, pte_t *src, pte_t *dst,
-		       unsigned long n, bool cow)
+		       unsigned long n, pte_t cow)
 {
 	spinlock_t *src_ptl = pte_lockptr(src), *dst_ptl = pte_lockptr(dst);
-	long rss[NR_RSS] = { 0 };
-	u32 copied = 0, left;
-	bool lost_write = false;
+	struct copied c = { 0 };
 
 	spin_lock(src_ptl);
 	spin_lock_nested(dst_ptl);
 	if (unlikely(pte_is_promoted(src) && n == PTRS_PER_TABLE &&
 		     pgtable_is_prepared(&mm->pgt, va))) {
-		lost_write = copy_promoted(mm, old, va, src, dst, cow);
+		c.lost_write = copy_promoted(mm, old, va, src, dst, cow);
 		spin_unlock(dst_ptl);
 		spin_unlock(src_ptl);
-		return lost_write;
+		return c.lost_write;
 	}
 	huge_demote(src);
-	left = *pte_used(src);
-	for (unsigned long i = 0; i < n && copied < left; i++) {
-		pte_t e = pte_read(&src[i]);
-		struct folio *folio;
-
-		if (unlikely(!pte_present(e))) {
-			if (pte_none(e))
-				continue;
-			if (pte_has_slot(e)) {
-				swap_slot_dup(pte_to_swp(e));
-				rss[RSS_SWAP]++;
-			} else if (pte_is_migration(e)) {
-				e = copy_migration(&src[i], e, cow);
-				rss[folio_rss_kind(pfn_folio(pte_pfn(e)))]++;
-			}
-			copied++;
-			pte_set(&dst[i], e);
-			continue;
-		}
-		copied++;
-		if (unlikely(pte_special(e))) {
-			pte_set(&dst[i], e);
-			continue;
-		}
-		folio = pfn_folio(pte_pfn(e));
-		if (unlikely(folio_is_large(folio))) {
-			unsigned int run = copy_large(&src[i], &dst[i], (unsigned int)(n - i), cow);
-
-			lost_write |= cow && pte_write(e);
-			rss[folio_rss_kind(folio)] += run;
-			copied += run - 1;
-			i += run - 1;
-			continue;
-		}
-		if (cow && pte_write(e)) {
-			pte_clear_bits(&src[i], PTE_W);
-			e &= ~PTE_W;
-			lost_write = true;
-		}
-		folio_get(folio);
-		atomic_inc(&folio->mapcount);
-		rss[folio_rss_kind(folio)]++;
-		pte_set(&dst[i], e & ~(PTE_A | PTE_MLOCKED));
-	}
-	pte_used_add(dst, n, copied);
+	copy_range(src, dst, src + n, cow, &c);
+	pte_used_add(dst, n, c.entries);
 	/* Before truncation can see the entries, and count them off. */
 	for (unsigned int i = 0; i < NR_RSS; i++)
-		if (rss[i])
-			atomic_add(&mm->rss[i], rss[i]);
+		if (c.rss[i])
+			atomic_add(&mm->rss[i], c.rss[i]);
 	spin_unlock(dst_ptl);
 	spin_unlock(src_ptl);
-	return lost_write;
+	return c.lost_write;
 }
 
 /* 0 or -ENOMEM. *flush: the parent's TLB must forget writable entries. */
 static int copy_entries(struct mm *mm, struct mm *old, struct vma *vma, bool *flush)
 {
 	unsigned long va = vma->start, stop;
-	bool cow = !vma_is_shared(vma);
+	pte_t cow = vma_is_shared(vma) ? 0 : PTE_W;
 	pte_t *src, *dst;
 
 	vma_start_write(vma);

@@ -93,24 +93,26 @@ static void batch_make_room(struct unmap_batch *b)
 	memcpy(b->folios, b->inline_folios, sizeof(b->inline_folios));
 }
 
-/* What one table's worth of zapping adds up, applied once. */
-struct zap_counts {
+/* What the zapping of one table's entries comes to; applied once. */
+struct zapped {
 	long rss[NR_RSS];
 	long anon_shared;	/* of rss[RSS_ANON]: others map them still */
 	long file_unmapped;	/* nobody does */
 	long others;		/* folios that were counted one by one */
 	unsigned int munlocked; /* folios whose last locked mapping went */
+	u32 left;		/* entries of the table in use */
+	pte_t *last;		/* the last one that was present, NULL: none yet */
 };
 
-static void apply_counts(struct mm *mm, const struct zap_counts *c)
+static void apply_counts(struct mm *mm, const struct zapped *z)
 {
 	for (unsigned int i = 0; i < NR_RSS; i++)
-		if (c->rss[i])
-			atomic_sub(&mm->rss[i], c->rss[i]);
-	if (c->rss[RSS_ANON] != c->anon_shared)
-		stat_add(NR_ANON_PAGES, c->anon_shared - c->rss[RSS_ANON]);
-	if (c->file_unmapped)
-		stat_add(NR_FILE_MAPPED, -c->file_unmapped);
+		if (z->rss[i])
+			atomic_sub(&mm->rss[i], z->rss[i]);
+	if (z->rss[RSS_ANON] != z->anon_shared)
+		stat_add(NR_ANON_PAGES, z->anon_shared - z->rss[RSS_ANON]);
+	if (z->file_unmapped)
+		stat_add(NR_FILE_MAPPED, -z->file_unmapped);
 }
 
 /*
@@ -124,78 +126,56 @@ static __noinline void zap_dirty(struct unmap_batch *b, struct folio *folio)
 		b->flush_first = true;
 }
 
-static void zap_other_folio(struct unmap_batch *b, struct folio *folio, pte_t e,
-			    struct zap_counts *c)
+/* Undoes one present entry of a single page, which is cleared; its reference is the batch's. */
+static void zap_folio(struct unmap_batch *b, struct folio *folio, pte_t e, struct zapped *z)
 {
-	bool last = atomic_dec_and_test(&folio->mapcount);
+	bool last;
 
-	c->others++;
+	if (unlikely(pte_mlocked(e)))
+		z->munlocked += mlock_count_down(folio);
+	last = atomic_dec_and_test(&folio->mapcount);
 	if (folio_test(folio, PG_anon)) {
-		c->rss[RSS_ANON]++;
-		c->anon_shared += !last;
+		z->rss[RSS_ANON]++;
+		z->anon_shared += !last;
 		b->swapcache = true;
 		return;
 	}
-	c->rss[folio_rss_kind(folio)]++;
-	c->file_unmapped += last;
+	z->rss[folio_rss_kind(folio)]++;
+	z->file_unmapped += last;
 	if (pte_dirty(e))
 		zap_dirty(b, folio);
 	if (pte_young(e) && !folio_test(folio, PG_referenced))
 		folio_set(folio, PG_referenced);
 }
 
-/*
- * Undoes one present entry, which is cleared; its reference is the batch's. The caller counts in rss[RSS_ANON] what is
- * not among the others.
- */
-static inline void zap_folio(struct unmap_batch *b, struct folio *folio, pte_t e,
-			     struct zap_counts *c)
-{
-	unsigned long flags = RACY_READ(folio->flags);
-
-	if (unlikely(pte_mlocked(e)))
-		c->munlocked += mlock_count_down(folio);
-	if ((flags & (1UL << PG_anon | 1UL << PG_swapcache)) != 1UL << PG_anon) {
-		zap_other_folio(b, folio, e, c);
-		return;
-	}
-	if (unlikely(!atomic_dec_and_test(&folio->mapcount)))
-		c->anon_shared++;
-}
-
-static bool maps_private_copy(pte_t e)
-{
-	return !pte_special(e) && folio_test(pfn_folio(pte_pfn(e)), PG_anon);
-}
-
 /* The page is moving, and its mover counts entries when it has arrived: this one is only counted here. */
-static bool zap_migration_entry(const struct unmap_batch *b, pte_t *pte, pte_t e,
-				struct zap_counts *c)
+static void zap_migration_entry(const struct unmap_batch *b, pte_t *pte, pte_t e, struct zapped *z)
 {
 	enum rss_kind kind = folio_rss_kind(pfn_folio(pte_pfn(e)));
 
 	if (kind == RSS_ANON && (b->how & ZAP_KEEP_PRIVATE))
-		return false;
+		return;
 	pte_set(pte, 0);
-	c->rss[kind]++;
-	c->anon_shared += kind == RSS_ANON;
-	return true;
+	z->left--;
+	z->rss[kind]++;
+	z->anon_shared += kind == RSS_ANON;
 }
 
-/* Clears a swap entry, which is a private page's, or one of a page that is moving. True unless it is to stay. */
-static __noinline bool zap_swap_entry(struct unmap_batch *b, pte_t *pte, pte_t e,
-				      struct zap_counts *c)
+/* Clears a swap entry, which is a private page's, or one of a page that is moving, unless it is to stay. */
+static __noinline void zap_swap_entry(struct unmap_batch *b, pte_t *pte, pte_t e, struct zapped *z)
 {
-	if (pte_is_migration(e))
-		return zap_migration_entry(b, pte, e, c);
+	if (pte_is_migration(e)) {
+		zap_migration_entry(b, pte, e, z);
+		return;
+	}
 	if (b->how & (e == PTE_GUARD ? ZAP_KEEP_GUARDS : ZAP_KEEP_PRIVATE))
-		return false;
+		return;
 	pte_set(pte, 0);
+	z->left--;
 	if (pte_has_slot(e)) {
-		c->rss[RSS_SWAP]++;
+		z->rss[RSS_SWAP]++;
 		swap_slot_put(pte_to_swp(e));
 	}
-	return true;
 }
 
 /*
@@ -203,9 +183,9 @@ static __noinline bool zap_swap_entry(struct unmap_batch *b, pte_t *pte, pte_t e
  * many. All but one of their references are dropped at once; the last is the batch's.
  */
 static __noinline unsigned int zap_large(struct unmap_batch *b, pte_t *pte, unsigned int max,
-					 struct folio *folio, struct zap_counts *c)
+					 struct folio *folio, struct zapped *z)
 {
-	struct page *page = pfn_to_page(pte_pfn(pte_read(pte)));
+	struct page *page = pte_page(pte_read(pte));
 	bool mlocked = pte_mlocked(pte_read(pte)), whole = false, partial;
 	unsigned int n;
 	pte_t seen;
@@ -234,91 +214,129 @@ static __noinline unsigned int zap_large(struct unmap_batch *b, pte_t *pte, unsi
 	partial = whole ? large_unmap_whole(folio) : large_unmap(folio, page, n);
 	if (partial)
 		split_later(folio);
-	c->others++;
+	z->others++;
 	atomic_sub(&b->mm->rss[folio_rss_kind(folio)], (int)n);
 	if (n > 1)
 		folio_ref_sub(folio, (int)n - 1);
 	return n;
 }
 
+/* A present entry that is not of the common kind, and what belongs to it, if any may go. How many entries it was. */
+static __noinline unsigned int zap_other(struct unmap_batch *b, pte_t *pte, unsigned int max,
+					 struct zapped *z)
+{
+	pte_t e = pte_read(pte);
+	struct folio *folio = pte_special(e) ? NULL : page_folio(pte_page(e));
+	unsigned int n = 1;
+
+	if (folio && (b->how & ZAP_KEEP_PRIVATE) && folio_test(folio, PG_anon))
+		return 1;
+	if (folio)
+		b->folios[b->nr++] = folio;
+	if (unlikely(folio && folio_is_large(folio)))
+		n = zap_large(b, pte, max, folio, z);
+	else
+		e = pte_get_and_clear(pte);
+	z->left -= n;
+	z->last = pte + n - 1;
+	if (folio && !folio_is_large(folio)) {
+		z->others++;
+		zap_folio(b, folio, e, z);
+	}
+	return n;
+}
+
+#define FOLIO_KIND (1UL << PG_anon | 1UL << PG_swapcache | 1UL << PG_tail | 1UL << PG_large)
+
+/*
+ * Clears entries up to end until no more fit into the batch; returns the first that was not looked at. The common kind
+ * is that of single anonymous pages without a copy in swap. Page-table lock held.
+ */
+static pte_t *zap_entries(struct unmap_batch *b, pte_t *pte, pte_t *end, struct zapped *z)
+{
+	unsigned long common = b->how & ZAP_KEEP_PRIVATE ? ~0UL : 1UL << PG_anon;
+	struct folio **before = b->folios + b->nr, **out = before;
+	struct folio *const *full = b->folios + b->capacity;
+
+	for (; pte < end; pte++) {
+		pte_t e = pte_read(pte);
+		struct folio *folio;
+
+		if (!(e & PTE_P)) {
+			if (pte_none(e)) {
+				if (!z->left)
+					break;
+				continue;
+			}
+			if (pte_is_swap(e)) {
+				zap_swap_entry(b, pte, e, z);
+				continue;
+			}
+		}
+		if (unlikely(out == full))
+			break;
+		folio = (struct folio *)pte_page(e);
+		if (unlikely(pte_special(e)) ||
+		    unlikely((RACY_READ(folio->flags) & FOLIO_KIND) != common)) {
+			b->nr = (unsigned int)(out - b->folios);
+			pte += zap_other(b, pte, (unsigned int)(end - pte), z) - 1;
+			out = b->folios + b->nr;
+			continue;
+		}
+		/* Whether the CPU notes an access at this moment makes no difference: a plain store. */
+		pte_set(pte, 0);
+		z->left--;
+		z->last = pte;
+		*out++ = folio;
+		if (unlikely(pte_mlocked(e)))
+			z->munlocked += mlock_count_down(folio);
+		if (!atomic_dec_and_test(&folio->mapcount))
+			z->anon_shared++;
+	}
+	b->nr = (unsigned int)(out - b->folios);
+	z->rss[RSS_ANON] += (out - before) - z->others;
+	return pte;
+}
+
+/* The address of an entry of the table in which pte is that of va. */
+static inline unsigned long va_of(const pte_t *pte, unsigned long va, const pte_t *other)
+{
+	return va + ((unsigned long)(other - pte) << PAGE_SHIFT);
+}
+
 /* Clears the entries of [va, stop), all in one table; returns where it stopped for want of room. */
 static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long va,
 			       unsigned long stop)
 {
-	struct zap_counts counts = { 0 };
+	pte_t *end = pte + ((stop - va) >> PAGE_SHIFT), *first = pte;
 	spinlock_t *ptl = pte_lockptr(pte);
-	unsigned long first, last = 0;
-	u32 *used = pte_used(pte), left;
-	struct folio **before = b->folios + b->nr, **out = before;
-	struct folio *const *full = b->folios + b->capacity;
-	bool keep_private = b->how & ZAP_KEEP_PRIVATE;
-	struct folio *folio;
+	unsigned int before = b->nr;
+	struct zapped z = { 0 };
+	u32 *used = pte_used(pte);
 
 	/* Acquire: who sees that another thread emptied the table sees it in mm->zaps, too. */
 	if (__atomic_load_n(used, __ATOMIC_ACQUIRE) == 0)
 		return stop;
 	spin_lock(ptl);
-	left = *used;
-	if (pte_none(pte_read(pte))) {
-		pte_t *used_pte = pte_next_in_use(pte, pte + ((stop - va) >> PAGE_SHIFT));
-
-		va += (unsigned long)(used_pte - pte) << PAGE_SHIFT;
-		pte = used_pte;
-	}
-	first = va;
-	for (; left && va < stop; va += PAGE_SIZE, pte++) {
-		pte_t e = pte_read(pte);
-
-		if (!(e & PTE_P)) {
-			if (pte_none(e))
-				continue;
-			if (pte_is_swap(e)) {
-				left -= zap_swap_entry(b, pte, e, &counts);
-				continue;
-			}
-		}
-		if (unlikely(keep_private) && maps_private_copy(e))
-			continue;
-		if (unlikely(out == full))
-			break;
-		folio = pte_special(e) ? NULL : pfn_folio(pte_pfn(e));
-		if (unlikely(folio && folio_is_large(folio))) {
-			unsigned int n =
-				zap_large(b, pte, (stop - va) >> PAGE_SHIFT, folio, &counts);
-
-			*out++ = folio;
-			left -= n;
-			pte += n - 1;
-			va += (n - 1) * PAGE_SIZE;
-			last = va;
-			continue;
-		}
-		e = pte_get_and_clear(pte);
-		left--;
-		last = va;
-		if (unlikely(!folio))
-			continue;
-		*out = folio;
-		zap_folio(b, *out++, e, &counts);
-	}
-	b->nr = (unsigned int)(out - b->folios);
-	counts.rss[RSS_ANON] += (out - before) - counts.others;
-	if (left == 0)
-		va = stop;
-	__atomic_store_n(used, left, __ATOMIC_RELEASE);
+	z.left = *used;
+	if (pte_none(pte_read(first)))
+		first = pte_next_in_use(first, end);
+	end = zap_entries(b, first, end, &z);
+	__atomic_store_n(used, z.left, __ATOMIC_RELEASE);
 	if (unlikely(b->flush_first)) {
-		tlb_flush_range(&b->mm->tlb, first, last + PAGE_SIZE, false);
+		tlb_flush_range(&b->mm->tlb, va_of(pte, va, first), va_of(pte, va, z.last + 1),
+				false);
 		b->flush_first = false;
 	}
 	spin_unlock(ptl);
-	apply_counts(b->mm, &counts);
-	if (unlikely(counts.munlocked))
-		folios_munlocked(before, (unsigned int)(out - before));
-	if (last >= first) {
-		b->start = min(b->start, first);
-		b->end = max(b->end, last + PAGE_SIZE);
+	apply_counts(b->mm, &z);
+	if (z.last) {
+		b->start = min(b->start, va_of(pte, va, first));
+		b->end = max(b->end, va_of(pte, va, z.last + 1));
 	}
-	return va;
+	if (unlikely(z.munlocked))
+		folios_munlocked(b->folios + before, b->nr - before);
+	return z.left ? va_of(pte, va, end) : stop;
 }
 
 void mm_update_hiwater(struct mm *mm)

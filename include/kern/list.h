@@ -45,8 +45,10 @@ static inline void list_add_tail(struct list_head *n, struct list_head *head)
 /* The entry's own links are left as they were: use list_del_init() when it will be tested again. */
 static inline void list_del(struct list_head *n)
 {
-	n->next->prev = n->prev;
-	n->prev->next = n->next;
+	struct list_head *prev = n->prev, *next = n->next;
+
+	next->prev = prev;
+	prev->next = next;
 }
 
 static inline void list_del_init(struct list_head *n)

@@ -81,6 +81,13 @@ static inline unsigned long pte_pfn(pte_t e)
 	return (e & PTE_ADDR_MASK) >> PAGE_SHIFT;
 }
 
+/* pfn_to_page(pte_pfn(e)), without a shift down to the frame's number and up again. */
+static inline struct page *pte_page(pte_t e)
+{
+	return (struct page *)((char *)mem_map +
+			       (e & PTE_ADDR_MASK) / (PAGE_SIZE / sizeof(struct page)));
+}
+
 /* ---- swap entries: area in bits 3 to 7, slot in bits 12 to 51 ---- */
 
 #define SWP_AREA_SHIFT 58
