@@ -30,11 +30,16 @@ static inline struct folio *new_anon_folio(const struct vma *vma, unsigned long 
 	return folio;
 }
 
-struct folio *anon_folio_alloc(const struct fault_ctx *f, bool zero)
+static __always_inline struct folio *alloc_for_fault(const struct fault_ctx *f, bool zero)
 {
 	if (unlikely(fault_anon_vma(f)))
 		return NULL;
 	return new_anon_folio(f->vma, f->addr, zero);
+}
+
+struct folio *anon_folio_alloc(const struct fault_ctx *f, bool zero)
+{
+	return alloc_for_fault(f, zero);
 }
 
 /* The entry for a fresh private page: writable when the vma is, dirty because nothing backs it. */
@@ -58,7 +63,7 @@ enum fault_result anon_get_folio(struct fault_ctx *f)
 	orders = thp_fault_orders(f->vma);
 	if (unlikely(orders) && anon_fault_large(f, orders))
 		return FAULT_DONE;
-	f->folio = anon_folio_alloc(f, true);
+	f->folio = alloc_for_fault(f, true);
 	if (unlikely(!f->folio))
 		return FAULT_OOM;
 	stat_inc(FAULT_ANON);
@@ -169,7 +174,7 @@ static enum wp_action wp_decide(struct fault_ctx *f, pte_t bits)
 	if (pte_read(f->pte) != f->old) {
 		action = WP_RACED;
 	} else if (!pte_special(f->old)) {
-		old = pfn_folio(pte_pfn(f->old));
+		old = page_folio(pte_page(f->old));
 		if (folio_is_large(old) ? large_reuse(f, old, bits) : small_is_alone(old)) {
 			pte_set(f->pte, f->old | bits);
 			action = WP_REUSED;
@@ -184,7 +189,7 @@ static enum wp_action wp_decide(struct fault_ctx *f, pte_t bits)
 
 static enum fault_result wp_copy(struct fault_ctx *f)
 {
-	f->folio = anon_folio_alloc(f, !f->old_folio);
+	f->folio = alloc_for_fault(f, !f->old_folio);
 	if (unlikely(!f->folio)) {
 		if (f->old_folio)
 			folio_put(f->old_folio);

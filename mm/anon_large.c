@@ -44,6 +44,7 @@ void anon_install_large(struct vma *vma, unsigned long addr, pte_t *pte, struct 
 
 	promote &= (e & PTE_P) != 0;
 	large_map_new(folio, pte_mlocked(prot), promote);
+#pragma GCC unroll 8
 	for (unsigned long i = 0; i < n; i++)
 		pte_set(pte + i, e + i * PAGE_SIZE);
 	pte_used_add(pte, n, (u32)n);

@@ -102,29 +102,31 @@ static inline enum fault_result fault_get_folio(struct mm *mm, struct fault_ctx 
 /* A page gives way to its private copy: nobody may still write through the old entry when the new one appears. */
 static void replace_old_folio(struct mm *mm, struct fault_ctx *f)
 {
+	struct folio *old = f->old_folio;
 	pte_t e;
 
 	huge_demote(f->pte);
 	e = pte_get_and_clear(f->pte);
 	tlb_flush_page(&mm->tlb, f->addr);
-	if (!f->old_folio)
+	if (!old)
 		return;
 	if (unlikely(pte_mlocked(e)))
-		page_munlock(f->old_folio, pfn_to_page(pte_pfn(e)));
-	page_remove_rmap(f->old_folio, pfn_to_page(pte_pfn(e)));
-	atomic_dec(&mm->rss[folio_rss_kind(f->old_folio)]);
-	folio_put(f->old_folio); /* the entry's; phase 2's own reference is still held */
+		page_munlock(old, pte_page(e));
+	page_remove_rmap(old, pte_page(e));
+	atomic_dec(&mm->rss[folio_rss_kind(old)]);
+	folio_put(old); /* the entry's; phase 2's own reference is still held */
 }
 
 /* Phase 3. Page-table lock held. FAULT_RETRY: the entry changed since phase 2 looked at it. */
 static __always_inline enum fault_result fault_install(struct mm *mm, struct fault_ctx *f)
 {
 	struct folio *folio = f->folio;
+	pte_t *pte = f->pte;
 
-	if (unlikely(pte_read(f->pte) != f->old))
+	if (unlikely(pte_read(pte) != f->old))
 		return FAULT_RETRY;
 	if (likely(pte_none(f->old)))
-		pte_used_inc(f->pte);
+		pte_used_inc(pte);
 	else if (likely(pte_present(f->old)))
 		replace_old_folio(mm, f);
 	else
@@ -142,7 +144,7 @@ static __always_inline enum fault_result fault_install(struct mm *mm, struct fau
 				page_mlock(folio, pfn_to_page(pte_pfn(f->new)));
 		}
 	}
-	pte_set(f->pte, f->new);
+	pte_set(pte, f->new);
 	return FAULT_DONE;
 }
 

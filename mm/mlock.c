@@ -154,10 +154,10 @@ static __always_inline bool mark_entry(pte_t *pte, struct folio *folio, bool loc
 }
 
 /* The same for a run of entries that map pages of a large folio; the LRU knows afterwards. How many. */
-static __noinline unsigned int mark_large(pte_t *pte, unsigned int max, struct folio *folio,
-					  bool lock)
+static __noinline unsigned int mark_large(pte_t *pte, unsigned int max, bool lock)
 {
-	struct page *page = pfn_to_page(pte_pfn(pte_read(pte)));
+	struct page *page = pte_page(pte_read(pte));
+	struct folio *folio = page_folio(page);
 	unsigned int n = large_run(pte, max);
 
 	if (n < PTRS_PER_TABLE)
@@ -201,10 +201,11 @@ static __always_inline pte_t mark_entries(pte_t *pte, pte_t *end, bool lock)
 		if (lock)
 			common &= e;
 		if ((e & (PTE_SPECIAL | PTE_MLOCKED)) == unlike) {
-			struct folio *folio = pfn_folio(pte_pfn(e));
+			struct folio *folio = (struct folio *)pte_page(e);
 
-			if (unlikely(folio_is_large(folio))) {
-				pte += mark_large(pte, (unsigned int)(end - pte), folio, lock);
+			if (unlikely(RACY_READ(folio->flags) &
+				     (1UL << PG_tail | 1UL << PG_large))) {
+				pte += mark_large(pte, (unsigned int)(end - pte), lock);
 				continue;
 			}
 			if (likely(mark_entry(pte, folio, lock)))

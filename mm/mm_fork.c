@@ -135,6 +135,9 @@ static void copy_range(pte_t *src, pte_t *dst, pte_t *end, pte_t cow, struct cop
 			if (pte_none(e)) {
 				if (c->entries == used)
 					break;
+				n = (unsigned int)(pte_next_in_use(src, end) - src);
+				src += n - 1;
+				dst += n - 1;
 				continue;
 			}
 			copy_absent(src, dst, cow, c);

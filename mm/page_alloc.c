@@ -301,8 +301,7 @@ static __noinline struct page *get_pages_slow(gfp_t gfp, unsigned int order)
 	poison_check(page, order);
 	if (gfp & __GFP_ZERO) {
 		trace(fault_zero, 1L << order);
-		for (unsigned long i = 0; i < 1UL << order; i++)
-			zero_page(page_address(page + i));
+		zero_pages(page_address(page), 1UL << order);
 	}
 	trace(mm_page_alloc, page, page_to_pfn(page), order, gfp);
 	return page;
@@ -360,6 +359,7 @@ struct folio *folio_make(struct page *page, unsigned int order)
 {
 	struct folio *f = init_head(page, order);
 
+#pragma GCC unroll 8
 	for (unsigned long i = 1; i < 1UL << order; i++) {
 		RACY_WRITE(page[i].flags, 1UL << PG_tail);
 		page[i].head = f;
@@ -394,6 +394,7 @@ struct folio *folio_alloc_kernel(gfp_t gfp, unsigned int order)
 static __noinline void free_block(struct page *page, unsigned int order)
 {
 	if (RACY_READ(page[1].flags) & (1UL << PG_tail))
+#pragma GCC unroll 8
 		for (unsigned long i = 1; i < 1UL << order; i++)
 			RACY_WRITE(page[i].flags, 0);
 	poison_freed(page, order);

@@ -127,7 +127,8 @@ static __noinline void zap_dirty(struct unmap_batch *b, struct folio *folio)
 }
 
 /* Undoes one present entry of a single page, which is cleared; its reference is the batch's. */
-static void zap_folio(struct unmap_batch *b, struct folio *folio, pte_t e, struct zapped *z)
+static __always_inline void zap_folio(struct unmap_batch *b, struct folio *folio, pte_t e,
+				      struct zapped *z)
 {
 	bool last;
 
@@ -183,7 +184,7 @@ static __noinline void zap_swap_entry(struct unmap_batch *b, pte_t *pte, pte_t e
  * many. All but one of their references are dropped at once; the last is the batch's.
  */
 static __noinline unsigned int zap_large(struct unmap_batch *b, pte_t *pte, unsigned int max,
-					 struct folio *folio, struct zapped *z)
+					 struct folio *folio)
 {
 	struct page *page = pte_page(pte_read(pte));
 	bool mlocked = pte_mlocked(pte_read(pte)), whole = false, partial;
@@ -214,7 +215,6 @@ static __noinline unsigned int zap_large(struct unmap_batch *b, pte_t *pte, unsi
 	partial = whole ? large_unmap_whole(folio) : large_unmap(folio, page, n);
 	if (partial)
 		split_later(folio);
-	z->others++;
 	atomic_sub(&b->mm->rss[folio_rss_kind(folio)], (int)n);
 	if (n > 1)
 		folio_ref_sub(folio, (int)n - 1);
@@ -226,23 +226,25 @@ static __noinline unsigned int zap_other(struct unmap_batch *b, pte_t *pte, unsi
 					 struct zapped *z)
 {
 	pte_t e = pte_read(pte);
-	struct folio *folio = pte_special(e) ? NULL : page_folio(pte_page(e));
+	struct folio *folio = NULL;
 	unsigned int n = 1;
 
-	if (folio && (b->how & ZAP_KEEP_PRIVATE) && folio_test(folio, PG_anon))
-		return 1;
-	if (folio)
+	if (!pte_special(e)) {
+		folio = page_folio(pte_page(e));
+		if (unlikely(b->how & ZAP_KEEP_PRIVATE) && folio_test(folio, PG_anon))
+			return 1;
 		b->folios[b->nr++] = folio;
-	if (unlikely(folio && folio_is_large(folio)))
-		n = zap_large(b, pte, max, folio, z);
-	else
+		z->others++;
+	}
+	if (unlikely(folio && folio_is_large(folio))) {
+		n = zap_large(b, pte, max, folio);
+	} else {
 		e = pte_get_and_clear(pte);
+		if (folio)
+			zap_folio(b, folio, e, z);
+	}
 	z->left -= n;
 	z->last = pte + n - 1;
-	if (folio && !folio_is_large(folio)) {
-		z->others++;
-		zap_folio(b, folio, e, z);
-	}
 	return n;
 }
 
@@ -266,6 +268,7 @@ static pte_t *zap_entries(struct unmap_batch *b, pte_t *pte, pte_t *end, struct 
 			if (pte_none(e)) {
 				if (!z->left)
 					break;
+				pte = pte_next_in_use(pte, end) - 1;
 				continue;
 			}
 			if (pte_is_swap(e)) {

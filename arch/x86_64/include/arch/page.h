@@ -36,11 +36,16 @@ static inline phys_t virt_to_phys(const void *va)
 	return (unsigned long)va - DIRECT_MAP_BASE;
 }
 
+/* n pages, one after the other. */
+static inline void zero_pages(void *page, unsigned long n)
+{
+	n *= PAGE_SIZE / 8;
+	__asm__ volatile("rep stosq" : "+D"(page), "+c"(n) : "a"(0) : "memory");
+}
+
 static inline void zero_page(void *page)
 {
-	unsigned long n = PAGE_SIZE / 8;
-
-	__asm__ volatile("rep stosq" : "+D"(page), "+c"(n) : "a"(0) : "memory");
+	zero_pages(page, 1);
 }
 
 static inline void copy_page(void *dst, const void *src)

@@ -34,9 +34,14 @@ static inline phys_t virt_to_phys(const void *va)
 	return (unsigned long)va - SIM_RAM_BASE;
 }
 
+static inline void zero_pages(void *page, unsigned long n)
+{
+	memset(page, 0, n * PAGE_SIZE);
+}
+
 static inline void zero_page(void *page)
 {
-	memset(page, 0, PAGE_SIZE);
+	zero_pages(page, 1);
 }
 
 /* What a program or truncate writes to the page meanwhile may be in the copy or not: no race between the kernel's own. */
