@@ -165,11 +165,7 @@ static void unmap_all(struct mm *mm)
 		unmap_vma_range(&b, vma, vma->start, vma->end);
 		anon_vma_unlink(vma);
 	}
-	for_each_vma(mm, vma) {
-		struct vma *next = vma_next(vma);
-
-		unmap_free_tables(&b, vma->start, vma->end, 0, next ? next->start : TABLES_CEILING);
-	}
+	unmap_free_vma_tables(&b, vma_first(mm), 0, TABLES_CEILING);
 	unmap_batch_finish(&b);
 }
 

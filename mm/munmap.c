@@ -84,11 +84,7 @@ static void unmap_detached(struct mm *mm, const struct detached *d)
 		vma_unlink_mapping(vma);
 		anon_vma_unlink(vma);
 	}
-	for (vma = d->first; vma; vma = vma_next(vma)) {
-		struct vma *next = vma_next(vma);
-
-		unmap_free_tables(&b, vma->start, vma->end, floor, next ? next->start : top);
-	}
+	unmap_free_vma_tables(&b, d->first, floor, top);
 	unmap_batch_finish(&b);
 }
 

@@ -358,9 +358,10 @@ static inline struct folio *init_head(struct page *page, unsigned int order)
 struct folio *folio_make(struct page *page, unsigned int order)
 {
 	struct folio *f = init_head(page, order);
+	unsigned long n = 1UL << order;
 
 #pragma GCC unroll 8
-	for (unsigned long i = 1; i < 1UL << order; i++) {
+	for (unsigned long i = 1; i < n; i++) {
 		RACY_WRITE(page[i].flags, 1UL << PG_tail);
 		page[i].head = f;
 		page[i].words[1] = 0; /* page_maps, page_mlocks */
@@ -393,10 +394,13 @@ struct folio *folio_alloc_kernel(gfp_t gfp, unsigned int order)
 
 static __noinline void free_block(struct page *page, unsigned int order)
 {
-	if (RACY_READ(page[1].flags) & (1UL << PG_tail))
+	unsigned long n = 1UL << order;
+
+	if (RACY_READ(page[1].flags) & (1UL << PG_tail)) {
 #pragma GCC unroll 8
-		for (unsigned long i = 1; i < 1UL << order; i++)
+		for (unsigned long i = 1; i < n; i++)
 			RACY_WRITE(page[i].flags, 0);
+	}
 	poison_freed(page, order);
 	RACY_WRITE(page->flags, 0);
 	zone_free(page, order);

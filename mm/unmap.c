@@ -413,3 +413,17 @@ void unmap_free_tables(struct unmap_batch *b, unsigned long start, unsigned long
 	}
 	b->tables_freed |= before;
 }
+
+void unmap_free_vma_tables(struct unmap_batch *b, const struct vma *vma, unsigned long floor,
+			   unsigned long ceiling)
+{
+	while (vma) {
+		const struct vma *next = vma_next(vma);
+		unsigned long start = vma->start, end = vma->end;
+
+		for (; next && next->start <= end + PMD_SIZE; next = vma_next(next))
+			end = next->end;
+		unmap_free_tables(b, start, end, floor, next ? next->start : ceiling);
+		vma = next;
+	}
+}

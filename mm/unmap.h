@@ -50,6 +50,9 @@ void mm_update_hiwater(struct mm *mm);
  */
 void unmap_free_tables(struct unmap_batch *b, unsigned long start, unsigned long end,
 		       unsigned long floor, unsigned long ceiling);
+/* The same for vma and those that follow it: such as may share a table go together. Between them no other vma lies. */
+void unmap_free_vma_tables(struct unmap_batch *b, const struct vma *vma, unsigned long floor,
+			   unsigned long ceiling);
 /* The ceiling when no vma is above. */
 #define TABLES_CEILING (TASK_SIZE + PAGE_SIZE)
 
