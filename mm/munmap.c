@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * munmap: cut the vmas at the edges, take those inside out of the index, then their pages and page
- * tables. All that can fail (the cuts) happens before anything is removed.
+ * tables. All that can fail (the cuts) happens before anything is removed. A few pages of one vma are
+ * trimmed off it instead: no vma is made to be thrown away.
  *
  * A large unmap gives the lock down to readers once the layout is settled: faults elsewhere go on
  * while pages are freed.
@@ -19,6 +20,55 @@ struct detached {
 	struct vma *prev, *next; /* neighbours that stay */
 	unsigned long pages;
 };
+
+/* So many pages of a vma with these flags are mapped no more. */
+static void account_removed(struct mm *mm, unsigned long flags, unsigned long pages)
+{
+	vm_stat_account(mm, flags, -(long)pages);
+	if (flags & VM_ACCOUNT)
+		vm_commit_uncharge(pages);
+}
+
+/* [start, end) is at an edge of the vma, or becomes one: few pages, for which no vma of their own is made. */
+static bool can_trim(const struct vma *vma, unsigned long start, unsigned long end)
+{
+	bool within = vma->start <= start && end <= vma->end;
+
+	return within && (start != vma->start || end != vma->end) &&
+	       (end - start) >> PAGE_SHIFT < DOWNGRADE_PAGES;
+}
+
+/* The vma gives up [start, end), all but what lies on one side of it. */
+static int trim(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end)
+{
+	const struct vma *prev, *next;
+	struct unmap_batch b;
+
+	vma_start_write(vma);
+	if (start != vma->start && end != vma->end) {
+		struct vma *upper;
+
+		if ((unsigned long)mm->map_count >= knob_max_map_count)
+			return -ENOMEM;
+		upper = vma_split(mm, vma, end);
+		if (IS_ERR(upper))
+			return (int)PTR_ERR(upper);
+	}
+	unmap_batch_init(&b, mm);
+	/* While it is still the vma's: the reverse map must find who maps the pages, and writes to them. */
+	unmap_vma_range(&b, vma, start, end);
+	if (start == vma->start)
+		vma_set_range(mm, vma, end, vma->end);
+	else
+		vma_set_range(mm, vma, vma->start, start);
+	prev = start < vma->start ? vma_prev(vma) : vma;
+	next = start < vma->start ? vma : vma_next(vma);
+	unmap_free_tables(&b, start, end, prev ? prev->end : 0,
+			  next ? next->start : TABLES_CEILING);
+	unmap_batch_finish(&b);
+	account_removed(mm, vma->flags, (end - start) >> PAGE_SHIFT);
+	return 0;
+}
 
 static int cut_edges(struct mm *mm, struct vma *first, unsigned long start, unsigned long end)
 {
@@ -41,13 +91,6 @@ static int cut_edges(struct mm *mm, struct vma *first, unsigned long start, unsi
 	return 0;
 }
 
-static void account_removed(struct mm *mm, const struct vma *vma)
-{
-	vm_stat_account(mm, vma->flags, -(long)vma_pages(vma));
-	if (vma->flags & VM_ACCOUNT)
-		vm_commit_uncharge(vma_pages(vma));
-}
-
 static void detach_vmas(struct mm *mm, struct vma *vma, unsigned long end, struct detached *d)
 {
 	struct vma *last = vma;
@@ -58,7 +101,7 @@ static void detach_vmas(struct mm *mm, struct vma *vma, unsigned long end, struc
 	for (; vma && vma->start < end; vma = vma_next(vma)) {
 		vma_start_write(vma);
 		vma_erase(mm, vma);
-		account_removed(mm, vma);
+		account_removed(mm, vma->flags, vma_pages(vma));
 		d->pages += vma_pages(vma);
 		last = vma;
 	}
@@ -100,7 +143,7 @@ static void free_detached(const struct detached *d)
 	}
 }
 
-/* The layout part. Returns 0 with d->first NULL when nothing was mapped. */
+/* The layout part. Returns 0 with d->first NULL when nothing was mapped, or nothing more is to be done. */
 static int munmap_prepare(struct mm *mm, unsigned long start, unsigned long end, struct detached *d)
 {
 	struct vma *first = vma_find(mm, start);
@@ -110,13 +153,15 @@ static int munmap_prepare(struct mm *mm, unsigned long start, unsigned long end,
 	d->first = NULL;
 	if (!first || first->start >= end)
 		return 0;
+	if (unlikely(knob_munlock == MUNLOCK_GUP))
+		munlock_by_gup(mm, start, end);
+	if (can_trim(first, start, end))
+		return trim(mm, first, start, end);
 	err = cut_edges(mm, first, start, end);
 	if (err)
 		return err;
 	if (first->start < start)
 		first = vma_next(first);
-	if (unlikely(knob_munlock == MUNLOCK_GUP))
-		munlock_by_gup(mm, start, end);
 	detach_vmas(mm, first, end, d);
 	return 0;
 }

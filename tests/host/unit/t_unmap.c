@@ -52,6 +52,35 @@ static void test_batch_without_memory(void **state)
 	t_validate(mm);
 }
 
+/* A few pages at an edge need no vma of their own, and no memory; in the middle they do. */
+static void test_trim(void **state)
+{
+	struct mm *mm = *state;
+
+	t_map(mm, AT(0), 1000, RW);
+	for (unsigned long p = 0; p < 1000; p += 10)
+		sim_poke(mm, AT(p), 1);
+	fail_at(FAIL_VMA_ALLOC, 1);
+	assert_int_equal(mm_munmap(mm, AT(990), 10 * PG), 0);
+	t_validate(mm);
+	assert_int_equal(mm_munmap(mm, AT(0), 511 * PG), 0);
+	t_validate(mm);
+	assert_int_equal(mm->total_vm, 479);
+	assert_int_equal(mm_rss(mm), 47);
+	assert_int_equal(mm_munmap(mm, AT(600), 100 * PG), -ENOMEM);
+	assert_int_equal(mm_munmap(mm, AT(600), 100 * PG), 0);
+	t_validate(mm);
+	assert_int_equal(mm->map_count, 2);
+	assert_int_equal(mm->total_vm, 379);
+	assert_int_equal(sim_peek(mm, AT(700)), 1);
+	assert_int_equal(sim_peek(mm, AT(520)), 1);
+	t_map(mm, AT(600), 100, RW);
+	assert_int_equal(mm->map_count, 1);
+	assert_int_equal(mm_munmap(mm, AT(511), 479 * PG), 0);
+	assert_int_equal(mm_rss(mm), 0);
+	assert_int_equal(atomic_read(&mm->pgt.nr_tables), 0);
+}
+
 static void test_tables_of_neighbours_stay(void **state)
 {
 	struct mm *mm = *state;
@@ -168,6 +197,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T_MM(test_batch_sizes),
 		T_MM(test_batch_without_memory),
+		T_MM(test_trim),
 		T_MM(test_tables_of_neighbours_stay),
 		T_MM(test_sparse),
 		T_MM(test_flush_policy),
