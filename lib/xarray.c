@@ -185,6 +185,29 @@ int xa_store(struct xarray *xa, unsigned long index, void *entry)
 	return 0;
 }
 
+int xa_store_run(struct xarray *xa, unsigned long first, unsigned long n, void *entry)
+{
+	unsigned long used = first;
+
+	if (xa_find(xa, &used, first + n - 1))
+		return -EEXIST;
+	for (unsigned long i = first; i < first + n; i += XA_SLOTS)
+		if (!find_leaf(xa, i))
+			return -EAGAIN;
+	for (unsigned long i = first; i < first + n; i++)
+		BUG_ON(xa_store(xa, i, entry));
+	return 0;
+}
+
+int xa_reserve_run(struct xarray *xa, spinlock_t *lock, unsigned long first, unsigned long n)
+{
+	int err = 0;
+
+	for (unsigned long i = first; i < first + n && !err; i += XA_SLOTS)
+		err = xa_reserve(xa, lock, i);
+	return err;
+}
+
 /* ---- tags ---- */
 
 void xa_set_tag(struct xarray *xa, unsigned long index, enum xa_tag tag)

@@ -48,6 +48,13 @@ int __must_check xa_store(struct xarray *xa, unsigned long index, void *entry);
  * 0 or -ENOMEM. May sleep.
  */
 int __must_check xa_reserve(struct xarray *xa, spinlock_t *lock, unsigned long index);
+/*
+ * The same for n indexes from first, a multiple of n, which is a power of two: one entry for all of them. -EEXIST: one has
+ * an entry; then, and for -EAGAIN, nothing was stored.
+ */
+int __must_check xa_store_run(struct xarray *xa, unsigned long first, unsigned long n, void *entry);
+int __must_check xa_reserve_run(struct xarray *xa, spinlock_t *lock, unsigned long first,
+				unsigned long n);
 /* Removes and returns the entry, or NULL. Empty nodes are freed. */
 void *xa_erase(struct xarray *xa, unsigned long index);
 /* The first entry with *index <= i <= last; sets *index to i. NULL when there is none. */

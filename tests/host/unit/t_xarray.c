@@ -158,6 +158,31 @@ static void test_gather(void **state)
 }
 
 /* Out of memory at each node in turn: the array is as before, and no node leaks. */
+/* One entry at many indexes: all or none of them. */
+static void test_runs(void **state)
+{
+	(void)state;
+	xa_init(&xa);
+	for (unsigned long n = 4; n <= 512; n *= 2) {
+		unsigned long first = 3 * n;
+
+		assert_int_equal(xa_store_run(&xa, first, n, &things[0]), -EAGAIN);
+		assert_int_equal(xa_reserve_run(&xa, &lock, first, n), 0);
+		assert_int_equal(xa_store_run(&xa, first, n, &things[0]), 0);
+		assert_int_equal(xa.count, n);
+		for (unsigned long i = first - 1; i <= first + n; i++)
+			assert_ptr_equal(xa_load(&xa, i),
+					 i < first || i == first + n ? NULL : &things[0]);
+		xa_erase(&xa, first);
+		assert_int_equal(xa_store_run(&xa, first, n, &things[1]), -EEXIST);
+		assert_null(xa_load(&xa, first));
+		for (unsigned long i = first + 1; i < first + n; i++)
+			assert_ptr_equal(xa_erase(&xa, i), &things[0]);
+		assert_int_equal(xa.count, 0);
+	}
+	xa_destroy(&xa);
+}
+
 static void test_failures(void **state)
 {
 	(void)state;
@@ -282,10 +307,11 @@ static void test_tag_and_height(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_empty),	T(test_store_without_reserve),
-		T(test_edges),	T(test_random),
-		T(test_gather), T(test_failures),
-		T(test_tags),	T(test_tag_and_height),
+		T(test_empty),		T(test_store_without_reserve),
+		T(test_edges),		T(test_random),
+		T(test_gather),		T(test_failures),
+		T(test_runs),		T(test_tags),
+		T(test_tag_and_height),
 	};
 
 	sim_boot(T_FRAMES);
