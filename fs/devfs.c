@@ -246,7 +246,7 @@ static int mount_tmpfs(const char *path, u32 mode, const char *fstype)
 
 	if (err && err != -EEXIST)
 		return err;
-	root = tmpfs_new_root(S_IFDIR | mode, totalram_pages() / 2);
+	root = tmpfs_new_root(S_IFDIR | mode, totalram_pages() / 2, SHMEM_HUGE_NEVER);
 	return root ? vfs_mount(path, root, fstype) : -ENOMEM;
 }
 

@@ -226,6 +226,7 @@ void mount_for_each(void (*fn)(void *arg, const char *source, const char *path, 
 struct tmpfs_options {
 	unsigned long pages;
 	u32 mode;
+	enum shmem_huge huge;
 };
 
 static int parse_size(const char *s, unsigned long *pages)
@@ -261,10 +262,28 @@ static int parse_size(const char *s, unsigned long *pages)
 	return *s ? -EINVAL : 0;
 }
 
+static int parse_huge(const char *s, enum shmem_huge *huge)
+{
+	static const char *const words[] = {
+		[SHMEM_HUGE_ALWAYS] = "always",
+		[SHMEM_HUGE_WITHIN_SIZE] = "within_size",
+		[SHMEM_HUGE_ADVISE] = "advise",
+		[SHMEM_HUGE_NEVER] = "never",
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(words); i++)
+		if (!strcmp(s, words[i])) {
+			*huge = (enum shmem_huge)i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
 static int parse_tmpfs_options(char *s, struct tmpfs_options *o)
 {
 	o->pages = totalram_pages() / 2;
 	o->mode = 01777;
+	o->huge = SHMEM_HUGE_NEVER;
 	while (s && *s) {
 		char *next = strchr(s, ',');
 		unsigned long v;
@@ -280,6 +299,9 @@ static int parse_tmpfs_options(char *s, struct tmpfs_options *o)
 			if (kstrtoul(s + 5, 8, &v) || v > 07777)
 				return -EINVAL;
 			o->mode = (u32)v;
+		} else if (!strncmp(s, "huge=", 5)) {
+			if (parse_huge(s + 5, &o->huge))
+				return -EINVAL;
 		} else if (*s) {
 			return -EINVAL;
 		}
@@ -320,7 +342,7 @@ static int do_mount(const char *source, const char *target, const char *type, un
 		err = parse_tmpfs_options(data, &o);
 		if (err)
 			return err;
-		root = tmpfs_new_root(o.mode, o.pages);
+		root = tmpfs_new_root(o.mode, o.pages, o.huge);
 		if (!root)
 			return -ENOMEM;
 	} else {

@@ -17,6 +17,7 @@
  */
 #include <arch/uaccess.h>
 #include <fs/internal.h>
+#include <kern/knobs.h>
 #include <kern/string.h>
 #include <kernel/timer.h>
 #include <mm/page_alloc.h>
@@ -26,6 +27,7 @@
 
 struct tmpfs_super {
 	struct page_quota quota;
+	unsigned long huge;   /* [I] enum shmem_huge */
 	u64 dev;	      /* [I] */
 	atomic_long_t inodes; /* [A] also what keeps this structure alive */
 	long max_inodes;      /* [I] */
@@ -44,13 +46,14 @@ bool is_tmpfs_inode(const struct inode *i)
 
 /* ---- inodes ---- */
 
-static struct tmpfs_super *super_alloc(unsigned long max_pages)
+static struct tmpfs_super *super_alloc(unsigned long max_pages, enum shmem_huge huge)
 {
 	struct tmpfs_super *s = kzalloc(sizeof(*s), GFP_KERNEL);
 
 	if (!s)
 		return NULL;
 	s->quota.max = (long)max_pages;
+	s->huge = huge;
 	s->dev = new_anon_dev();
 	s->max_inodes = (long)(totalram_pages() / 2);
 	return s;
@@ -75,6 +78,7 @@ static struct inode *super_inode(struct tmpfs_super *s, u32 mode, const struct i
 	if (S_ISREG(mode)) {
 		mapping_init(&i->mapping, MAPPING_SHMEM, NULL, i);
 		i->mapping.quota = s == internal ? NULL : &s->quota;
+		i->mapping.huge = s == internal ? &knob_thp_shmem : &s->huge;
 		i->has_mapping = true;
 		i->shm = true;
 		i->seals = F_SEAL_SEAL;
@@ -145,9 +149,9 @@ static struct inode *tmpfs_new_inode(struct inode *dir, u32 mode, u64 rdev, cons
 	return i;
 }
 
-struct inode *tmpfs_new_root(u32 mode, unsigned long max_pages)
+struct inode *tmpfs_new_root(u32 mode, unsigned long max_pages, enum shmem_huge huge)
 {
-	struct tmpfs_super *s = super_alloc(max_pages);
+	struct tmpfs_super *s = super_alloc(max_pages, huge);
 	struct inode *i;
 
 	if (!s)
@@ -173,9 +177,9 @@ struct inode *shmem_inode(u64 size)
 
 void tmpfs_init(void)
 {
-	struct inode *root = tmpfs_new_root(0755, totalram_pages() / 2);
+	struct inode *root = tmpfs_new_root(0755, totalram_pages() / 2, SHMEM_HUGE_NEVER);
 
-	internal = super_alloc(~0UL >> 1);
+	internal = super_alloc(~0UL >> 1, SHMEM_HUGE_NEVER);
 	if (!internal || !root || !mount_create(root, "rootfs", "rootfs", 0))
 		panic("no memory for the root filesystem");
 	internal->max_inodes = ~0UL >> 1;
@@ -296,8 +300,11 @@ static ssize_t write_new_page(struct mapping *m, struct source *s, u64 pos, size
 	return (ssize_t)len;
 }
 
-/* Writes at most to the end of the page at pos. Bytes written (short after a fault) or -errno. */
-static ssize_t write_page(struct mapping *m, struct source *s, u64 pos, size_t len)
+/*
+ * Writes at most to the end of the page at pos, where the whole write ends at `end`. Bytes written (short after a fault)
+ * or -errno.
+ */
+static ssize_t write_page(struct mapping *m, struct source *s, u64 pos, size_t len, u64 end)
 {
 	struct folio *folio;
 	ssize_t n;
@@ -305,6 +312,8 @@ static ssize_t write_page(struct mapping *m, struct source *s, u64 pos, size_t l
 
 	do {
 		folio = filemap_get_folio(m, pos >> PAGE_SHIFT);
+		if (!folio)
+			folio = filemap_new_large(m, pos >> PAGE_SHIFT, end);
 		if (unlikely(IS_ERR(folio)))
 			return PTR_ERR(folio);
 		if (likely(folio)) {
@@ -345,7 +354,7 @@ static ssize_t write_locked(struct inode *i, struct source *s, size_t n, u64 *pp
 			if (ret)
 				break;
 		}
-		ret = write_page(m, s, pos, len);
+		ret = write_page(m, s, pos, len, pos + n);
 		if (unlikely(ret < 0))
 			break;
 		done += (size_t)ret;
@@ -505,10 +514,13 @@ static int allocate_range(struct mapping *m, u64 off, u64 end)
 			 q->max - atomic_read(&q->used))
 		return -ENOSPC;
 	for (unsigned long i = (unsigned long)(off >> PAGE_SHIFT); i <= last; i++) {
-		struct folio *folio = filemap_grab_folio(m, i);
+		struct folio *folio = filemap_new_large(m, i, end);
 
+		if (!folio)
+			folio = filemap_grab_folio(m, i);
 		if (IS_ERR(folio))
 			return (int)PTR_ERR(folio);
+		i = folio->index + folio_nr_pages(folio) - 1;
 		folio_put(folio);
 		if (park_interrupted(PARK_INTERRUPTIBLE))
 			return -EINTR;

@@ -12,7 +12,9 @@
 #include "lru.h"
 #include "mapcount.h"
 
-static bool all_none(const pte_t *pte, unsigned long n)
+#define ANON_FLAGS (1UL << PG_anon | 1UL << PG_swapbacked)
+
+bool ptes_are_none(const pte_t *pte, unsigned long n)
 {
 	if (READ_ONCE(*pte_used(pte)) == 0)
 		return true;
@@ -24,15 +26,7 @@ static bool all_none(const pte_t *pte, unsigned long n)
 
 struct folio *anon_large_alloc(gfp_t gfp, unsigned int order)
 {
-	struct folio *folio = folio_alloc(gfp, order);
-
-	if (!folio)
-		return NULL;
-	/* Nobody else sees the folio yet: a plain store. */
-	RACY_WRITE(folio->flags,
-		   1UL << PG_anon | 1UL << PG_swapbacked | 1UL << PG_uptodate | 1UL << PG_large);
-	large_init(folio);
-	return folio;
+	return large_alloc(gfp, order, ANON_FLAGS);
 }
 
 void anon_install_large(struct vma *vma, unsigned long addr, pte_t *pte, struct folio *folio,
@@ -54,15 +48,6 @@ void anon_install_large(struct vma *vma, unsigned long addr, pte_t *pte, struct 
 		huge_promote(vma->mm, addr, pte);
 }
 
-static struct folio *alloc_for_fault(const struct vma *vma, unsigned int order)
-{
-	struct folio *folio = anon_large_alloc(GFP_LIGHT | __GFP_ZERO, order);
-
-	if (!folio && order == PMD_ORDER && thp_fault_compacts(vma) && compact_for(order))
-		folio = anon_large_alloc(GFP_LIGHT | __GFP_ZERO, order);
-	return folio;
-}
-
 /* Without memory for a promotion the 512 entries are all that there will be. */
 static bool promotes(struct mm *mm, unsigned long addr, unsigned int order)
 {
@@ -78,9 +63,9 @@ static bool try_order(struct vma *vma, unsigned long addr, pte_t *pte, unsigned 
 	bool free, promote;
 
 	pte -= (addr - start) >> PAGE_SHIFT;
-	if (start < vma->start || start + size > vma->end || !all_none(pte, 1UL << order))
+	if (start < vma->start || start + size > vma->end || !ptes_are_none(pte, 1UL << order))
 		return false;
-	folio = alloc_for_fault(vma, order);
+	folio = large_alloc_for_fault(vma, order, ANON_FLAGS);
 	if (!folio) {
 		thp_count(order, THP_COUNT_FALLBACK);
 		return false;
@@ -88,7 +73,7 @@ static bool try_order(struct vma *vma, unsigned long addr, pte_t *pte, unsigned 
 	folio_set_anon(folio, vma, start, false);
 	promote = promotes(vma->mm, start, order);
 	spin_lock(ptl);
-	free = all_none(pte, 1UL << order);
+	free = ptes_are_none(pte, 1UL << order);
 	if (free)
 		anon_install_large(vma, start, pte, folio, promote);
 	spin_unlock(ptl);

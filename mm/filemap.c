@@ -7,6 +7,7 @@
  * the lock until the entry is installed.
  */
 #include "fault_ctx.h"
+#include "filemap_large.h"
 #include "folio.h"
 #include "lru.h"
 #include "mlock_count.h"
@@ -31,6 +32,7 @@ void mapping_init(struct mapping *m, unsigned int flags, const struct mapping_op
 	m->host = host;
 	m->store = NULL;
 	m->quota = NULL;
+	m->huge = NULL;
 	m->nr_swapped = 0;
 	INIT_LIST_HEAD(&m->swap_node);
 	if (flags & MAPPING_WRITEBACK)
@@ -60,45 +62,51 @@ struct folio *filemap_get_folio(struct mapping *m, unsigned long index)
 	return get_folio(m, index, &io);
 }
 
-static bool quota_charge(struct page_quota *q)
+static bool quota_charge(struct page_quota *q, long pages)
 {
 	if (!q)
 		return true;
-	if (likely(atomic_add_return(&q->used, 1) <= q->max))
+	if (likely(atomic_add_return(&q->used, pages) <= q->max))
 		return true;
-	atomic_dec(&q->used);
+	atomic_sub(&q->used, pages);
 	return false;
+}
+
+/* A large folio is in the slot of each of its pages. The mapping's lock held. 0, -EEXIST, -EAGAIN. */
+static int store_folio(struct mapping *m, struct folio *folio)
+{
+	if (unlikely(folio->order))
+		return xa_store_run(&m->folios, folio->index, folio_nr_pages(folio), folio);
+	if (xa_load(&m->folios, folio->index))
+		return -EEXIST;
+	return xa_store(&m->folios, folio->index, folio);
 }
 
 static int cache_insert(struct mapping *m, struct folio *folio)
 {
 	int err;
 
-	if (unlikely(!quota_charge(m->quota)))
+	if (unlikely(!quota_charge(m->quota, (long)folio_nr_pages(folio))))
 		return -ENOSPC;
 	/* Nodes are allocated outside the spinlock, and may be gone again when it is held: hence the loop. */
 	for (;;) {
-		err = -EEXIST;
 		spin_lock(&m->lock);
-		if (!xa_load(&m->folios, folio->index)) {
-			err = xa_store(&m->folios, folio->index, folio);
-			if (!err)
-				folio_get(folio);
-		}
+		err = store_folio(m, folio);
+		if (!err)
+			folio_get(folio);
 		spin_unlock(&m->lock);
 		if (likely(!err))
 			break;
 		if (err == -EAGAIN)
-			err = xa_reserve(&m->folios, &m->lock, folio->index);
+			err = xa_reserve_run(&m->folios, &m->lock, folio->index,
+					     folio_nr_pages(folio));
 		if (err) {
 			if (m->quota)
-				atomic_dec(&m->quota->used);
+				atomic_sub(&m->quota->used, (long)folio_nr_pages(folio));
 			return err;
 		}
 	}
-	stat_inc(NR_FILE_PAGES);
-	if (m->flags & MAPPING_SHMEM)
-		stat_inc(NR_SHMEM);
+	mapping_count_folio(m, folio, 1);
 	if (m->flags & MAPPING_WRITEBACK)
 		workingset_refault(workingset_file_key(m, folio->index), folio);
 	lru_add(folio);
@@ -126,13 +134,22 @@ void filemap_end_read(struct folio *folio, int err)
 	folio_unlock_io(folio);
 }
 
-/* filemap_grab_folio() for a file without a store. *io: FAULT_IO_MAJOR when it was read from swap. */
-static struct folio *grab_folio(struct mapping *m, unsigned long index, u8 *io)
+/*
+ * filemap_grab_folio() for a file without a store. vma: of a fault, for which it may be large, or NULL. *io:
+ * FAULT_IO_MAJOR when it was read from swap.
+ */
+static struct folio *grab_folio(struct mapping *m, unsigned long index, const struct vma *vma,
+				u8 *io)
 {
 	struct folio *folio;
 	int err;
 
 	while (!(folio = get_folio(m, index, io))) {
+		if (vma && unlikely(mapping_may_be_large(m))) {
+			folio = shmem_new_large(m, vma, index, 0);
+			if (folio)
+				break;
+		}
 		folio = folio_alloc(GFP_KERNEL | __GFP_ZERO, 0);
 		if (!folio)
 			return ERR_PTR(-ENOMEM);
@@ -153,7 +170,7 @@ struct folio *filemap_grab_folio(struct mapping *m, unsigned long index)
 
 	if (m->ops)
 		return filemap_read_folio(m, NULL, index, 1);
-	return grab_folio(m, index, &io);
+	return grab_folio(m, index, NULL, &io);
 }
 
 int filemap_add_folio(struct mapping *m, struct folio *folio, unsigned long index)
@@ -183,8 +200,9 @@ bool filemap_replace_folio(struct folio *old, struct folio *new,
 	WRITE_ONCE(new->mapping, m);
 	new->index = old->index;
 	set_flags(new, old);
-	/* The leaf exists: storing cannot fail. Its tags stay. */
-	BUG_ON(xa_store(&m->folios, new->index, new));
+	/* The leaves exist: storing cannot fail. Their tags stay. */
+	for (unsigned long i = 0; i < folio_nr_pages(new); i++)
+		BUG_ON(xa_store(&m->folios, new->index + i, new));
 	folio_get(new);
 	WRITE_ONCE(old->mapping, NULL);
 	folio_ref_unfreeze(old, 1);
@@ -193,14 +211,15 @@ bool filemap_replace_folio(struct folio *old, struct folio *new,
 }
 
 /* The folio that is there already. False: it left the cache meanwhile. */
-static bool overwrite_cached(struct mapping *m, struct folio *folio, const struct folio *with)
+static bool overwrite_cached(struct mapping *m, struct folio *folio, const struct folio *with,
+			     unsigned long index)
 {
 	bool there;
 
 	folio_lock(folio);
 	there = folio->mapping == m;
 	if (there) {
-		copy_page(folio_address(folio), folio_address(with));
+		copy_page(folio_address_at(folio, index), folio_address(with));
 		__atomic_or_fetch(&folio->flags, 1UL << PG_uptodate, __ATOMIC_RELEASE);
 		folio_mark_dirty(folio);
 	}
@@ -217,7 +236,7 @@ int filemap_overwrite(struct mapping *m, struct folio *folio, unsigned long inde
 	for (;;) {
 		cached = filemap_get_folio(m, index);
 		if (cached) {
-			done = overwrite_cached(m, cached, folio);
+			done = overwrite_cached(m, cached, folio, index);
 			folio_put(cached);
 			if (done)
 				return 0;
@@ -318,7 +337,7 @@ static enum fault_result get_locked_folio(struct fault_ctx *f, unsigned long ind
 			if (r != FAULT_DONE)
 				return r;
 		} else {
-			folio = grab_folio(m, index, &f->io);
+			folio = grab_folio(m, index, f->vma, &f->io);
 			if (IS_ERR(folio))
 				return PTR_ERR(folio) == -ENOMEM ? FAULT_OOM : FAULT_BUS;
 			folio_lock(folio);
@@ -335,7 +354,8 @@ static enum fault_result get_locked_folio(struct fault_ctx *f, unsigned long ind
 }
 
 /* A private copy. The page it is taken from stays locked until the copy is mapped: truncate takes both. */
-static enum fault_result copy_for_write(struct fault_ctx *f, struct folio *cached)
+static enum fault_result copy_for_write(struct fault_ctx *f, struct folio *cached,
+					unsigned long index)
 {
 	struct folio *copy = anon_folio_alloc(f, false);
 
@@ -344,7 +364,7 @@ static enum fault_result copy_for_write(struct fault_ctx *f, struct folio *cache
 		folio_put(cached);
 		return FAULT_OOM;
 	}
-	copy_page(folio_address(copy), folio_address(cached));
+	copy_page(folio_address(copy), folio_address_at(cached, index));
 	stat_inc(FAULT_COW);
 	f->folio = copy;
 	f->old_folio = cached;
@@ -358,6 +378,7 @@ static enum fault_result copy_for_write(struct fault_ctx *f, struct folio *cache
 enum fault_result filemap_get_fault_folio(struct mm *mm, struct fault_ctx *f)
 {
 	struct vma *vma = f->vma;
+	unsigned long index;
 	struct folio *cached;
 	enum fault_result r;
 
@@ -367,15 +388,18 @@ enum fault_result filemap_get_fault_folio(struct mm *mm, struct fault_ctx *f)
 		if (!pte_none(pte_read(f->pte)))
 			return FAULT_DONE;
 	}
-	r = get_locked_folio(f, vma_index(vma, f->addr), &cached);
+	index = vma_index(vma, f->addr);
+	r = get_locked_folio(f, index, &cached);
 	if (r != FAULT_DONE)
 		return r;
 	if (f->write && !vma_is_shared(vma))
-		return copy_for_write(f, cached);
+		return copy_for_write(f, cached, index);
 	stat_inc(FAULT_FILE);
+	if (unlikely(folio_is_large_shmem(cached)))
+		return fault_map_large(mm, f, cached);
 	f->folio = cached;
 	f->locked = cached;
-	f->new = pte_make(folio_pfn(cached), vma->page_prot);
+	f->new = pte_make(folio_pfn_at(cached, index), vma->page_prot);
 	if (f->write) {
 		f->new |= PTE_W | PTE_D;
 		folio_mark_dirty(cached);
@@ -385,40 +409,105 @@ enum fault_result filemap_get_fault_folio(struct mm *mm, struct fault_ctx *f)
 
 #define FAULT_AROUND_MAX 16
 
-/* Not a marker: the fault on it starts the next read. */
-static inline bool may_map_around(const struct folio *folio)
+/* Large folios that have pages in the window: locked, with a reference. */
+struct large_around {
+	struct folio *folios[FAULT_AROUND_MAX / (1 << THP_MIN_ORDER) + 1];
+	unsigned int n;
+};
+
+/* Not a marker: the fault on it starts the next read. large: PG_large's bit when it has to be set, or 0. */
+static inline bool may_map_around(const struct folio *folio, unsigned long large)
 {
-	const unsigned long valid = 1UL << PG_uptodate, marker = 1UL << PG_readahead;
+	const unsigned long valid = 1UL << PG_uptodate, not = 1UL << PG_readahead | 1UL << PG_large;
 	unsigned long flags = __atomic_load_n(&folio->flags, __ATOMIC_ACQUIRE);
 
-	return (flags & (valid | marker)) == valid && !folio_is_hole(folio);
+	return (flags & (valid | not )) == (valid | large) && !folio_is_hole(folio);
 }
 
-/* The pages of [first, last] that are cached, no holes and not busy: locked, with a reference. */
+/* The mapping's lock held. Of its second page on it is locked already. */
+static __noinline void take_if_large(struct large_around *large, struct folio *folio)
+{
+	if (!may_map_around(folio, 1UL << PG_large) || !folio_trylock(folio))
+		return;
+	folio_get(folio);
+	large->folios[large->n++] = folio;
+}
+
+/*
+ * The folios that have pages of [first, last], are no holes and not busy: locked, with a reference. How many of one page;
+ * the others are in *large.
+ */
 static unsigned int lock_cached(struct mapping *m, unsigned long first, unsigned long last,
-				struct folio **folios)
+				struct folio **folios, struct large_around *large)
 {
 	void *found[FAULT_AROUND_MAX];
 	unsigned int n = 0, cached;
 
+	large->n = 0;
 	spin_lock(&m->lock);
 	cached = xa_gather(&m->folios, first, last, found);
+	/* A fault maps it as a whole. */
+	if (unlikely(cached && !xa_is_value(found[0]) && folio_is_large_shmem(found[0])))
+		cached = 0;
 	for (unsigned int i = 0; i < cached; i++) {
 		struct folio *folio = found[i];
 
-		if (unlikely(xa_is_value(folio)) || !may_map_around(folio) || !folio_trylock(folio))
+		if (unlikely(xa_is_value(folio)))
 			continue;
-		folio_get(folio);
-		folios[n++] = folio;
+		if (unlikely(!may_map_around(folio, 0))) {
+			take_if_large(large, folio);
+		} else if (folio_trylock(folio)) {
+			folio_get(folio);
+			folios[n++] = folio;
+		}
 	}
 	spin_unlock(&m->lock);
 	return n;
+}
+
+/* What a large folio has of [first, last], the first of which is base's. How many entries. */
+static unsigned int map_large(const struct fault_ctx *f, struct folio *folio, pte_t *base,
+			      unsigned long first, unsigned long last)
+{
+	unsigned long from = max(folio->index, first);
+	unsigned long end = min(folio->index + folio_nr_pages(folio), last + 1);
+	pte_t *pte = base + (from - first), prot = f->vma->page_prot;
+	unsigned long n =
+		filemap_map_run(pte, folio_page_at(folio, from), end - from, folio, prot & ~PTE_A);
+
+	if (n && f->pte >= pte && f->pte < pte + (end - from))
+		pte_set_bits(f->pte, prot & PTE_A);
+	return (unsigned int)n;
+}
+
+/* Page-table lock held. */
+static __noinline unsigned int map_large_around(const struct fault_ctx *f,
+						const struct large_around *large, pte_t *base,
+						unsigned long first, unsigned long last)
+{
+	unsigned int mapped = 0;
+
+	for (unsigned int i = 0; i < large->n; i++)
+		mapped += map_large(f, large->folios[i], base, first, last);
+	return mapped;
+}
+
+/* Those that are left: the others are the entries' now. */
+static inline void put_around(struct folio **folios, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		if (!folios[i])
+			continue;
+		folio_unlock(folios[i]);
+		folio_put(folios[i]);
+	}
 }
 
 void filemap_fault_around(struct mm *mm, struct fault_ctx *f)
 {
 	struct vma *vma = f->vma;
 	struct folio *folios[FAULT_AROUND_MAX];
+	struct large_around large;
 	unsigned long window = min(knob_fault_around_bytes, FAULT_AROUND_MAX * PAGE_SIZE);
 	unsigned long start =
 		max(ALIGN_DOWN(f->addr, window), max(vma->start, ALIGN_DOWN(f->addr, PMD_SIZE)));
@@ -434,8 +523,8 @@ void filemap_fault_around(struct mm *mm, struct fault_ctx *f)
 
 	if (pages == 0 || first > last)
 		return;
-	n = lock_cached(vma->mapping, first, last, folios);
-	if (n == 0)
+	n = lock_cached(vma->mapping, first, last, folios, &large);
+	if (n + large.n == 0)
 		return;
 	spin_lock(ptl);
 	for (unsigned int i = 0; i < n; i++) {
@@ -455,15 +544,13 @@ void filemap_fault_around(struct mm *mm, struct fault_ctx *f)
 			page_mlock(folio, &folio->page);
 		folio_unlock(folio);
 	}
+	if (unlikely(large.n))
+		mapped += map_large_around(f, &large, pte, first, last);
 	pte_used_add(pte, last - first + 1, mapped);
 	atomic_add(&mm->rss[kind], mapped);
 	spin_unlock(ptl);
-	for (unsigned int i = 0; i < n; i++) {
-		if (!folios[i])
-			continue;
-		folio_unlock(folios[i]);
-		folio_put(folios[i]);
-	}
+	put_around(folios, n);
+	put_around(large.folios, large.n);
 	stat_add(NR_FILE_MAPPED, newly);
 	stat_add(FAULT_AROUND, mapped);
 	if (mapped)

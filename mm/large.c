@@ -12,6 +12,7 @@
  * are changed under several such locks at once: all are atomic, and who changes one between two states tells the LRU,
  * which looks at it again under its own lock (mm/lru_mlock.c).
  */
+#include "alloc.h"
 #include "mapcount.h"
 #include "mlock_count.h"
 
@@ -40,6 +41,27 @@ void large_init(struct folio *folio)
 	page->nr_mlocked = (atomic_t)ATOMIC_INIT(0);
 	page->huge_maps = (atomic_t)ATOMIC_INIT(0);
 	INIT_LIST_HEAD(&page->deferred);
+}
+
+struct folio *large_alloc(gfp_t gfp, unsigned int order, unsigned long flags)
+{
+	struct folio *folio = folio_alloc(gfp, order);
+
+	if (!folio)
+		return NULL;
+	/* Nobody else sees the folio yet: a plain store. */
+	RACY_WRITE(folio->flags, flags | 1UL << PG_uptodate | 1UL << PG_large);
+	large_init(folio);
+	return folio;
+}
+
+struct folio *large_alloc_for_fault(const struct vma *vma, unsigned int order, unsigned long flags)
+{
+	struct folio *folio = large_alloc(GFP_LIGHT | __GFP_ZERO, order, flags);
+
+	if (!folio && order == PMD_ORDER && vma && thp_fault_compacts(vma) && compact_for(order))
+		folio = large_alloc(GFP_LIGHT | __GFP_ZERO, order, flags);
+	return folio;
 }
 
 /* What a mapping of the whole adds to nr_mapped, as Linux's ENTIRELY_MAPPED: one number says which pages are mapped. */

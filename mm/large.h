@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Large anonymous folios: which sizes a fault may use, tables that map 2 MiB as one, splitting.
+ * Large folios: which sizes a fault may use, tables that map 2 MiB as one, splitting.
  */
 #ifndef MM_LARGE_H
 #define MM_LARGE_H
@@ -21,6 +21,10 @@ void thp_count(unsigned int order, enum thp_event event);
 unsigned long thp_fault_orders(const struct vma *vma);
 /* A fault in the vma that finds no block of 2 MiB tries to make one. */
 bool thp_fault_compacts(const struct vma *vma);
+/* thp_fault_orders() for a vma of a file: what some page of it may have. mm/shmem_large.c. */
+unsigned long shmem_vma_orders(const struct vma *vma);
+/* These entries of one table are none, as far as one sees without its lock. */
+bool ptes_are_none(const pte_t *pte, unsigned long n);
 /*
  * A write fault on a none entry, or population: a large folio of one of these orders, as large as fits and as there is.
  * mm/anon_large.c. False: it does not fit, or there is no such block. mmap_lock held.
@@ -85,6 +89,8 @@ void split_init(void);
 bool split_folio(struct folio *folio);
 /* The same for one that may be on a list; its lock is only tried. The caller has a reference. */
 bool split_mapped_folio(struct folio *folio);
+/* The same for a locked one of a file, which a truncation cuts; waits for the lock of the reverse map. */
+bool split_file_folio(struct folio *folio);
 /* Splits up to max folios that wait for it. Pages that are free now. */
 unsigned long split_deferred(unsigned long max);
 

@@ -38,6 +38,10 @@ static inline void folio_add_rmap(struct folio *folio)
 
 /* The counts of a new one. */
 void large_init(struct folio *folio);
+/* A new one with these PG_ flags and what all of them have, of no file or address yet; or NULL. */
+struct folio *large_alloc(gfp_t gfp, unsigned int order, unsigned long flags);
+/* The same, zeroed and without reclaim; for a fault in vma (or NULL) that asks for it memory is compacted. */
+struct folio *large_alloc_for_fault(const struct vma *vma, unsigned int order, unsigned long flags);
 /*
  * One entry for each page of a new anonymous folio, which nobody else has yet, and a reference for each. huge: their table
  * is promoted.

@@ -16,6 +16,7 @@ struct move {
 	struct anon_vma *anon_vma; /* with a reference */
 	struct mapping *mapping;
 	unsigned long nr; /* pages of old */
+	bool wait; /* for that lock, if a file's: the caller holds nothing that its holders wait for */
 };
 
 /*

@@ -59,11 +59,13 @@ static void visit_places(struct move *m, place_visitor visit, void *arg)
 			visit_vma(m, container_of(node, struct vma, i_mmap_node), visit, arg);
 }
 
-/* Who allocates memory, which may be what made us move folios, may hold them: they are only tried. */
+/* Who allocates memory, which may be what made us move folios, may hold them: they are only tried, but for m->wait. */
 static bool hold_places(struct move *m)
 {
 	if (!folio_test(m->old, PG_anon)) {
-		if (!down_read_trylock(&m->old->mapping->i_mmap_lock))
+		if (m->wait)
+			down_read(&m->old->mapping->i_mmap_lock);
+		else if (!down_read_trylock(&m->old->mapping->i_mmap_lock))
 			return false;
 		m->mapping = m->old->mapping;
 		return true;

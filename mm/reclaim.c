@@ -123,7 +123,8 @@ static bool remove_from_cache(struct folio *folio)
 		return folio_ref_freeze(folio, 1);
 	if (!m || !filemap_remove_frozen(folio))
 		return false;
-	workingset_eviction(workingset_file_key(m, index), workingset);
+	for (unsigned long i = 0; i < folio_nr_pages(folio); i++)
+		workingset_eviction(workingset_file_key(m, index + i), workingset);
 	return true;
 }
 
@@ -205,6 +206,13 @@ static bool has_nowhere_to_go(const struct folio *folio)
 	       !swap_free_pages();
 }
 
+/* A large one that its file has on its store, and of which no page is locked. */
+static bool goes_whole(const struct folio *folio)
+{
+	return !folio_test(folio, PG_swapbacked) && !folio_test(folio, PG_anon) &&
+	       atomic_read(&folio->mlock_count) == 0;
+}
+
 /* May not sleep: TLB flushes are owed. */
 static enum outcome judge(struct folio *folio, struct scan *sc)
 {
@@ -229,7 +237,7 @@ static enum outcome judge(struct folio *folio, struct scan *sc)
 		return unlock_and(folio, PUT_BACK);
 	if (verdict == ACTIVATE)
 		return unlock_and(folio, PUT_BACK_ACTIVE);
-	if (unlikely(folio_is_large(folio)))
+	if (unlikely(folio_is_large(folio)) && !goes_whole(folio))
 		return TO_SPLIT;
 	return unmap(folio, verdict == RECLAIM_IF_CLEAN, sc);
 }

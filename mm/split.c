@@ -7,7 +7,9 @@
  * frozen, so that nobody can reach it; then every frame gets a descriptor of its own, and the entries come back. Rights
  * and locks are those of the vmas at that moment, so a locked page stays locked and its neighbour becomes free to go.
  *
- * Folios of which some pages are mapped no more wait in a queue until memory is short; in it they have no reference.
+ * Each piece of a file's folio gets the slot of its page in the page cache, under the lock of the mapping.
+ *
+ * Anonymous folios of which some pages are mapped no more wait in a queue until memory is short; in it they have no reference.
  */
 #include "large.h"
 #include "lru.h"
@@ -56,29 +58,60 @@ void split_forget(struct folio *folio)
 /* What each piece has of the whole. Their locks are the caller's, one for all as far as the lock checker knows. */
 #define INHERITED                                                                                  \
 	(1UL << PG_locked | 1UL << PG_uptodate | 1UL << PG_dirty | 1UL << PG_active |              \
-	 1UL << PG_referenced | 1UL << PG_swapbacked | 1UL << PG_anon | 1UL << PG_workingset)
+	 1UL << PG_referenced | 1UL << PG_swapbacked | 1UL << PG_anon | 1UL << PG_workingset |     \
+	 1UL << PG_data | 1UL << PG_error)
 
-/* Refcount 0, mapped by nobody: the frames become folios with a reference each, locked. */
-static void divide(struct folio *folio, unsigned long nr)
+/* Refcount 0, mapped by nobody: the frames become folios with so many references each, locked. */
+static void divide(struct folio *folio, unsigned long nr, int refs)
 {
 	unsigned long flags = RACY_READ(folio->flags) & INHERITED;
 
 	for (unsigned long i = 1; i < nr; i++) {
 		struct folio *piece = (struct folio *)folio_page(folio, i);
 
-		piece->anon_vma = folio->anon_vma;
+		piece->anon_vma = folio->anon_vma; /* or its mapping */
 		piece->index = folio->index + i;
 		atomic_set(&piece->mapcount, 0);
 		atomic_set(&piece->mlock_count, 0);
 		piece->order = 0;
 		piece->lru_cpu = 0;
 		piece->swap = 0;
-		atomic_set(&piece->refcount, 1);
+		atomic_set(&piece->refcount, refs);
 		__atomic_store_n(&piece->flags, flags, __ATOMIC_RELEASE);
 	}
 	folio->order = 0;
 	__atomic_and_fetch(&folio->flags, ~(1UL << PG_large), __ATOMIC_RELEASE);
-	folio_ref_unfreeze(folio, 1);
+	folio_ref_unfreeze(folio, refs);
+}
+
+/* False: somebody else has a reference. */
+static bool divide_anon(struct folio *folio, unsigned long nr)
+{
+	if (atomic_read(&folio->mapcount) || !folio_ref_freeze(folio, 1))
+		return false;
+	/* Only now: whoever puts it into the queue has a reference. */
+	split_forget(folio);
+	divide(folio, nr, 1);
+	return true;
+}
+
+/* The same for a file's: each piece gets the slot of its page, with the tags that are there. */
+static bool divide_cached(struct folio *folio, unsigned long nr)
+{
+	struct mapping *m = folio->mapping;
+	bool alone;
+
+	spin_lock(&m->lock);
+	alone = atomic_read(&folio->mapcount) == 0 && folio_ref_freeze(folio, 2);
+	if (alone) {
+		divide(folio, nr, 2);
+		for (unsigned long i = 1; i < nr; i++)
+			BUG_ON(xa_store(&m->folios, folio->index + i, folio_page(folio, i)));
+	}
+	spin_unlock(&m->lock);
+	if (alone && nr == PTRS_PER_TABLE)
+		stat_add(m->flags & MAPPING_SHMEM ? NR_SHMEM_THPS : NR_FILE_THPS, -1);
+	return alone;
 }
 
 /* To the list where it belongs; what is locked was counted when its entries came back. Drops a reference. */
@@ -93,7 +126,7 @@ static void put_on_list(struct folio *folio)
 /* To the end of the inactive list, where reclaim comes next, or where it belongs if it is locked. */
 static void put_piece(struct folio *piece)
 {
-	if (atomic_read(&piece->mapcount) > 0) {
+	if (atomic_read(&piece->mapcount) > 0 || !folio_test(piece, PG_anon)) {
 		folio_get(piece);
 		put_on_list(piece);
 		lru_deactivate(piece);
@@ -101,25 +134,27 @@ static void put_piece(struct folio *piece)
 	folio_put(piece);
 }
 
-bool split_folio(struct folio *folio)
+/* It can be, if nobody else has it. */
+static bool may_split(const struct folio *folio)
 {
-	struct move m = { .old = folio };
+	return folio_test(folio, PG_anon) || (folio->mapping && !folio_test(folio, PG_writeback));
+}
+
+/* wait: for the locks of the reverse map. */
+static bool split(struct folio *folio, bool wait)
+{
+	struct move m = { .old = folio, .wait = wait };
 	struct unflushed u = { 0 };
 	unsigned int order = folio->order;
 	bool alone;
 
-	ASSERT(folio_is_large(folio) && folio_test(folio, PG_anon));
-	if (!migration_entries_make(&m, &u)) {
+	ASSERT(folio_is_large(folio));
+	if (!may_split(folio) || !migration_entries_make(&m, &u)) {
 		thp_count(order, THP_COUNT_SPLIT_FAILED);
 		return false;
 	}
 	unflushed_flush(&u);
-	alone = atomic_read(&folio->mapcount) == 0 && folio_ref_freeze(folio, 1);
-	if (alone) {
-		/* Only now: whoever puts it into the queue has a reference. */
-		split_forget(folio);
-		divide(folio, m.nr);
-	}
+	alone = folio_test(folio, PG_anon) ? divide_anon(folio, m.nr) : divide_cached(folio, m.nr);
 	migration_entries_remove(&m, alone ? NULL : folio);
 	if (!alone) {
 		thp_count(order, THP_COUNT_SPLIT_FAILED);
@@ -135,20 +170,40 @@ bool split_folio(struct folio *folio)
 	return true;
 }
 
+bool split_folio(struct folio *folio)
+{
+	return split(folio, false);
+}
+
+/* One that may be on a list: isolated for as long as it takes. Locked; the caller has a reference. */
+static bool split_listed(struct folio *folio, bool wait)
+{
+	bool done;
+
+	if (!lru_isolate_page(&folio->page, true))
+		return false;
+	folio_put(folio); /* the caller has another */
+	done = split(folio, wait);
+	folio_get(folio);
+	put_on_list(folio);
+	return done;
+}
+
 bool split_mapped_folio(struct folio *folio)
 {
 	bool done = false;
 
 	if (!folio_trylock(folio))
 		return false;
-	if (folio_is_large(folio) && lru_isolate_page(&folio->page, true)) {
-		folio_put(folio); /* the caller has another */
-		done = split_folio(folio);
-		folio_get(folio);
-		put_on_list(folio);
-	}
+	if (folio_is_large(folio))
+		done = split_listed(folio, false);
 	folio_unlock(folio);
 	return done;
+}
+
+bool split_file_folio(struct folio *folio)
+{
+	return split_listed(folio, true);
 }
 
 /* ---- the queue ---- */

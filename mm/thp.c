@@ -88,7 +88,8 @@ bool thp_fault_compacts(const struct vma *vma)
 
 bool thp_eligible(const struct vma *vma)
 {
-	unsigned long orders = vma_is_anonymous(vma) ? thp_fault_orders(vma) : 0;
+	unsigned long orders =
+		vma_is_anonymous(vma) ? thp_fault_orders(vma) : shmem_vma_orders(vma);
 
 	for (unsigned int order = 0; orders >> order; order++) {
 		unsigned long size = PAGE_SIZE << order;

@@ -9,6 +9,7 @@
  * which the folio knows nothing: hence a second look at the vmas, after which no folio is locked by one
  * that saw the old size. The caller holds the inode's lock, so two truncations do not meet.
  */
+#include "filemap_large.h"
 #include "shmem.h"
 #include "unmap.h"
 #include "vma.h"
@@ -38,13 +39,11 @@ static void unmap_mapping_range(struct mapping *m, unsigned long first, unsigned
 	up_read(&m->i_mmap_lock);
 }
 
-static void count_removed(struct mapping *m)
+/* The mapping's lock held. */
+static void erase_folio(struct mapping *m, const struct folio *folio)
 {
-	if (m->quota)
-		atomic_dec(&m->quota->used);
-	stat_add(NR_FILE_PAGES, -1);
-	if (m->flags & MAPPING_SHMEM)
-		stat_add(NR_SHMEM, -1);
+	for (unsigned long i = 0; i < folio_nr_pages(folio); i++)
+		xa_erase(&m->folios, folio->index + i);
 }
 
 /* Takes one locked folio, no longer mapped, out of the cache, and the cache's reference with it. */
@@ -53,10 +52,10 @@ static void remove_folio(struct mapping *m, struct folio *folio)
 	spin_lock(&m->lock);
 	if (m->flags & MAPPING_WRITEBACK)
 		mapping_clear_dirty(m, folio);
-	xa_erase(&m->folios, folio->index);
+	erase_folio(m, folio);
 	WRITE_ONCE(folio->mapping, NULL);
 	spin_unlock(&m->lock);
-	count_removed(m);
+	mapping_count_folio(m, folio, -1);
 	folio_clear(folio, PG_dirty);
 	folio_put(folio);
 }
@@ -70,10 +69,10 @@ bool filemap_remove_frozen(struct folio *folio)
 		spin_unlock(&m->lock);
 		return false;
 	}
-	xa_erase(&m->folios, folio->index);
+	erase_folio(m, folio);
 	WRITE_ONCE(folio->mapping, NULL);
 	spin_unlock(&m->lock);
-	count_removed(m);
+	mapping_count_folio(m, folio, -1);
 	return true;
 }
 
@@ -90,25 +89,75 @@ static void *next_page(struct mapping *m, unsigned long *index, unsigned long la
 	return page;
 }
 
-/* False: it is not where it was, but perhaps in swap now, or back from there. */
-static bool remove_page(struct mapping *m, unsigned long index, void *page)
+/* Zeroes what is left of pages [first, last] in a folio that cannot be split: they stay, and read as a hole does. */
+static void zero_pages(struct folio *folio, unsigned long first, unsigned long last)
+{
+	for (unsigned long i = first; i <= last; i++)
+		memset(page_address(folio_page_at(folio, i)), 0, PAGE_SIZE);
+	folio_mark_dirty(folio);
+}
+
+/* How often a folio is tried to be split that somebody has a reference to: for a moment, as a rule. */
+#define SPLIT_TRIES 4
+
+/*
+ * Page `index` and those up to last are to go, others of the folio stay. It is split; in vain, its pages are zeroed.
+ * True: those up to the result of this folio are done. False: look again at index.
+ */
+static bool remove_part(struct mapping *m, struct folio *folio, unsigned long *index,
+			unsigned long last)
+{
+	unsigned long end = folio->index + folio_nr_pages(folio) - 1;
+	bool there = true, split = false;
+
+	last = min(last, end);
+	for (unsigned int tries = 0; there && !split && tries < SPLIT_TRIES; tries++) {
+		folio_lock(folio);
+		folio_wait_writeback(folio);
+		there = folio->mapping == m;
+		split = there && split_file_folio(folio);
+		if (there && !split && tries == SPLIT_TRIES - 1)
+			zero_pages(folio, *index, last);
+		folio_unlock(folio);
+		cond_resched();
+	}
+	if (!there || split)
+		return false;
+	*index = last;
+	return true;
+}
+
+/*
+ * Drops what the cache has at *index, and what of [first, last] is in the same folio: *index is the last page of that then.
+ * False: it is not where it was, but perhaps in swap now, or back from there, or in smaller pieces.
+ */
+static bool remove_page(struct mapping *m, unsigned long first, unsigned long *index,
+			unsigned long last, void *page)
 {
 	struct folio *folio = page;
-	bool there;
+	unsigned long end;
+	bool done;
 
 	if (xa_is_value(page))
-		return shmem_drop_value(m, index, page);
+		return shmem_drop_value(m, *index, page);
+	end = folio->index + folio_nr_pages(folio) - 1;
+	if (unlikely(folio->index < first || end > last)) {
+		done = remove_part(m, folio, index, last);
+		folio_put(folio);
+		return done;
+	}
 	folio_lock(folio);
-	there = folio->mapping == m;
-	if (there) {
+	done = folio->mapping == m;
+	if (done) {
 		folio_wait_writeback(folio);
 		if (unlikely(atomic_read(&folio->mapcount) > 0))
-			unmap_mapping_range(m, index, index, true);
+			unmap_mapping_range(m, folio->index, end, true);
 		remove_folio(m, folio);
+		*index = end;
 	}
 	folio_unlock(folio);
 	folio_put(folio);
-	return there;
+	return done;
 }
 
 /* Drops the cache's pages [first, last]. */
@@ -121,7 +170,7 @@ static void remove_range(struct mapping *m, unsigned long first, unsigned long l
 	while ((page = next_page(m, &i, last))) {
 		if (++batch % TRUNCATE_BATCH == 0)
 			cond_resched();
-		if (!remove_page(m, i, page))
+		if (!remove_page(m, first, &i, last, page))
 			continue;
 		if (i++ == last)
 			break;
@@ -130,6 +179,7 @@ static void remove_range(struct mapping *m, unsigned long first, unsigned long l
 
 static void drop_clean(struct mapping *m, struct folio *folio, unsigned long *dropped)
 {
+	unsigned long pages = folio_nr_pages(folio);
 	bool removed;
 
 	if (!folio_trylock(folio))
@@ -139,7 +189,7 @@ static void drop_clean(struct mapping *m, struct folio *folio, unsigned long *dr
 	folio_unlock(folio);
 	if (removed) {
 		folio_free(folio);
-		++*dropped;
+		*dropped += pages;
 		return;
 	}
 out_put:
@@ -154,8 +204,14 @@ unsigned long filemap_drop_clean(struct mapping *m, unsigned long first, unsigne
 	if (!m->ops)
 		return 0;
 	for (unsigned long i = first; (folio = next_page(m, &i, last)); i++) {
-		drop_clean(m, folio, &dropped);
-		if (i == last)
+		unsigned long start = folio->index, end = start + folio_nr_pages(folio) - 1;
+
+		if (start >= first && end <= last)
+			drop_clean(m, folio, &dropped);
+		else
+			folio_put(folio);
+		i = end;
+		if (i >= last)
 			break;
 		cond_resched();
 	}
@@ -180,7 +236,7 @@ static void zero_part(struct mapping *m, unsigned long index, unsigned long from
 		return;
 	folio_lock(folio);
 	if (folio->mapping == m) {
-		memset((char *)folio_address(folio) + from, 0, to - from);
+		memset((char *)page_address(folio_page_at(folio, index)) + from, 0, to - from);
 		folio_mark_dirty(folio);
 	}
 	folio_unlock(folio);

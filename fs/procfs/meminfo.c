@@ -83,9 +83,9 @@ int meminfo_show(struct seq *s)
 	put_pages(s, "VmallocChunk:   ", 0);
 	put_pages(s, "Percpu:         ", 0);
 	put_pages(s, "AnonHugePages:  ", stat_read(NR_ANON_THPS) << PMD_ORDER);
-	put_pages(s, "ShmemHugePages: ", 0);
+	put_pages(s, "ShmemHugePages: ", stat_read(NR_SHMEM_THPS) << PMD_ORDER);
 	put_pages(s, "ShmemPmdMapped: ", stat_read(NR_SHMEM_PMDMAPPED) << PMD_ORDER);
-	put_pages(s, "FileHugePages:  ", 0);
+	put_pages(s, "FileHugePages:  ", stat_read(NR_FILE_THPS) << PMD_ORDER);
 	put_pages(s, "FilePmdMapped:  ", stat_read(NR_FILE_PMDMAPPED) << PMD_ORDER);
 	seq_puts(s, "HugePages_Total:       0\nHugePages_Free:        0\n"
 		    "HugePages_Rsvd:        0\nHugePages_Surp:        0\n");

@@ -68,8 +68,6 @@ static const char *const defrag_words[] = { "always",  "defer", "defer+madvise",
 					    "madvise", "never", NULL };
 static const char *const shmem_words[] = { "always", "within_size", "advise", "never",
 					   "deny",   "force",	    NULL };
-/* Which of them. Remembered for who puts back what he found; shared memory has small pages whatever it says. */
-static unsigned long shmem_word = 3;
 
 static unsigned long get_enabled(unsigned int order __maybe_unused)
 {
@@ -94,13 +92,12 @@ static int set_defrag(unsigned int order __maybe_unused, unsigned long n)
 
 static unsigned long get_shmem(unsigned int order __maybe_unused)
 {
-	return READ_ONCE(shmem_word);
+	return READ_ONCE(knob_thp_shmem);
 }
 
 static int set_shmem(unsigned int order __maybe_unused, unsigned long n)
 {
-	WRITE_ONCE(shmem_word, n);
-	return 0;
+	return knob_set("thp.shmem", shmem_words[n]);
 }
 
 static unsigned long get_size(unsigned int order)

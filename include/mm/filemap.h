@@ -53,6 +53,19 @@ struct page_quota {
 	long max;	    /* [I] pages */
 };
 
+/*
+ * Which files without a store get large folios. Knob thp.shmem says so for memory that no mount shows, option huge= of the
+ * mount (the first four) for tmpfs; deny and force are knob values that overrule both. Linux's words, in its order.
+ */
+enum shmem_huge {
+	SHMEM_HUGE_ALWAYS,
+	SHMEM_HUGE_WITHIN_SIZE, /* folios that lie within the file, and those of MADV_HUGEPAGE */
+	SHMEM_HUGE_ADVISE,	/* faults in areas of MADV_HUGEPAGE */
+	SHMEM_HUGE_NEVER,
+	SHMEM_HUGE_DENY,
+	SHMEM_HUGE_FORCE,
+};
+
 /* mapping->flags */
 enum {
 	MAPPING_SHMEM = 1,     /* tmpfs, memfd and shared anonymous memory */
@@ -81,6 +94,7 @@ struct mapping {
 	struct page_quota
 		*quota; /* [I] set after mapping_init(), before the first folio; NULL: no bound */
 	/* MAPPING_SHMEM only: */
+	const unsigned long *huge;  /* [I] enum shmem_huge of its mount; NULL: one page a folio */
 	unsigned long nr_swapped;   /* [M] pages in swap; folios has their slots, as values */
 	struct list_head swap_node; /* in the list of those that may have such: mm/shmem.c */
 	/* MAPPING_WRITEBACK only: */
@@ -103,12 +117,18 @@ void filemap_end_read(struct folio *folio, int err);
 void filemap_end_write(struct folio *folio, int err);
 
 /*
- * The folio that covers this page offset, with a reference, or NULL. Takes the mapping's lock. Of tmpfs: a page in swap
+ * The folio that covers this page offset, with a reference, or NULL. The page is the one at index - folio->index of it. Takes the mapping's lock. Of tmpfs: a page in swap
  * is brought back, which may sleep; ERR_PTR(-ENOMEM, -EIO) when it cannot be.
  */
 struct folio *filemap_get_folio(struct mapping *m, unsigned long index);
 /*
- * Finds or creates it; up to date on return, with a reference, not locked. ERR_PTR: -ENOMEM, -EIO,
+ * A large folio of zeroes that covers the page, if the file may have such and nothing is there yet: added to the cache,
+ * and returned with a reference. NULL: it is to be one page. end: what the file's size will be at least when the caller
+ * is done, in bytes. May sleep.
+ */
+struct folio *filemap_new_large(struct mapping *m, unsigned long index, u64 end);
+/*
+ * Finds or creates it, as one page; up to date on return, with a reference, not locked. ERR_PTR: -ENOMEM, -EIO,
  * -ENOSPC (quota). Does not look at the size: callers check. May sleep.
  */
 struct folio *filemap_grab_folio(struct mapping *m, unsigned long index);

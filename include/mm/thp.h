@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Large folios of anonymous memory as /sys/kernel/mm/transparent_hugepage shows and changes them.
+ * Large folios of anonymous and of shared memory as /sys/kernel/mm/transparent_hugepage shows and changes them.
  */
 #ifndef MM_THP_H
 #define MM_THP_H

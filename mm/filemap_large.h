@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Large folios in the page cache: docs/folios.md. Shared by filemap.c, filemap_large.c, shmem_large.c and truncate.c.
+ */
+#ifndef MM_FILEMAP_LARGE_H
+#define MM_FILEMAP_LARGE_H
+
+#include "fault_ctx.h"
+#include "large.h"
+#include "mapcount.h"
+
+/* The page of a file's folio that is at index, which it covers. */
+static inline struct page *folio_page_at(struct folio *folio, unsigned long index)
+{
+	return folio_page(folio, index - folio->index);
+}
+
+static inline unsigned long folio_pfn_at(const struct folio *folio, unsigned long index)
+{
+	return folio_pfn(folio) + (index - folio->index);
+}
+
+static inline void *folio_address_at(const struct folio *folio, unsigned long index)
+{
+	return (char *)folio_address(folio) + ((index - folio->index) << PAGE_SHIFT);
+}
+
+/* A large folio of tmpfs, which a fault maps as a whole. */
+static inline bool folio_is_large_shmem(const struct folio *folio)
+{
+	const unsigned long both = 1UL << PG_large | 1UL << PG_swapbacked;
+
+	return (RACY_READ(folio->flags) & both) == both;
+}
+
+/*
+ * The folio's pages joined the cache (sign 1) or left it (-1): gauges, and of the quota what they gave back; filemap_insert()
+ * charges it.
+ */
+void mapping_count_large(struct mapping *m, const struct folio *folio, long sign);
+static inline void mapping_count_folio(struct mapping *m, const struct folio *folio, long sign)
+{
+	if (unlikely(folio->order)) {
+		mapping_count_large(m, folio, sign);
+		return;
+	}
+	if (sign < 0 && m->quota)
+		atomic_dec(&m->quota->used);
+	stat_add(NR_FILE_PAGES, sign);
+	if (m->flags & MAPPING_SHMEM)
+		stat_add(NR_SHMEM, sign);
+}
+
+/* ---- filemap_large.c ---- */
+
+/*
+ * Those of n entries from pte that are none map the folio's pages from page on, which is large. How many; rss and
+ * pte_used() are the caller's. Page-table lock held.
+ */
+unsigned long filemap_map_run(pte_t *pte, struct page *page, unsigned long n, struct folio *folio,
+			      pte_t prot);
+/*
+ * A fault got this large folio of tmpfs, locked, with a reference, which both are dropped: all of its pages that the vma
+ * has, that are in the table of the address and in the file, are mapped at once. FAULT_RETRY: the entry changed.
+ */
+enum fault_result fault_map_large(struct mm *mm, struct fault_ctx *f, struct folio *folio);
+
+/* ---- shmem_large.c ---- */
+
+/* Without looking any further. */
+static inline bool mapping_may_be_large(const struct mapping *m)
+{
+	return m->huge && (READ_ONCE(*m->huge) != SHMEM_HUGE_NEVER ||
+			   READ_ONCE(knob_thp_shmem) == SHMEM_HUGE_FORCE);
+}
+
+/* filemap_new_large() for a fault in vma, or NULL: none. */
+struct folio *shmem_new_large(struct mapping *m, const struct vma *vma, unsigned long index,
+			      u64 end);
+
+#endif

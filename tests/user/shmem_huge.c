@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * 2 MiB of shared memory, of a memfd and of tmpfs as one page: who gets it, what is seen of it in /proc, and that its
+ * parts are still pages: copied, locked, truncated, punched out one by one.
+ */
+#include "folio.h"
+#include <sys/mount.h>
+#include <sys/vfs.h>
+
+#define SHMEM_ENABLED THP_FILES "/shmem_enabled"
+#define PAGES (HUGE / PAGE)
+
+static char word_before[16];
+
+static void restore_word(void)
+{
+	if (orders_owner == getpid())
+		(void)set_word(SHMEM_ENABLED, word_before);
+}
+
+/* For the rest of the test. False: the kernel does not let us. */
+static bool enable(const char *word)
+{
+	if (!word_before[0]) {
+		if (!get_word(SHMEM_ENABLED, word_before, sizeof(word_before)))
+			return false;
+		orders_owner = getpid();
+		atexit(restore_word);
+	}
+	return set_word(SHMEM_ENABLED, word);
+}
+
+static const char *const cannot = "no shmem_enabled that can be written";
+
+/* An address with 2 MiB free on both sides, aligned to 2 MiB. */
+static char *place(void)
+{
+	char *all = map_anon(4 * HUGE, PROT_NONE);
+
+	MUST(!munmap(all, 4 * HUGE));
+	return (char *)(((uintptr_t)all + 2 * HUGE - 1) & ~(HUGE - 1));
+}
+
+static char *map_huge(int fd, int prot, int flags)
+{
+	char *want = place();
+	char *p = mmap(want, HUGE, prot, flags | MAP_FIXED | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
+
+	MUST(p == want);
+	MUST(!madvise(p, HUGE, MADV_HUGEPAGE));
+	return p;
+}
+
+static int memfd(void)
+{
+	int fd = memfd_create("huge", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	MUST(fd >= 0);
+	MUST(!ftruncate(fd, (off_t)HUGE));
+	return fd;
+}
+
+static long pmd_mapped(const void *p)
+{
+	return smaps_kb(p, "ShmemPmdMapped");
+}
+
+static bool is_compound(const char *p)
+{
+	return kpageflags(p) & KPF_COMPOUND;
+}
+
+static unsigned char mark(size_t i)
+{
+	return (unsigned char)(i * 3 + 1);
+}
+
+static void fill_marks(char *p)
+{
+	for (size_t i = 0; i < PAGES; i++)
+		p[i * PAGE + i] = (char)mark(i);
+}
+
+/* Pages of [first, after) that are not `gone`, and others that do not have their mark. */
+static long wrong(const char *p, size_t first, size_t after, int gone)
+{
+	long n = 0;
+
+	for (size_t i = 0; i < PAGES; i++) {
+		unsigned char byte = (unsigned char)p[i * PAGE + i];
+
+		n += byte != (i >= first && i < after ? gone : mark(i));
+	}
+	return n;
+}
+
+TEST(shared_anon, "shared anonymous memory of MADV_HUGEPAGE is one page of 2 MiB")
+{
+	long before;
+	char *p;
+
+	if (!enable("advise"))
+		SKIP(cannot);
+	before = proc_value("/proc/meminfo", "ShmemHugePages:");
+	p = map_huge(-1, RW, MAP_SHARED);
+	CHECK_EQ(smaps_kb(p, "THPeligible"), 1);
+	store(p + 77 * PAGE, 1);
+	CHECK_EQ(pmd_mapped(p), 2048);
+	CHECK_EQ(smaps_kb(p, "Rss"), 2048);
+	CHECK_EQ(smaps_kb(p, "AnonHugePages"), 0);
+	CHECK_EQ(kpageflags(p) & (KPF_THP | KPF_COMPOUND), KPF_THP | KPF_COMPOUND_HEAD);
+	CHECK_EQ(kpageflags(p + PAGE) & (KPF_THP | KPF_COMPOUND), KPF_THP | KPF_COMPOUND_TAIL);
+	CHECK_EQ(pfn_of(p + 511 * PAGE), pfn_of(p) + 511);
+	CHECK_EQ(resident(p, HUGE), (long)PAGES);
+	if (on_faultline())
+		CHECK_EQ(proc_value("/proc/meminfo", "ShmemHugePages:"), before + 2048);
+	fill_marks(p);
+	CHECK_EQ(wrong(p, 0, 0, 0), 0);
+	MUST(!munmap(p, HUGE));
+	if (on_faultline())
+		CHECK_EQ(proc_value("/proc/meminfo", "ShmemHugePages:"), before);
+}
+
+TEST(policy, "shmem_enabled says who gets 2 MiB")
+{
+	static const struct {
+		const char *word;
+		bool advised, unadvised;
+	} cases[] = { { "never", false, false }, { "deny", false, false },
+		      { "advise", true, false }, { "within_size", true, true },
+		      { "always", true, true },	 { "force", true, true } };
+
+	if (!enable("advise"))
+		SKIP(cannot);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *p;
+
+		MUST(enable(cases[i].word));
+		p = map_huge(-1, RW, MAP_SHARED);
+		store(p, 1);
+		CHECK_EQ(pmd_mapped(p), cases[i].advised ? 2048 : 0);
+		MUST(!munmap(p, HUGE));
+		p = map_at(place(), HUGE, PROT_NONE);
+		MUST(mmap(p, HUGE, RW, MAP_SHARED | MAP_FIXED | MAP_ANONYMOUS, -1, 0) == p);
+		store(p, 1);
+		CHECK_EQ(pmd_mapped(p), cases[i].unadvised ? 2048 : 0);
+		MUST(!madvise(p, HUGE, MADV_NOHUGEPAGE));
+		MUST(!munmap(p, HUGE));
+		p = map_huge(-1, RW, MAP_SHARED);
+		MUST(!madvise(p, HUGE, MADV_NOHUGEPAGE));
+		store(p, 1);
+		CHECK_EQ(pmd_mapped(p), 0);
+		MUST(!munmap(p, HUGE));
+	}
+	MUST(!set_word(SHMEM_ENABLED, "sometimes"));
+	MUST(enable("advise"));
+}
+
+TEST(within_size, "within_size looks at the size of the file")
+{
+	if (!enable("within_size"))
+		SKIP(cannot);
+	int fd = memfd_create("small", MFD_CLOEXEC);
+	char *p = place();
+
+	MUST(fd >= 0 && !ftruncate(fd, (off_t)(HUGE - PAGE)));
+	MUST(mmap(p, HUGE, RW, MAP_SHARED | MAP_FIXED, fd, 0) == p);
+	store(p, 1);
+	CHECK_EQ(pmd_mapped(p), 0);
+	CHECK(!(kpageflags(p) & KPF_THP));
+	MUST(!munmap(p, HUGE));
+	close(fd);
+}
+
+TEST(read_write, "read(), write() and both kinds of mappings see the same")
+{
+	static char buf[HUGE];
+
+	if (!enable("always"))
+		SKIP(cannot);
+	int fd = memfd();
+	char *p, *q;
+
+	for (size_t i = 0; i < PAGES; i++)
+		buf[i * PAGE + i] = (char)mark(i);
+	MUST(pwrite(fd, buf, HUGE, 0) == (ssize_t)HUGE);
+	p = map_huge(fd, RW, MAP_SHARED);
+	CHECK_EQ(wrong(p, 0, 0, 0), 0);
+	CHECK_EQ(pmd_mapped(p), 2048);
+	q = map_huge(fd, RW, MAP_PRIVATE);
+	CHECK_EQ(wrong(q, 0, 0, 0), 0);
+	store(p + 5 * PAGE, 200);
+	CHECK_EQ(load(q + 5 * PAGE), 200);
+	store(q + 6 * PAGE, 201);
+	CHECK_EQ(load(p + 6 * PAGE), 0);
+	CHECK_EQ(smaps_kb(q, "Anonymous"), 4);
+	memset(buf, 0xff, sizeof(buf));
+	MUST(pread(fd, buf, HUGE, 0) == (ssize_t)HUGE);
+	CHECK_EQ(buf[5 * PAGE] & 255, 200);
+	CHECK_EQ(wrong(buf, 0, 0, 0), 0);
+	MUST(!munmap(p, HUGE) && !munmap(q, HUGE));
+	close(fd);
+}
+
+TEST(forked, "parent and child have the same 2 MiB")
+{
+	if (!enable("advise"))
+		SKIP(cannot);
+	char *p = map_huge(-1, RW, MAP_SHARED);
+	pid_t pid;
+
+	fill_marks(p);
+	pid = fork_checked();
+	if (!pid) {
+		CHECK_EQ(wrong(p, 0, 0, 0), 0);
+		CHECK_EQ(pmd_mapped(p), 2048);
+		store(p + 100 * PAGE, 50);
+		child_exit();
+	}
+	reap_checked(pid);
+	CHECK_EQ(load(p + 100 * PAGE), 50);
+	CHECK_EQ(pmd_mapped(p), 2048);
+	MUST(!munmap(p, HUGE));
+}
+
+TEST(truncated, "a file cut in the middle of 2 MiB loses what is beyond, and no more")
+{
+	static const size_t at[] = { 1, 2, 255, 256, 300, 511 };
+
+	if (!enable("advise"))
+		SKIP(cannot);
+	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+		int fd = memfd();
+		char *p = map_huge(fd, RW, MAP_SHARED);
+
+		fill_marks(p);
+		CHECK_EQ(pmd_mapped(p), 2048);
+		MUST(!ftruncate(fd, (off_t)(at[i] * PAGE)));
+		CHECK_EQ(pmd_mapped(p), 0);
+		/* Linux: none of it is mapped any more. */
+		if (on_faultline())
+			CHECK_EQ(smaps_kb(p, "Rss"), (long)at[i] * 4);
+		faults_catch();
+		CHECK_FAULT(load(p + at[i] * PAGE), SIGBUS, BUS_ADRERR, p + at[i] * PAGE);
+		faults_release();
+		MUST(!ftruncate(fd, (off_t)HUGE));
+		CHECK_EQ(wrong(p, at[i], PAGES, 0), 0);
+		MUST(!munmap(p, HUGE));
+		close(fd);
+	}
+}
+
+TEST(punched, "a hole of one page leaves the others")
+{
+	if (!enable("advise"))
+		SKIP(cannot);
+	int fd = memfd();
+	char *p = map_huge(fd, RW, MAP_SHARED);
+	struct stat st;
+
+	fill_marks(p);
+	MUST(!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 300 * (off_t)PAGE,
+			(off_t)PAGE));
+	CHECK_EQ(wrong(p, 300, 301, 0), 0);
+	MUST(!madvise(p + 10 * PAGE, 5 * PAGE, MADV_REMOVE));
+	CHECK_EQ(load(p + 12 * PAGE + 12), 0);
+	CHECK_EQ(load(p + 9 * PAGE + 9), mark(9));
+	CHECK_EQ(load(p + 15 * PAGE + 15), mark(15));
+	MUST(!munmap(p, HUGE));
+	MUST(!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)HUGE));
+	MUST(!fstat(fd, &st));
+	CHECK_EQ(st.st_blocks, 0);
+	CHECK_EQ(st.st_size, (off_t)HUGE);
+	close(fd);
+}
+
+TEST(fallocated, "fallocate() makes 2 MiB at once; seals are as ever")
+{
+	if (!enable("always"))
+		SKIP(cannot);
+	int fd = memfd_create("huge", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	struct stat st;
+	char *p;
+
+	MUST(fd >= 0);
+	MUST(!fallocate(fd, 0, 0, (off_t)HUGE));
+	MUST(!fstat(fd, &st));
+	CHECK_EQ(st.st_blocks, (blkcnt_t)(HUGE / 512));
+	p = map_huge(fd, PROT_READ, MAP_SHARED);
+	CHECK_EQ(load(p + 511 * PAGE), 0);
+	CHECK_EQ(pmd_mapped(p), 2048);
+	MUST(!fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW));
+	CHECK_ERR(ftruncate(fd, (off_t)PAGE), EPERM);
+	CHECK_ERR(ftruncate(fd, (off_t)(2 * HUGE)), EPERM);
+	MUST(!munmap(p, HUGE));
+	MUST(!fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE));
+	CHECK_ERR(write(fd, "x", 1), EPERM);
+	CHECK_ERR(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)PAGE), EPERM);
+	close(fd);
+}
+
+TEST(parts, "rights, moves and locks of a part make entries of it")
+{
+	if (!enable("advise"))
+		SKIP(cannot);
+	char *p = map_huge(-1, RW, MAP_SHARED), *to = place() + HUGE;
+	long before;
+
+	fill_marks(p);
+	drain_batches();
+	before = proc_value("/proc/meminfo", "Mlocked:");
+	CHECK_EQ(SYS(mlock, p, HUGE), 0);
+	CHECK_EQ(vmlck(), (long)PAGES);
+	if (on_faultline())
+		CHECK_EQ(proc_value("/proc/meminfo", "Mlocked:") - before, 2048);
+	CHECK_EQ(pmd_mapped(p), 2048);
+	CHECK_EQ(SYS(munlock, p + 3 * PAGE, PAGE), 0);
+	CHECK_EQ(pmd_mapped(p), 0);
+	CHECK_EQ(vmlck(), (long)PAGES - 1);
+	if (on_faultline())
+		CHECK_EQ(proc_value("/proc/meminfo", "Mlocked:") - before, 2044);
+	CHECK_EQ(SYS(munlock, p, HUGE), 0);
+	CHECK_EQ(vmlck(), 0);
+	CHECK_EQ(SYS(mprotect, p + 8 * PAGE, PAGE, PROT_READ), 0);
+	CHECK_EQ(SYS(mremap, p + 100 * PAGE, 10 * PAGE, 10 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+		     to),
+		 to);
+	for (size_t i = 0; i < 10; i++)
+		CHECK_EQ(load(to + i * PAGE + 100 + i), mark(100 + i));
+	CHECK(is_compound(to));
+	CHECK_EQ(load(p + 8 * PAGE + 8), mark(8));
+	MUST(!munmap(to, 10 * PAGE) && !munmap(p, HUGE));
+}
+
+static char *mount_tmpfs(const char *options)
+{
+	char *dir = scratch("mnt");
+
+	MUST(!mkdir(dir, 0700) || errno == EEXIST);
+	return mount("tmpfs", dir, "tmpfs", 0, options) ? NULL : dir;
+}
+
+TEST(mounted, "mount option huge= decides for tmpfs")
+{
+	static const char *const words[] = { "never", "always", "within_size", "advise" };
+	char options[64], name[256];
+
+	if (!enable("never"))
+		SKIP(cannot);
+	for (size_t i = 0; i < 4; i++) {
+		int fd;
+		char *dir, *p;
+
+		snprintf(options, sizeof(options), "size=16m,huge=%s", words[i]);
+		dir = mount_tmpfs(options);
+		if (!dir)
+			SKIP("not allowed to mount");
+		snprintf(name, sizeof(name), "%s/file", dir);
+		fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		MUST(fd >= 0 && !ftruncate(fd, (off_t)HUGE));
+		p = place();
+		MUST(mmap(p, HUGE, RW, MAP_SHARED | MAP_FIXED, fd, 0) == p);
+		store(p, 1);
+		CHECK_EQ(pmd_mapped(p), i == 1 || i == 2 ? 2048 : 0);
+		MUST(!munmap(p, HUGE));
+		close(fd);
+		MUST(!umount(dir));
+	}
+	CHECK(!mount_tmpfs("huge=perhaps"));
+	MUST(enable("deny"));
+	MUST(mount_tmpfs("huge=always"));
+	MUST(!umount(scratch("mnt")));
+	MUST(!rmdir(scratch("mnt")));
+}
+
+TEST(no_space, "a mount without room for 2 MiB has room for a page")
+{
+	struct statfs sf;
+	char name[256];
+	char *dir;
+	int fd;
+
+	if (!enable("never"))
+		SKIP(cannot);
+	dir = mount_tmpfs("size=1m,huge=always");
+	if (!dir)
+		SKIP("not allowed to mount");
+	snprintf(name, sizeof(name), "%s/file", dir);
+	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	MUST(fd >= 0);
+	CHECK_EQ(write(fd, "x", 1), 1);
+	MUST(!fstatfs(fd, &sf));
+	CHECK_EQ(sf.f_blocks, 256);
+	CHECK_RANGE((long)sf.f_bfree, 0, 255);
+	close(fd);
+	MUST(!umount(dir) && !rmdir(dir));
+}
+
+TEST_MAIN()
