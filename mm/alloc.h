@@ -9,8 +9,13 @@
 
 /* What the zone's lists and this CPU's have, as long as keep pages stay in the zone. Any context. */
 struct page *buddy_alloc(gfp_t gfp, unsigned int order, unsigned long keep);
-/* The same after collecting what other CPUs and caches keep for later, unless the caller may not sleep. */
+/*
+ * The same after collecting what CPUs and caches keep for later, unless that has just been done and they have no pages.
+ * The caller may sleep.
+ */
 struct page *buddy_collect(gfp_t gfp, unsigned int order);
+/* Pages in the zone, without those on CPUs' lists: what the watermarks are about. The answer may be old. */
+unsigned long nr_zone_free_pages(void);
 /* The allocation when free pages are below the low watermark. NULL: there is nothing to be done. */
 struct page *alloc_when_short(gfp_t gfp, unsigned int order);
 /*

@@ -16,6 +16,8 @@
 #include "alloc.h"
 #include "reclaim.h"
 
+#include <sync/mutex.h>
+
 #define MAX_ROUNDS 16  /* of reclaim without any progress, before somebody is killed */
 #define COSTLY_ORDER 3 /* blocks larger than that are not worth a life */
 #define MIN_FREE_LOWEST 128UL
@@ -53,23 +55,28 @@ static bool may_use_reserves(void)
 	return *caller_reclaiming() || park_interrupted(PARK_KILLABLE);
 }
 
-static bool somebody_kills;
+static struct mutex kill_mutex = MUTEX_INIT(kill_mutex);
+static unsigned long kills; /* [kill_mutex] attempts */
 
 /*
- * Somebody dies for memory, unless another CPU is at that already, or has just been: what it frees must be tried for first,
- * or a bystander is killed beside the one who has it all. False: nobody is left whose death would help.
+ * Somebody dies for memory, unless another task was at that just now: what it frees must be tried for first, or a bystander
+ * is killed beside the one who has it all. Who has the mutex waits for nobody. False: nobody is left whose death would
+ * help.
  */
 static bool make_room_by_killing(gfp_t gfp, unsigned int order, struct page **page)
 {
+	unsigned long before = RACY_READ(kills);
 	bool more = true;
 
-	*page = NULL;
-	if (__atomic_exchange_n(&somebody_kills, true, __ATOMIC_ACQUIRE))
-		return true;
+	mutex_lock(&kill_mutex);
 	*page = buddy_alloc(gfp, order, watermark_pages(WMARK_MIN));
-	if (!*page)
-		more = caller_out_of_memory();
-	__atomic_store_n(&somebody_kills, false, __ATOMIC_RELEASE);
+	if (!*page && kills == before) {
+		*page = buddy_collect(gfp, order);
+		if (!*page)
+			more = caller_out_of_memory();
+		RACY_WRITE(kills, kills + 1);
+	}
+	mutex_unlock(&kill_mutex);
 	return more;
 }
 
@@ -96,8 +103,9 @@ static struct page *reclaim_and_retry(gfp_t gfp, unsigned int order)
 			failed++;
 		if (failed < MAX_ROUNDS)
 			continue;
-		if ((gfp & __GFP_NORETRY) || order > COSTLY_ORDER ||
-		    !make_room_by_killing(gfp, order, &page))
+		if ((gfp & __GFP_NORETRY) || order > COSTLY_ORDER)
+			return buddy_collect(gfp, order);
+		if (!make_room_by_killing(gfp, order, &page))
 			return NULL;
 		if (page)
 			return page;
@@ -117,7 +125,10 @@ struct page *alloc_when_short(gfp_t gfp, unsigned int order)
 	page = buddy_alloc(gfp, order, gfp & GFP_ATOMIC ? keep / 2 : keep);
 	if (page)
 		return page;
-	page = buddy_collect(gfp, order);
+	if (order) {
+		drain_this_pcp();
+		page = buddy_alloc(gfp, order, keep);
+	}
 	if (page || (gfp & GFP_ATOMIC) || irqs_disabled())
 		return page;
 	if (may_use_reserves()) {
@@ -131,7 +142,7 @@ struct page *alloc_when_short(gfp_t gfp, unsigned int order)
 			return page;
 	}
 	if (!keep) /* before there is anyone to reclaim from or for: early boot */
-		return NULL;
+		return buddy_collect(gfp, order);
 	stat_inc(ALLOCSTALL);
 	return reclaim_and_retry(gfp, order);
 }

@@ -299,7 +299,7 @@ unsigned int lru_isolate(enum lru_list list, unsigned int max, struct list_head 
 
 	spin_lock(&lru.lock);
 	if (list == LRU_INACTIVE_ANON)
-		for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
+		for (unsigned int cpu = 0; cpu < cpu_limit(); cpu++)
 			collect_new_folios(&new_folios[cpu]);
 	for (; looked < max && !list_empty(from); looked++) {
 		struct folio *folio = list_entry(from->prev, struct folio, lru);
@@ -559,7 +559,7 @@ void lru_validate(unsigned long pages[NR_LRU_LISTS])
 	spin_lock(&lru.lock);
 	for (unsigned int list = 0; list < NR_LRU_LISTS; list++)
 		pages[list] = validate_list(&lru.lists[list], list, 0);
-	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++) {
+	for (unsigned int cpu = 0; cpu < cpu_limit(); cpu++) {
 		spin_lock(&new_folios[cpu].lock);
 		pages[LRU_INACTIVE_ANON] +=
 			validate_list(&new_folios[cpu].folios, LRU_INACTIVE_ANON, (u8)(cpu + 1));

@@ -14,9 +14,10 @@
  *
  * 3. Locking: interrupts off alone for a CPU's stacks, zone.lock inside.
  *
- * 4. Before an allocation fails, what other CPUs keep is collected. They are interrupted for it, so
- *    that their stacks stay their own. What else happens then: mm/alloc_slow.c. Only what comes from the zone is
- *    held against the watermarks, so the common case knows nothing of them.
+ * 4. Before an allocation fails, or somebody is killed for it, what other CPUs keep is collected: pages, spare tables,
+ *    free objects. They are interrupted for it, so that their stacks stay their own; which is dear, so everything that
+ *    can be reclaimed comes first. What else happens then: mm/alloc_slow.c. Only what comes from the zone is held against
+ *    the watermarks, so the common case knows nothing of them.
  */
 #include <arch/irq.h>
 #include <arch/smp.h>
@@ -32,7 +33,7 @@
 
 #define BATCH_ORDER 5
 #define BATCH (1UL << BATCH_ORDER) /* pages in a full per-CPU stack */
-#define COLLECT_PAUSE_NS 10000000  /* after collecting from all CPUs in vain */
+#define COLLECT_PAUSE_NS 100000000 /* after collecting from all CPUs, unless they have new pages */
 
 /* Written only by their CPU, interrupts off; the numbers are read by anyone. */
 static struct pcp {
@@ -241,48 +242,36 @@ static unsigned long pcp_pages(unsigned int cpu)
 	return n;
 }
 
-/* With what they have, there would be a page. Otherwise CPUs that all ask each other do nothing else. */
+/* With what CPUs have on their stacks, there would be a single page. */
 static bool pcps_would_do(unsigned long keep)
 {
 	unsigned long n = RACY_READ(zone.nr_free);
 
-	if (n > keep)
-		return true;
-	for (unsigned int cpu = 0; cpu < MAX_CPUS && n <= keep; cpu++)
+	for (unsigned int cpu = 0; cpu < cpu_limit() && n <= keep; cpu++)
 		n += pcp_pages(cpu);
 	return n > keep;
 }
 
-/*
- * The zone has nothing that fits. A single page may sit on another CPU's stacks; what else is kept for
- * later (spare tables, free objects), or as halves of a block, is collected as well, but not again for a
- * while once that was in vain: a machine without memory has other things to do than to look for it.
- */
+static void collect_from_cpu(void *slab_pages)
+{
+	slab_drain_cpu(slab_pages);
+	pgtable_drain_cpu(NULL);
+	drain_this_pcp();
+}
+
 struct page *buddy_collect(gfp_t gfp, unsigned int order)
 {
 	static u64 next_try; /* clock_ns() */
 	unsigned long keep = watermark_pages(WMARK_MIN);
-	struct page *page = NULL;
+	atomic_long_t slab_pages = ATOMIC_INIT(0);
 
-	if (order) {
-		drain_this_pcp();
-		page = buddy_alloc(gfp, order, keep);
-	}
-	if (page || (gfp & GFP_ATOMIC) || irqs_disabled())
-		return page;
-	if (!order && pcps_would_do(keep)) {
-		drain_pcps();
-		page = buddy_alloc(gfp, order, keep);
-	}
-	if (page || clock_ns() < READ_ONCE(next_try))
-		return page;
-	(void)slab_shrink();
-	pgtable_drain();
-	drain_pcps();
-	page = buddy_alloc(gfp, order, keep);
-	if (!page)
-		WRITE_ONCE(next_try, clock_ns() + COLLECT_PAUSE_NS);
-	return page;
+	if (clock_ns() < READ_ONCE(next_try) && (order || !pcps_would_do(keep)))
+		return NULL;
+	on_each_cpu(collect_from_cpu, &slab_pages);
+	(void)slab_drop_empty();
+	drain_this_pcp();
+	WRITE_ONCE(next_try, clock_ns() + COLLECT_PAUSE_NS);
+	return buddy_alloc(gfp, order, keep);
 }
 
 /* The whole of allocation; get_page_fast() does the common case by itself. */
@@ -513,17 +502,22 @@ unsigned long nr_free_pages(void)
 	irqflags_t flags = spin_lock_irqsave(&zone.lock);
 	unsigned long n = zone.nr_free;
 
-	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
+	for (unsigned int cpu = 0; cpu < cpu_limit(); cpu++)
 		n += pcp_pages(cpu);
 	spin_unlock_irqrestore(&zone.lock, flags);
 	return n;
+}
+
+unsigned long nr_zone_free_pages(void)
+{
+	return RACY_READ(zone.nr_free);
 }
 
 unsigned long pages_ever_allocated(void)
 {
 	unsigned long n = READ_ONCE(zone.allocated);
 
-	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
+	for (unsigned int cpu = 0; cpu < cpu_limit(); cpu++)
 		n += READ_ONCE(pcps[cpu].allocated);
 	return n;
 }
@@ -532,7 +526,7 @@ unsigned long pages_ever_freed(void)
 {
 	unsigned long n = READ_ONCE(zone.freed);
 
-	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
+	for (unsigned int cpu = 0; cpu < cpu_limit(); cpu++)
 		n += READ_ONCE(pcps[cpu].freed);
 	return n;
 }

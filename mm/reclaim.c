@@ -27,13 +27,14 @@
 #include <mm/swap.h>
 #include <mm/writeback.h>
 
+#include "alloc.h"
 #include "folio.h"
 #include "large.h"
 #include "lru.h"
 #include "mlock_count.h"
 #include "reclaim.h"
 
-#define LOWEST_PRIORITY 12 /* a round begins with lists >> 12 */
+#define LOWEST_PRIORITY 12U /* a round begins with lists >> 12 */
 
 /* One call of reclaim, over all priorities. */
 struct scan {
@@ -432,6 +433,17 @@ static void scan_counts(const struct scan *sc, unsigned long count[NR_LRU_LISTS]
 	}
 }
 
+/* The first at which one page at least is looked at; 0: none ever is. */
+static unsigned int first_priority(void)
+{
+	unsigned long longest = 1;
+
+	for (unsigned int list = 0; list < NR_LRU_LISTS; list++)
+		if (list >= LRU_INACTIVE_FILE || may_swap())
+			longest = max(longest, stat_read(NR_INACTIVE_ANON + list));
+	return min(63 - (unsigned int)__builtin_clzl(longest), LOWEST_PRIORITY);
+}
+
 static bool enough(const struct scan *sc)
 {
 	return sc->reclaimed >= sc->want || (!sc->kswapd && park_interrupted(PARK_KILLABLE));
@@ -443,6 +455,8 @@ static unsigned long scan_some(enum lru_list list, unsigned long left, struct sc
 	bool file = list >= LRU_INACTIVE_FILE;
 	unsigned int looked;
 
+	if (!file && !may_swap()) /* any more */
+		return 0;
 	if (list == LRU_ACTIVE_ANON || list == LRU_ACTIVE_FILE) {
 		if (!inactive_is_low(file))
 			return 0;
@@ -490,7 +504,7 @@ static unsigned long reclaim(struct scan *sc)
 	bool before = *reclaiming;
 
 	*reclaiming = true;
-	for (int priority = LOWEST_PRIORITY; priority >= 0 && !enough(sc); priority--) {
+	for (int priority = (int)first_priority(); priority >= 0 && !enough(sc); priority--) {
 		sc->priority = (unsigned int)priority;
 		sc->reclaimed += split_deferred(LRU_BATCH);
 		shrink_lists(sc);
@@ -559,7 +573,7 @@ void kswapd_encourage(void)
 static void balance(void)
 {
 	while (READ_ONCE(kswapd.failures) < KSWAPD_MAX_FAILURES) {
-		unsigned long free = nr_free_pages(), high = watermark_pages(WMARK_HIGH);
+		unsigned long free = nr_zone_free_pages(), high = watermark_pages(WMARK_HIGH);
 		struct scan sc = { .kswapd = true };
 
 		if (free >= high)

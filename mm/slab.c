@@ -490,7 +490,7 @@ static unsigned long objects_in_use(const struct kmem_cache *c)
 {
 	unsigned long n = c->nr_taken;
 
-	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
+	for (unsigned int cpu = 0; cpu < cpu_limit(); cpu++)
 		n -= READ_ONCE(stacks[cpu][c->id].count);
 	return n;
 }
@@ -535,24 +535,29 @@ static unsigned long drop_empty(struct kmem_cache *c)
 	return 1UL << c->order;
 }
 
-static void drain_this_cpu(void *pages)
+void slab_drain_cpu(void *pages)
 {
 	for (struct kmem_cache *c = caches; c < caches + published_caches(); c++)
 		atomic_add((atomic_long_t *)pages, (long)cache_drain(c, ~0UL));
 }
 
-unsigned long slab_shrink(void)
+unsigned long slab_drop_empty(void)
 {
-	atomic_long_t drained = ATOMIC_INIT(0);
-	unsigned long pages, n;
+	unsigned long pages = 0, n;
 
-	on_each_cpu(drain_this_cpu, &drained);
-	pages = (unsigned long)atomic_read(&drained);
 	for (struct kmem_cache *c = caches; c < caches + published_caches(); c++) {
 		while ((n = drop_empty(c)) != 0)
 			pages += n;
 	}
 	return pages;
+}
+
+unsigned long slab_shrink(void)
+{
+	atomic_long_t pages = ATOMIC_INIT(0);
+
+	on_each_cpu(slab_drain_cpu, &pages);
+	return (unsigned long)atomic_read(&pages) + slab_drop_empty();
 }
 
 void slab_for_each_cache(void (*fn)(void *arg, const char *name, unsigned long active,

@@ -19,7 +19,7 @@ unsigned long stat_read(enum stat_item i)
 		return pages_ever_allocated();
 	if (i == PGFREE)
 		return pages_ever_freed();
-	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
+	for (unsigned int cpu = 0; cpu < cpu_limit(); cpu++)
 		sum += cpu_stat_read(cpu, i);
 	/*
 	 * A gauge goes up on one CPU and down on another: read in between, the sum may dip below

@@ -88,7 +88,7 @@ static struct swap_chunk *next_chunk(struct swap_area *area)
 		list_del_init(&chunk->node);
 		return chunk;
 	}
-	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++) {
+	for (unsigned int cpu = 0; cpu < cpu_limit(); cpu++) {
 		struct swap_chunk *chunk = area->cursors[cpu].chunk;
 
 		if (chunk && chunk->free)

@@ -59,6 +59,10 @@ def test_shell_survives_on_four_cpus(run, scenario):
     survives(run, scenario, "--smp", 4)
 
 
+def test_shell_survives_full_swap_on_four_cpus(run):
+    survives(run, "fork", "--smp", 4, "--swap", f"{SWAP_MIB}M")
+
+
 @pytest.mark.parametrize("kernel", ["faultline"])
 @pytest.mark.parametrize("image", ["release", "debug"])
 def test_failures_at_every_site(run, image):

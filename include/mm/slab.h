@@ -37,6 +37,9 @@ unsigned long slab_pages(void);
  * (on_each_cpu()).
  */
 unsigned long slab_shrink(void);
+/* Its parts: this CPU's stacks, for on_each_cpu(), adding to the atomic_long_t pages; and the empty slabs. */
+void slab_drain_cpu(void *pages);
+unsigned long slab_drop_empty(void);
 /* Calls fn for each cache, for /proc/slabinfo. */
 void slab_for_each_cache(void (*fn)(void *arg, const char *name, unsigned long active,
 				    unsigned long total, size_t size),

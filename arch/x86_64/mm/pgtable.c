@@ -127,7 +127,7 @@ static void table_free(struct page *page, enum table_kind kind)
 	free_pages(page, 0);
 }
 
-static void drain_this_cache(void *unused __maybe_unused)
+void pgtable_drain_cpu(void *unused __maybe_unused)
 {
 	struct page *page;
 
@@ -139,7 +139,7 @@ static void drain_this_cache(void *unused __maybe_unused)
 
 void pgtable_drain(void)
 {
-	on_each_cpu(drain_this_cache, NULL);
+	on_each_cpu(pgtable_drain_cpu, NULL);
 }
 
 void pgtable_free_page(struct page *table)

@@ -5,7 +5,7 @@
  */
 #include "t.h"
 
-#define PAUSE_US 20000 /* longer than mm/page_alloc.c waits after it collected in vain */
+#define PAUSE_US 200000 /* longer than mm/page_alloc.c waits after it collected */
 
 static struct page *pages[T_FRAMES];
 

@@ -80,14 +80,19 @@ static void make_old(struct mm *mm, unsigned long pages)
 	sim_mm_leave(mm); /* or the TLB would remember that they were used */
 }
 
-/* More than there is: every page is written, goes out, and comes back as it was. */
+/*
+ * More than there is: every page is written, goes out, and comes back as it was. As long as there are pages to take, nobody
+ * interrupts other CPUs for what they keep.
+ */
 static void test_more_than_memory(void **state)
 {
 	const unsigned long pages = T_FRAMES * 3 / 2;
+	unsigned long calls = sim_cross_calls;
 	struct mm *mm = *state;
 
 	map(mm, pages);
 	fill(mm, pages);
+	assert_int_equal(sim_cross_calls, calls);
 	assert_true(present(mm, pages) < T_FRAMES);
 	assert_true(nr_free_pages() > 0);
 	check(mm, pages);

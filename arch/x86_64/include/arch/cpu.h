@@ -41,6 +41,12 @@ static inline bool cpu_is_online(unsigned int cpu)
 	return __atomic_load_n(&cpus_online, __ATOMIC_ACQUIRE) >> cpu & 1;
 }
 
+/* Above all CPUs that have ever been online: where loops over what each CPU has may end. */
+static inline unsigned int cpu_limit(void)
+{
+	return 64 - (unsigned int)__builtin_clzll(__atomic_load_n(&cpus_online, __ATOMIC_ACQUIRE));
+}
+
 /*
  * Asked anew each time: a task that sleeps goes on elsewhere, so the number holds until it sleeps, or until
  * interrupts are on again for what interrupts use too.

@@ -351,5 +351,7 @@ void pgtable_free_page(struct page *table);
  * Interrupts on, no spinlock held (on_each_cpu()).
  */
 void pgtable_drain(void);
+/* For on_each_cpu(): this CPU's. */
+void pgtable_drain_cpu(void *unused);
 
 #endif

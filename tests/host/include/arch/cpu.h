@@ -20,6 +20,11 @@ struct cpu {
 
 extern __thread struct cpu sim_cpu;
 
+static inline unsigned int cpu_limit(void)
+{
+	return MAX_CPUS;
+}
+
 static inline unsigned int cpu_id(void)
 {
 	return sim_cpu.id;
