@@ -90,10 +90,9 @@ static void *next_page(struct mapping *m, unsigned long *index, unsigned long la
 }
 
 /* Zeroes what is left of pages [first, last] in a folio that cannot be split: they stay, and read as a hole does. */
-static void zero_pages(struct folio *folio, unsigned long first, unsigned long last)
+static void zero_whole_pages(struct folio *folio, unsigned long first, unsigned long last)
 {
-	for (unsigned long i = first; i <= last; i++)
-		memset(page_address(folio_page_at(folio, i)), 0, PAGE_SIZE);
+	zero_pages(page_address(folio_page_at(folio, first)), last - first + 1);
 	folio_mark_dirty(folio);
 }
 
@@ -117,7 +116,7 @@ static bool remove_part(struct mapping *m, struct folio *folio, unsigned long *i
 		there = folio->mapping == m;
 		split = there && split_file_folio(folio);
 		if (there && !split && tries == SPLIT_TRIES - 1)
-			zero_pages(folio, *index, last);
+			zero_whole_pages(folio, *index, last);
 		folio_unlock(folio);
 		cond_resched();
 	}
