@@ -249,6 +249,7 @@ test-built:
 
 quick-built:
 	@$(MAKE) $(JOBS) $(TEST_NEEDS)
+	@$(MAKE) $(JOBS) DEBUG=1 kernel
 	@$(MAKE) $(JOBS) host-build
 	@$(PYTEST) tests --quick $(LANES) $(PYTEST_ARGS)
 
