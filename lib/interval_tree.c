@@ -24,11 +24,9 @@ static bool update_max_last(struct rb_node *n)
 	return true;
 }
 
-/* The node's last is another one. */
-static void update_from(struct interval_node *node)
+/* The last of n, or what is below it, is another one. */
+static inline void update_from(struct rb_node *n)
 {
-	struct rb_node *n = &node->rb;
-
 	while (n && update_max_last(n))
 		n = rb_parent(n);
 }
@@ -55,10 +53,14 @@ void interval_insert(struct rb_root *tree, struct interval_node *node)
 
 void interval_erase(struct rb_root *tree, struct interval_node *node)
 {
-	if (rb_is_only(tree, &node->rb))
+	if (rb_is_only(tree, &node->rb)) {
 		tree->node = NULL;
-	else
+	} else if (rb_is_red_leaf(&node->rb)) {
+		rb_erase_red_leaf(&node->rb);
+		update_from(rb_parent(&node->rb));
+	} else {
 		rb_erase(tree, &node->rb, update_max_last);
+	}
 }
 
 static bool keeps_its_place(const struct interval_node *node, unsigned long start)
@@ -87,7 +89,7 @@ void interval_resize(struct rb_root *tree, struct interval_node *node, unsigned 
 	if (node->start != start)
 		move_start(tree, node, start);
 	node->last = last;
-	update_from(node);
+	update_from(&node->rb);
 }
 
 static bool reaches(const struct rb_node *subtree, unsigned long start)

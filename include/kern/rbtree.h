@@ -85,6 +85,19 @@ static inline bool rb_is_only(const struct rb_root *root, const struct rb_node *
 	return root->node == node && !node->left && !node->right;
 }
 
+/* A leaf that goes and leaves nothing to be balanced: red, so not the root. */
+static inline bool rb_is_red_leaf(const struct rb_node *node)
+{
+	return !node->left && !node->right && !(node->parent_color & RB_BLACK);
+}
+
+static inline void rb_erase_red_leaf(struct rb_node *node)
+{
+	struct rb_node *parent = (struct rb_node *)node->parent_color;
+
+	*(parent->left == node ? &parent->left : &parent->right) = NULL;
+}
+
 static inline struct rb_node *rb_parent(const struct rb_node *n)
 {
 	return (struct rb_node *)(n->parent_color & ~1UL);
