@@ -67,19 +67,18 @@ void caller_count_faults(unsigned long n, bool major)
 SYSCALL_DEFINE6(mmap, unsigned long, addr, unsigned long, len, unsigned long, prot, unsigned long,
 		flags, int, fd, unsigned long, offset)
 {
-	struct file *file = NULL;
+	struct file *file;
 	long ret;
 
 	if (offset & ~PAGE_MASK)
 		return -EINVAL;
-	if (!(flags & MAP_ANONYMOUS)) {
-		file = fd_get(fd);
-		if (!file)
-			return -EBADF;
-	}
+	if (flags & MAP_ANONYMOUS)
+		return mm_mmap(current->mm, addr, len, prot, flags, NULL, offset >> PAGE_SHIFT);
+	file = fd_get(fd);
+	if (!file)
+		return -EBADF;
 	ret = mm_mmap(current->mm, addr, len, prot, flags, file, offset >> PAGE_SHIFT);
-	if (file)
-		file_put(file);
+	file_put(file);
 	return ret;
 }
 

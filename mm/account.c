@@ -64,11 +64,6 @@ bool may_lock_anything(void)
 	return caller_rlimit(LIMIT_MEMLOCK) != 0 || caller_has_ipc_lock();
 }
 
-bool vm_is_accountable(unsigned long flags)
-{
-	return (flags & (VM_NORESERVE | VM_SHARED | VM_WRITE)) == VM_WRITE;
-}
-
 unsigned long vm_commit_limit(void)
 {
 	return totalram_pages() * knob_overcommit_ratio / 100 + swap_total_pages();

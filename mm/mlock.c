@@ -39,10 +39,8 @@ static unsigned long lock_bits(bool onfault)
 	return onfault && knob_lockonfault == LOCKONFAULT_VMA ? bits | VM_LOCKONFAULT : bits;
 }
 
-unsigned long future_lock_flags(const struct mm *mm)
+unsigned long future_lock_bits(const struct mm *mm)
 {
-	if (likely(!(mm->def_flags & VM_LOCKED)))
-		return 0;
 	return lock_bits(mm->def_flags & VM_LOCKONFAULT);
 }
 

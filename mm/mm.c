@@ -141,7 +141,7 @@ void mm_add_up(struct mm_totals *t)
 void mm_free_spares(void)
 {
 	for (struct mm *mm = mm_next(NULL); mm; mm = mm_next(mm))
-		vma_free_spare(mm);
+		vma_free_spares(mm);
 }
 
 struct mm *mm_create(bool aslr)
@@ -174,7 +174,7 @@ static void free_vmas(struct mm *mm)
 	struct vma *vma = vma_first(mm);
 
 	vma_index_destroy(mm);
-	vma_free_spare(mm);
+	vma_free_spares(mm);
 	while (vma) {
 		struct vma *next = vma_next(vma);
 

@@ -335,15 +335,13 @@ static long do_mmap(struct mm *mm, struct map_request *rq)
 long mm_mmap(struct mm *mm, unsigned long addr, unsigned long len, unsigned long prot,
 	     unsigned long flags, struct file *file, unsigned long pgoff)
 {
-	struct map_request rq = {
-		.addr = addr, .prot = prot, .map_flags = flags, .file = file, .pgoff = pgoff
-	};
+	struct map_request rq = { addr, PAGE_ALIGN(len), prot,	flags, 0, file,
+				  NULL, pgoff,		 false, false };
 	unsigned long populate;
 	long ret;
 
 	if (len == 0)
 		return -EINVAL;
-	rq.len = PAGE_ALIGN(len);
 	if (rq.len == 0)
 		return -ENOMEM;
 	if (pgoff + (rq.len >> PAGE_SHIFT) < pgoff)

@@ -29,12 +29,10 @@ static void account_removed(struct mm *mm, unsigned long flags, unsigned long pa
 		vm_commit_uncharge(pages);
 }
 
-/* [start, end) is at an edge of the vma, or becomes one: few pages, for which no vma of their own is made. */
+/* [start, end), not all of the vma, is so little of it that no vma of its own is made. */
 static bool can_trim(const struct vma *vma, unsigned long start, unsigned long end)
 {
-	bool within = vma->start <= start && end <= vma->end;
-
-	return within && (start != vma->start || end != vma->end) &&
+	return vma->start <= start && end <= vma->end &&
 	       (end - start) >> PAGE_SHIFT < DOWNGRADE_PAGES;
 }
 
@@ -155,13 +153,15 @@ static int munmap_prepare(struct mm *mm, unsigned long start, unsigned long end,
 		return 0;
 	if (unlikely(knob_munlock == MUNLOCK_GUP))
 		munlock_by_gup(mm, start, end);
-	if (can_trim(first, start, end))
-		return trim(mm, first, start, end);
-	err = cut_edges(mm, first, start, end);
-	if (err)
-		return err;
-	if (first->start < start)
-		first = vma_next(first);
+	if (first->start != start || first->end != end) {
+		if (can_trim(first, start, end))
+			return trim(mm, first, start, end);
+		err = cut_edges(mm, first, start, end);
+		if (err)
+			return err;
+		if (first->start < start)
+			first = vma_next(first);
+	}
 	detach_vmas(mm, first, end, d);
 	return 0;
 }

@@ -268,8 +268,7 @@ int mm_populate(struct mm *mm, unsigned long start, unsigned long end, unsigned 
 	return err;
 }
 
-static __noinline int unlock_and_populate(struct mm *mm, unsigned long start, unsigned long end,
-					  unsigned int how)
+int unlock_and_populate(struct mm *mm, unsigned long start, unsigned long end, unsigned int how)
 {
 	int err;
 
@@ -281,15 +280,6 @@ static __noinline int unlock_and_populate(struct mm *mm, unsigned long start, un
 		err = mm_populate(mm, start, end, how);
 	}
 	return err;
-}
-
-int mmap_write_unlock_populate(struct mm *mm, unsigned long start, unsigned long end,
-			       unsigned int how)
-{
-	if (start < end)
-		return unlock_and_populate(mm, start, end, how);
-	mmap_write_unlock(mm);
-	return 0;
 }
 
 void munlock_by_gup(struct mm *mm, unsigned long start, unsigned long end)

@@ -7,12 +7,19 @@
 
 #include "internal.h"
 
+int unlock_and_populate(struct mm *mm, unsigned long start, unsigned long end, unsigned int how);
 /*
  * Ends a change of the layout that wants [start, end) filled (empty: nothing): drops mmap_lock, held for
  * writing, and populates, in the order that knob populate says. Result as mm_populate().
  */
-int mmap_write_unlock_populate(struct mm *mm, unsigned long start, unsigned long end,
-			       unsigned int how);
+static inline int mmap_write_unlock_populate(struct mm *mm, unsigned long start, unsigned long end,
+					     unsigned int how)
+{
+	if (start < end)
+		return unlock_and_populate(mm, start, end, how);
+	mmap_write_unlock(mm);
+	return 0;
+}
 /*
  * munlock=gup: faults in what is locked in [start, end), which is about to be unlocked, as Linux did until 2009.
  * Held for writing.

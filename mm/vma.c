@@ -57,14 +57,28 @@ static struct vma *vma_new(struct mm *mm)
 }
 
 /*
- * The last vma that left the index serves again, without a grace period: who still finds it for what it was sees
+ * Vmas that left the index serve again, without a grace period: who still finds one for what it was sees
  * that it is locked, or that it is another vma of the same address space.
  */
-static struct vma *take_spare(struct mm *mm)
+static inline struct vma *take_spare(struct mm *mm)
 {
-	if (!READ_ONCE(mm->spare_vma))
-		return NULL;
-	return __atomic_exchange_n(&mm->spare_vma, NULL, __ATOMIC_ACQUIRE);
+	struct vma *vma = NULL;
+
+#pragma GCC unroll 2
+	for (unsigned int i = 0; i < SPARE_VMAS && !vma; i++)
+		if (READ_ONCE(mm->spare_vma[i]))
+			vma = __atomic_exchange_n(&mm->spare_vma[i], NULL, __ATOMIC_ACQUIRE);
+	return vma;
+}
+
+/* False when there is one. */
+static inline bool set_spare(struct vma **spare, struct vma *vma)
+{
+	struct vma *none = NULL;
+
+	return !READ_ONCE(*spare) &&
+	       __atomic_compare_exchange_n(spare, &none, vma, false, __ATOMIC_RELEASE,
+					   __ATOMIC_RELAXED);
 }
 
 static inline struct vma *vma_obtain(struct mm *mm)
@@ -134,16 +148,18 @@ void vma_free(struct vma *vma)
 
 	put_file(vma);
 	vma_mark_detached(vma);
-	vma = __atomic_exchange_n(&mm->spare_vma, vma, __ATOMIC_ACQ_REL);
-	if (vma)
-		call_rcu(&vma->rcu, free_by_rcu);
+#pragma GCC unroll 2
+	for (unsigned int i = 0; i < SPARE_VMAS; i++)
+		if (set_spare(&mm->spare_vma[i], vma))
+			return;
+	call_rcu(&vma->rcu, free_by_rcu);
 }
 
-void vma_free_spare(struct mm *mm)
+void vma_free_spares(struct mm *mm)
 {
-	struct vma *vma = take_spare(mm);
+	struct vma *vma;
 
-	if (vma)
+	while ((vma = take_spare(mm)))
 		call_rcu(&vma->rcu, free_by_rcu);
 }
 
@@ -175,6 +191,13 @@ static inline void mapping_add_vma(struct vma *vma)
 		mapping_add(vma);
 }
 
+static __noinline void mapping_link(struct vma *vma)
+{
+	mapping_lock(vma->mapping);
+	mapping_add(vma);
+	mapping_unlock(vma->mapping);
+}
+
 static void mapping_del(struct vma *vma)
 {
 	interval_erase(&vma->mapping->i_mmap, &vma->i_mmap_node);
@@ -190,9 +213,8 @@ static inline void mapping_del_vma(struct vma *vma)
 
 void vma_link(struct mm *mm, struct vma *vma, const struct vma_neighbours *nb)
 {
-	mapping_lock(vma->mapping);
-	mapping_add_vma(vma);
-	mapping_unlock(vma->mapping);
+	if (vma->mapping)
+		mapping_link(vma);
 	vma_insert(mm, vma, nb->prev, nb->next);
 }
 
@@ -250,7 +272,7 @@ static unsigned long desc_pages(const struct vma_desc *d)
 }
 
 /* prev may be extended upwards over d. */
-static bool can_append(const struct vma *prev, const struct vma_desc *d)
+static inline bool can_append(const struct vma *prev, const struct vma_desc *d)
 {
 	return prev && prev->end == d->start && prev->flags == d->flags && prev->file == d->file &&
 	       prev->mapping == d->mapping && prev->pgoff + vma_pages(prev) == d->pgoff &&
@@ -258,7 +280,7 @@ static bool can_append(const struct vma *prev, const struct vma_desc *d)
 }
 
 /* next may be extended downwards over d. */
-static bool can_prepend(const struct vma *next, const struct vma_desc *d)
+static inline bool can_prepend(const struct vma *next, const struct vma_desc *d)
 {
 	return next && next->start == d->end && next->flags == d->flags && next->file == d->file &&
 	       next->mapping == d->mapping && d->pgoff + desc_pages(d) == next->pgoff &&
@@ -294,9 +316,9 @@ static struct vma *absorb_following(struct mm *mm, struct vma *vma, unsigned int
 
 	/* It grows first: then what the interval trees know about their subtrees stays as it is. */
 	set_bounds(vma, vma->start, last->end);
-	absorb(first);
 	if (n == 2)
 		absorb(last);
+	absorb(first);
 	return vma_erase_pieces(mm, vma, n);
 }
 

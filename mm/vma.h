@@ -49,8 +49,8 @@ struct vma *vma_alloc(struct mm *mm, const struct vma_desc *d);
 void vma_free(struct vma *vma);
 /* The same at once: its address space has no task. */
 void vma_free_at_exit(struct vma *vma);
-/* Frees the one that is kept for the next vma_alloc(). */
-void vma_free_spare(struct mm *mm);
+/* Frees those that are kept for the next vma_alloc(). */
+void vma_free_spares(struct mm *mm);
 /* Puts the vma into the index, between its neighbours, and into its mapping's list. */
 void vma_link(struct mm *mm, struct vma *vma, const struct vma_neighbours *nb);
 /* Takes the vma off its mapping's list, so that truncate no longer finds it. */
@@ -142,7 +142,10 @@ void vm_stat_account(struct mm *mm, unsigned long flags, long pages);
 /* RLIMIT_AS and RLIMIT_DATA would allow pages more. */
 bool may_expand_vm(struct mm *mm, unsigned long flags, unsigned long pages);
 /* Private writable memory is promised in advance. */
-bool vm_is_accountable(unsigned long flags);
+static inline bool vm_is_accountable(unsigned long flags)
+{
+	return (flags & (VM_NORESERVE | VM_SHARED | VM_WRITE)) == VM_WRITE;
+}
 /* 0 or -ENOMEM. */
 int vm_commit_charge(unsigned long pages);
 /* Without a check: pages whose promise moves from one vma to another. */
@@ -157,7 +160,11 @@ bool may_lock_anything(void);
 /* ---- mlock.c ---- */
 
 /* The lock bits of a new vma, and whether it is to be filled: what mlockall(MCL_FUTURE) left behind. */
-unsigned long future_lock_flags(const struct mm *mm);
+unsigned long future_lock_bits(const struct mm *mm);
+static inline unsigned long future_lock_flags(const struct mm *mm)
+{
+	return likely(!(mm->def_flags & VM_LOCKED)) ? 0 : future_lock_bits(mm);
+}
 bool future_populates(const struct mm *mm);
 
 /* ---- mmap.c, munmap.c, stack.c ---- */

@@ -242,9 +242,9 @@ static void set_max_gap(struct vma_node *n, unsigned long gap)
 }
 
 /* A gap of this node may have grown to so much. Parents promise at least what their children do. */
-static inline void raise_max_gap(struct vma_node *n, unsigned long gap)
+static __noinline void raise_max_gap(struct vma_node *n, unsigned long gap)
 {
-	for (; n && unlikely(n->max_gap < gap); n = n->parent)
+	for (; n && n->max_gap < gap; n = n->parent)
 		set_max_gap(n, gap);
 }
 
@@ -261,7 +261,8 @@ static void count_max_gap(struct vma_node *n)
 static inline void set_gap(struct vma_node *leaf, unsigned long at, const struct vma *vma)
 {
 	leaf->gap[at] = vma_gap_below(vma);
-	raise_max_gap(leaf, leaf->gap[at]);
+	if (unlikely(leaf->max_gap < leaf->gap[at]))
+		raise_max_gap(leaf, leaf->gap[at]);
 }
 
 /* The same for the vma after the one that is, or was, before this place. */
@@ -554,7 +555,8 @@ static unsigned long highest_gap(struct mm *mm, const struct gap_request *rq, st
 		if (likely(n->gap[i] < rq->len))
 			continue;
 		if (!n->height) {
-			if (leaf_gap_fits(mm, rq, n, i, &from, &to))
+			if ((i < 1 || n->bound[i - 1] < rq->high) &&
+			    leaf_gap_fits(mm, rq, n, i, &from, &to))
 				return to - rq->len;
 		} else if (i < 2 || n->bound[i - 2] < rq->high) {
 			/* Else all gaps of child i, which start above the end of child i - 2, lie above. */

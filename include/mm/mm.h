@@ -128,16 +128,18 @@ struct vma_index {
 
 /* CPUs share them when there are more; threads mostly fault in a vma of their own each. */
 #define VMA_HINTS 4
+/* As many as a vma that is split in its middle takes, and gives back when it is one again. */
+#define SPARE_VMAS 2
 
 /* RSS_SWAP counts swap slots that entries name: not resident, but kept with the others. */
 enum rss_kind { RSS_ANON, RSS_FILE, RSS_SHMEM, RSS_SWAP, NR_RSS };
 
 struct mm {
 	struct rwsem mmap_lock;
-	struct vma_index index;		 /* mm/vma_index.c */
-	struct vma *last_vma[VMA_HINTS]; /* [A] by CPU: what its latest lookup found */
-	unsigned long write_seq;	 /* [A] raised with mmap_lock W: mm/vma_lock.c */
-	struct vma *spare_vma;		 /* [A] left the index, serves again: mm/vma.c */
+	struct vma_index index;		   /* mm/vma_index.c */
+	struct vma *last_vma[VMA_HINTS];   /* [A] by CPU: what its latest lookup found */
+	unsigned long write_seq;	   /* [A] raised with mmap_lock W: mm/vma_lock.c */
+	struct vma *spare_vma[SPARE_VMAS]; /* [A] left the index, serve again: mm/vma.c */
 	struct pgtable pgt;
 	struct tlb_context tlb;
 	atomic_t users;	       /* [A] tasks that run in it (and /proc readers) */
