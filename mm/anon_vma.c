@@ -120,26 +120,9 @@ static void links_free(struct anon_link *link)
 	}
 }
 
-/* Root's lock held, or nobody else knows the anon_vma yet. */
-static void link_insert(struct anon_link *link)
-{
-	const struct vma *vma = link->vma;
-
-	link->node.start = vma->pgoff;
-	link->node.last = vma->pgoff + vma_pages(vma) - 1;
-	interval_insert(&link->anon_vma->links, &link->node);
-}
-
 static bool has_one_link(const struct vma *vma)
 {
 	return vma->anon_links && !vma->anon_links->next;
-}
-
-void anon_vma_moved_slow(struct vma *vma)
-{
-	for (struct anon_link *link = vma->anon_links; link; link = link->next)
-		interval_resize(&link->anon_vma->links, &link->node, vma->pgoff,
-				vma->pgoff + vma_pages(vma) - 1);
 }
 
 /* ---- the first anonymous page ---- */
@@ -182,7 +165,7 @@ static bool publish(struct vma *vma, struct anon_vma *anon_vma, struct anon_link
 		return false;
 	}
 	if (link) {
-		link_insert(link);
+		anon_link_insert(link);
 		link->next = vma->anon_links;
 		__atomic_store_n(&vma->anon_links, link, __ATOMIC_RELEASE);
 	}
@@ -326,14 +309,6 @@ int anon_vma_copy_links(struct vma *dst, struct vma *src)
 	return dst->anon_links ? 0 : -ENOMEM;
 }
 
-void anon_vma_insert_slow(struct vma *vma)
-{
-	for (struct anon_link *link = vma->anon_links; link; link = link->next)
-		link_insert(link);
-	if (vma->anon_vma)
-		vma->anon_vma->owners++;
-}
-
 void anon_vma_free_links_slow(struct vma *vma)
 {
 	links_free(vma->anon_links);
@@ -353,7 +328,7 @@ int anon_vma_copy(struct vma *dst, struct vma *src, bool forked)
 		return -ENOMEM;
 	}
 	anon_vma_lock(src);
-	anon_vma_insert_slow(dst);
+	anon_vma_insert(dst);
 	anon_vma_unlock(src);
 	return 0;
 }
@@ -369,14 +344,6 @@ bool anon_vma_mergeable_slow(const struct vma *a, const struct vma *b)
 	if (a->anon_links && b && b->anon_links)
 		return false;
 	return linked->anon_vma && has_one_link(linked);
-}
-
-void anon_vma_absorbed_slow(struct vma *vma)
-{
-	for (struct anon_link *link = vma->anon_links; link; link = link->next)
-		interval_erase(&link->anon_vma->links, &link->node);
-	if (vma->anon_vma)
-		vma->anon_vma->owners--;
 }
 
 void anon_vma_unlink_slow(struct vma *vma)

@@ -42,6 +42,20 @@ static __always_inline int __must_check anon_vma_prepare(struct vma *vma)
 	return anon_vma_make(vma);
 }
 
+/* The last page offset of the vma. */
+static inline unsigned long vma_last_index(const struct vma *vma)
+{
+	return vma->pgoff + vma_pages(vma) - 1;
+}
+
+/* Root's lock held, or nobody else knows the anon_vma yet. */
+static inline void anon_link_insert(struct anon_link *link)
+{
+	link->node.start = link->vma->pgoff;
+	link->node.last = vma_last_index(link->vma);
+	interval_insert(&link->anon_vma->links, &link->node);
+}
+
 /* An anonymous page was, or could have been, mapped here or where this was forked from. */
 static inline bool vma_has_anon(const struct vma *vma)
 {
@@ -51,11 +65,8 @@ static inline bool vma_has_anon(const struct vma *vma)
 /* Slow paths of what follows: vmas with links. */
 int anon_vma_copy(struct vma *dst, struct vma *src, bool forked);
 int anon_vma_copy_links(struct vma *dst, struct vma *src);
-void anon_vma_insert_slow(struct vma *vma);
-void anon_vma_absorbed_slow(struct vma *vma);
 void anon_vma_free_links_slow(struct vma *vma);
 bool anon_vma_mergeable_slow(const struct vma *a, const struct vma *b);
-void anon_vma_moved_slow(struct vma *vma);
 void anon_vma_unlink_slow(struct vma *vma);
 
 /*
@@ -86,10 +97,12 @@ static inline int anon_vma_prepare_piece(struct vma *piece, struct vma *src)
 	return 0;
 }
 
-static inline void anon_vma_insert_piece(struct vma *piece)
+static inline void anon_vma_insert(struct vma *piece)
 {
-	if (piece->anon_links)
-		anon_vma_insert_slow(piece);
+	for (struct anon_link *link = piece->anon_links; link; link = link->next)
+		anon_link_insert(link);
+	if (piece->anon_vma)
+		piece->anon_vma->owners++;
 }
 
 /* What follows on anon_vma_prepare_piece() when there will be no piece; and after anon_vma_absorbed(). */
@@ -140,15 +153,18 @@ static inline void anon_vma_unlock(const struct vma *vma)
 
 static inline void anon_vma_moved(struct vma *vma)
 {
-	if (vma->anon_links)
-		anon_vma_moved_slow(vma);
+	for (struct anon_link *link = vma->anon_links; link; link = link->next)
+		interval_resize(&link->anon_vma->links, &link->node, vma->pgoff,
+				vma_last_index(vma));
 }
 
 /* Another vma with the same links covers the vma's range from now on. anon_vma_lock() held. */
 static inline void anon_vma_absorbed(struct vma *vma)
 {
-	if (vma->anon_links)
-		anon_vma_absorbed_slow(vma);
+	for (struct anon_link *link = vma->anon_links; link; link = link->next)
+		interval_erase(&link->anon_vma->links, &link->node);
+	if (vma->anon_vma)
+		vma->anon_vma->owners--;
 }
 
 /* Takes the vma, which maps no anonymous page any more, out of its anon_vmas. */

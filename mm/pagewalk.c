@@ -96,8 +96,7 @@ void vma_usage(struct mm *mm, struct vma *vma, struct vma_usage *u)
 	}
 	/* What a private copy may hide is not counted. */
 	if (vma->mapping && (vma->flags & (VM_SHARED | VM_WRITE)) != VM_WRITE)
-		sum.swap += shmem_swapped_pages(vma->mapping, vma->pgoff,
-						vma->pgoff + vma_pages(vma) - 1)
+		sum.swap += shmem_swapped_pages(vma->mapping, vma->pgoff, vma_last_index(vma))
 			    << PAGE_SHIFT;
 	u->rss += sum.rss;
 	u->pss += sum.pss >> PSS_SHIFT;

@@ -43,13 +43,13 @@ static void check_links(const struct vma *vma)
 
 	CHECK(!own || is_linked_to(vma, own), vma);
 	CHECK(!vma->mapping || (vma->i_mmap_node.start == vma->pgoff &&
-				vma->i_mmap_node.last == vma->pgoff + vma_pages(vma) - 1),
+				vma->i_mmap_node.last == vma_last_index(vma)),
 	      vma);
 	for (const struct anon_link *link = first; link; link = link->next) {
 		CHECK(link->vma == vma, vma);
 		CHECK(link->anon_vma->root == first->anon_vma->root, vma);
 		CHECK(link->node.start == vma->pgoff, vma);
-		CHECK(link->node.last == vma->pgoff + vma_pages(vma) - 1, vma);
+		CHECK(link->node.last == vma_last_index(vma), vma);
 	}
 }
 

@@ -179,7 +179,7 @@ static void mapping_unlock(struct mapping *m)
 static void mapping_add(struct vma *vma)
 {
 	vma->i_mmap_node.start = vma->pgoff;
-	vma->i_mmap_node.last = vma->pgoff + vma_pages(vma) - 1;
+	vma->i_mmap_node.last = vma_last_index(vma);
 	interval_insert(&vma->mapping->i_mmap, &vma->i_mmap_node);
 	if ((vma->flags & VM_SHARED) && (vma->flags & VM_MAYWRITE))
 		vma->mapping->nr_writable++;
@@ -248,7 +248,7 @@ static void set_bounds(struct vma *vma, unsigned long start, unsigned long end)
 	vma->end = end;
 	if (vma->mapping)
 		interval_resize(&vma->mapping->i_mmap, &vma->i_mmap_node, vma->pgoff,
-				vma->pgoff + vma_pages(vma) - 1);
+				vma_last_index(vma));
 	anon_vma_moved(vma);
 }
 
@@ -399,7 +399,7 @@ static void cut(struct mm *mm, struct vma *vma, struct vma *first, unsigned int 
 	for (unsigned int i = 0; i < n; i++, piece = vma_next(piece)) {
 		stat_inc(VMA_SPLIT);
 		mapping_add_vma(piece);
-		anon_vma_insert_piece(piece);
+		anon_vma_insert(piece);
 	}
 	set_bounds(vma, vma->start, first->start);
 	vma_insert_pieces(mm, vma, first, n);
