@@ -22,7 +22,6 @@ void __huge_demote(pte_t *pte)
 
 void huge_promote(struct mm *mm, unsigned long va, pte_t *pte)
 {
-	RACY_WRITE(mm->has_huge, true);
 	pgtable_promote(&mm->pgt, va, pte);
 }
 

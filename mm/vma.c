@@ -230,7 +230,7 @@ static inline void demote_at(struct vma *vma, unsigned long addr)
 {
 	unsigned long block = ALIGN_DOWN(addr, PMD_SIZE);
 
-	if (unlikely(RACY_READ(vma->mm->has_huge)) && block >= vma->start &&
+	if (unlikely(atomic_read(&vma->mm->pgt.nr_promoted)) && block >= vma->start &&
 	    block + PMD_SIZE <= vma->end)
 		huge_demote_at(vma->mm, addr);
 }

@@ -153,7 +153,6 @@ struct mm {
 		lock_walks; /* [A] VM_LOCKED changed somewhere, and the entries do not all say so yet */
 	atomic_t unflushed; /* [A] reclaim took entries, and the TLBs may not know yet: mm/rmap.h */
 	bool oom_reaped; /* [A] its private pages are gone: killed for want of memory, or at its end */
-	bool has_huge;	 /* [A] a table has been promoted: mm/huge.c */
 	bool khugepaged; /* [A] to be scanned: mm/khugepaged.c, as what follows */
 	unsigned long khugepaged_at,
 		khugepaged_round; /* its thread's: where it is, and when it was done */

@@ -86,6 +86,7 @@ struct page {
 				/* the level above: the last-level tables of entries that are, or were, promoted */
 				u64 **pt_below; /* [I] once it is there */
 			};
+			struct pgtable *pt_owner; /* [ptl] while it is promoted */
 		};
 		unsigned long words[7];
 	};

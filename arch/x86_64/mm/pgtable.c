@@ -156,12 +156,13 @@ int pgtable_init(struct pgtable *pt)
 	pt->root = page_address(page);
 	spin_lock_init(&pt->lock);
 	atomic_set(&pt->nr_tables, 0);
+	atomic_set(&pt->nr_promoted, 0);
 	return 0;
 }
 
 void pgtable_destroy(struct pgtable *pt)
 {
-	ASSERT(atomic_read(&pt->nr_tables) == 0);
+	ASSERT(atomic_read(&pt->nr_tables) == 0 && atomic_read(&pt->nr_promoted) == 0);
 	table_free(virt_to_page(pt->root), ROOT_TABLE);
 	pt->root = NULL;
 }
@@ -439,6 +440,8 @@ void pgtable_promote(struct pgtable *pt, unsigned long va, const pte_t *pte)
 	__atomic_store_n(&pte_table(entry)->pt_below[table_index(va, PMD_SHIFT)], table,
 			 __ATOMIC_RELAXED);
 	pte_table(pte)->pt_huge = entry;
+	pte_table(pte)->pt_owner = pt;
+	atomic_inc(&pt->nr_promoted);
 	__atomic_store_n(entry, huge, __ATOMIC_RELEASE);
 }
 
@@ -449,6 +452,7 @@ void pgtable_demote(pte_t *pte)
 
 	old = __atomic_exchange_n(page->pt_huge, page_to_phys(page) | TABLE_BITS, __ATOMIC_ACQ_REL);
 	page->pt_huge = NULL;
+	atomic_dec(&page->pt_owner->nr_promoted);
 	if (!(old & PTE_A))
 		for (unsigned int i = 0; i < PTRS_PER_TABLE; i++)
 			pte_clear_bits(&table[i], PTE_A);

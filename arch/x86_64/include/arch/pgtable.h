@@ -39,6 +39,7 @@ struct pgtable {
 	pte_t *root;		 /* [I] direct-map address of the top table */
 	spinlock_t lock;	 /* upper-level entries being added */
 	atomic_long_t nr_tables; /* table pages below the root, for VmPTE and the OOM score */
+	atomic_t nr_promoted;	 /* [A] tables that are promoted: see below */
 };
 
 static inline bool pte_none(pte_t e)
