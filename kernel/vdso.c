@@ -48,6 +48,7 @@ void vdso_init(void)
 	vdso_file = shmem_file_setup("vdso", vdso_size());
 	if (IS_ERR(vdso_file) || file_mmap_info(vdso_file, &fm))
 		panic("no memory for the vdso");
+	fm.mapping->flags |= MAPPING_PERMANENT;
 	vdso_data = file_page(fm.mapping, 0);
 	*vdso_data = early_data;
 	arch_vdso_clock(vdso_data);

@@ -236,7 +236,7 @@ static int copy_vma_to_child(struct mm *mm, struct mm *old, struct vma *vma, boo
 			vm_commit_uncharge(vma_pages(vma));
 		return -ENOMEM;
 	}
-	vma_link(mm, new, &(struct vma_neighbours){ vma_last(mm), NULL });
+	vma_link_last(mm, new);
 	vm_stat_account(mm, d.flags, (long)vma_pages(vma));
 	return vma_has_anon(new) ? copy_entries(mm, old, vma, flush) : 0;
 }

@@ -42,8 +42,8 @@ static void check_links(const struct vma *vma)
 	const struct anon_link *first = __atomic_load_n(&vma->anon_links, __ATOMIC_ACQUIRE);
 
 	CHECK(!own || is_linked_to(vma, own), vma);
-	CHECK(!vma->mapping || (vma->i_mmap_node.start == vma->pgoff &&
-				vma->i_mmap_node.last == vma_last_index(vma)),
+	CHECK(!vma_in_mapping(vma) || (vma->i_mmap_node.start == vma->pgoff &&
+				       vma->i_mmap_node.last == vma_last_index(vma)),
 	      vma);
 	for (const struct anon_link *link = first; link; link = link->next) {
 		CHECK(link->vma == vma, vma);

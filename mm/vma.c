@@ -163,18 +163,6 @@ void vma_free_spares(struct mm *mm)
 		call_rcu(&vma->rcu, free_by_rcu);
 }
 
-static void mapping_lock(struct mapping *m)
-{
-	if (m)
-		down_write(&m->i_mmap_lock);
-}
-
-static void mapping_unlock(struct mapping *m)
-{
-	if (m)
-		up_write(&m->i_mmap_lock);
-}
-
 /* A shared vma that is or may become writable keeps memfd's write seal away. i_mmap_lock held. */
 static void mapping_add(struct vma *vma)
 {
@@ -187,15 +175,15 @@ static void mapping_add(struct vma *vma)
 
 static inline void mapping_add_vma(struct vma *vma)
 {
-	if (vma->mapping)
+	if (vma_in_mapping(vma))
 		mapping_add(vma);
 }
 
 static __noinline void mapping_link(struct vma *vma)
 {
-	mapping_lock(vma->mapping);
+	down_write(&vma->mapping->i_mmap_lock);
 	mapping_add(vma);
-	mapping_unlock(vma->mapping);
+	up_write(&vma->mapping->i_mmap_lock);
 }
 
 static void mapping_del(struct vma *vma)
@@ -207,22 +195,31 @@ static void mapping_del(struct vma *vma)
 
 static inline void mapping_del_vma(struct vma *vma)
 {
-	if (vma->mapping)
+	if (vma_in_mapping(vma))
 		mapping_del(vma);
 }
 
 void vma_link(struct mm *mm, struct vma *vma, const struct vma_neighbours *nb)
 {
-	if (vma->mapping)
+	if (vma_in_mapping(vma))
 		mapping_link(vma);
 	vma_insert(mm, vma, nb->prev, nb->next);
 }
 
+void vma_link_last(struct mm *mm, struct vma *vma)
+{
+	if (vma_in_mapping(vma))
+		mapping_link(vma);
+	vma_append(mm, vma);
+}
+
 void vma_unlink_mapping(struct vma *vma)
 {
-	mapping_lock(vma->mapping);
-	mapping_del_vma(vma);
-	mapping_unlock(vma->mapping);
+	if (!vma_in_mapping(vma))
+		return;
+	down_write(&vma->mapping->i_mmap_lock);
+	mapping_del(vma);
+	up_write(&vma->mapping->i_mmap_lock);
 }
 
 /* There will be a boundary at addr, inside the vma or outside: no table that maps 2 MiB of the vma as one reaches across. */
@@ -246,7 +243,7 @@ static void set_bounds(struct vma *vma, unsigned long start, unsigned long end)
 	vma->pgoff += (long)(start - vma->start) >> PAGE_SHIFT;
 	vma->start = start;
 	vma->end = end;
-	if (vma->mapping)
+	if (vma_in_mapping(vma))
 		interval_resize(&vma->mapping->i_mmap, &vma->i_mmap_node, vma->pgoff,
 				vma_last_index(vma));
 	anon_vma_moved(vma);

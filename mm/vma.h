@@ -53,6 +53,8 @@ void vma_free_at_exit(struct vma *vma);
 void vma_free_spares(struct mm *mm);
 /* Puts the vma into the index, between its neighbours, and into its mapping's list. */
 void vma_link(struct mm *mm, struct vma *vma, const struct vma_neighbours *nb);
+/* The same for one above all others, in an address space that nobody else knows yet. */
+void vma_link_last(struct mm *mm, struct vma *vma);
 /* Takes the vma off its mapping's list, so that truncate no longer finds it. */
 void vma_unlink_mapping(struct vma *vma);
 /*
@@ -70,13 +72,19 @@ struct vma *vma_modify(struct mm *mm, struct vma *vma, unsigned long start, unsi
 		       unsigned long flags);
 /* Moves one boundary of a linked vma; the index order must stay. pgoff follows start. */
 void vma_set_range(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end);
+/* It is in mapping->i_mmap, where whoever has a page of its file finds it. */
+static inline bool vma_in_mapping(const struct vma *vma)
+{
+	return vma->mapping && likely(!(vma->mapping->flags & MAPPING_PERMANENT));
+}
+
 /*
  * Who finds the vma from a page of its file or an anonymous one waits: its boundaries change, or its entries move.
  * The locks of its mapping and of its anon_vmas; the latter are those of every vma with the same links.
  */
 static inline void vma_rmap_lock(const struct vma *vma)
 {
-	if (vma->mapping)
+	if (vma_in_mapping(vma))
 		down_write(&vma->mapping->i_mmap_lock);
 	anon_vma_lock(vma);
 }
@@ -84,7 +92,7 @@ static inline void vma_rmap_lock(const struct vma *vma)
 static inline void vma_rmap_unlock(const struct vma *vma)
 {
 	anon_vma_unlock(vma);
-	if (vma->mapping)
+	if (vma_in_mapping(vma))
 		up_write(&vma->mapping->i_mmap_lock);
 }
 

@@ -445,6 +445,22 @@ void btree_insert(struct mm *mm, struct vma *vma)
 		move_bound(leaf, vma->next->leaf, vma->end);
 }
 
+void btree_append(struct mm *mm, struct vma *vma)
+{
+	struct vma_node *leaf = vma->prev ? vma->prev->leaf : mm->index.root;
+	unsigned int at = leaf->nr;
+
+	if (unlikely(at == MAX_ENTRIES)) {
+		btree_insert(mm, vma);
+		return;
+	}
+	leaf->nr = at + 1;
+	leaf->bound[at] = vma->end;
+	leaf->vma[at] = vma;
+	vma->leaf = leaf;
+	set_gap(leaf, at, vma);
+}
+
 void btree_erase(struct mm *mm, struct vma *vma)
 {
 	struct vma_node *leaf = vma->leaf;

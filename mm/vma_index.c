@@ -120,6 +120,23 @@ void vma_insert(struct mm *mm, struct vma *vma, struct vma *prev, struct vma *ne
 	end_change(mm);
 }
 
+void vma_append(struct mm *mm, struct vma *vma)
+{
+	struct vma *prev = mm->index.last;
+
+	if (unlikely(mm->index.kind != VMA_INDEX_MAPLE)) {
+		vma_insert(mm, vma, prev, NULL);
+		return;
+	}
+	mmap_assert_write_locked(mm);
+	vma->prev = prev;
+	vma->next = NULL;
+	*(prev ? &prev->next : &mm->index.first) = vma;
+	mm->index.last = vma;
+	mm->map_count++;
+	btree_append(mm, vma);
+}
+
 /*
  * No lookup of any CPU starts with the vma any more, but with the other one, or NULL. It is locked for writing, and
  * nobody stores it there without its lock, or mmap_lock.

@@ -75,6 +75,7 @@ bool btree_reserve(struct mm *mm);
 struct vma *btree_find(struct mm *mm, unsigned long addr);
 struct vma *btree_find_rcu(struct mm *mm, unsigned long addr, unsigned long seq);
 void btree_insert(struct mm *mm, struct vma *vma);
+void btree_append(struct mm *mm, struct vma *vma); /* above all others */
 void btree_erase(struct mm *mm, struct vma *vma);
 void btree_resized(struct vma *vma);
 void btree_insert_pieces(struct mm *mm, struct vma *vma, unsigned int n);

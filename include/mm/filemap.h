@@ -74,6 +74,8 @@ enum {
 	MAPPING_SECRET =
 		16, /* memfd_secret(): only page tables reach its pages; with UNEVICTABLE */
 	MAPPING_UNEVICTABLE = 8, /* [A] its pages stay in memory: SHM_LOCK, memfd_secret() */
+	MAPPING_PERMANENT =
+		32, /* every process maps it, and its pages stay for ever: nobody asks who maps them */
 };
 
 struct mapping {

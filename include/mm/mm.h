@@ -330,6 +330,8 @@ struct vma *vma_find_rcu(struct mm *mm, unsigned long addr);
  * to make room: its new end is taken over.
  */
 void vma_insert(struct mm *mm, struct vma *vma, struct vma *prev, struct vma *next);
+/* Above all others, in an address space that nobody else knows yet. */
+void vma_append(struct mm *mm, struct vma *vma);
 void vma_erase(struct mm *mm, struct vma *vma);
 /*
  * vma was cut: the n vmas from first, 1 or 2, linked by ->next, share what it covered above its new end. At most so
