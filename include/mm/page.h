@@ -301,7 +301,8 @@ static inline void folio_unlock_io(struct folio *f)
 {
 	unsigned long old;
 
-	old = __atomic_fetch_and(&f->flags, ~(1UL << PG_locked), __ATOMIC_RELEASE);
+	/* The bit is set: to subtract it is to clear it, and one instruction of the CPU, which to clear bits is not. */
+	old = __atomic_fetch_sub(&f->flags, 1UL << PG_locked, __ATOMIC_RELEASE);
 	ASSERT(old & (1UL << PG_locked));
 	if (unlikely(old & (1UL << PG_waiters)))
 		folio_unlock_slow(f);
