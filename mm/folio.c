@@ -21,11 +21,11 @@ void folio_free(struct folio *folio)
 }
 
 /* How many leave the LRU under one hold of its lock at most. */
-#define PUT_BATCH 512u
+#define PUT_BATCH 64u
 
 void folios_put(struct folio **folios, unsigned int n)
 {
-	unsigned int nr_dead = 0, nr;
+	unsigned int nr_dead = 0;
 
 	for (unsigned int i = 0; i < n; i++) {
 		struct folio *folio = folios[i];
@@ -35,11 +35,11 @@ void folios_put(struct folio **folios, unsigned int n)
 		ASSERT(atomic_read(&folio->mapcount) == 0);
 		folios[nr_dead++] = folio;
 	}
-	for (; nr_dead; nr_dead -= nr, folios += nr) {
-		nr = min(nr_dead, PUT_BATCH);
-		lru_del_dead(folios, nr);
-		free_folios(folios, nr);
-	}
+	for (unsigned int i = 0; i < nr_dead; i += PUT_BATCH)
+		lru_del_dead(folios + i, min(nr_dead - i, PUT_BATCH));
+	/* All at once: the more, the more of them lie next to each other. */
+	if (nr_dead)
+		free_folios(folios, nr_dead);
 }
 
 /*
