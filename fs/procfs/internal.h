@@ -171,6 +171,8 @@ extern const struct proc_entry sysctl_entries[], sysvipc_entries[];
 /* Starts the sampling. */
 void loadavg_init(void);
 extern const struct proc_entry sysfs_mm_entries[];
+/* /sys/kernel/debug: debugfs.c. */
+extern const struct proc_entry debugfs_entries[];
 /* The lists of CPUs in /sys. */
 void sysfs_init(void);
 /* /sys/kernel/tracing, after /sys. */

@@ -220,7 +220,8 @@ static const struct proc_entry system_entries[] = {
 static const struct proc_entry devices_entries[] = { DIR("system", system_entries), { 0 } };
 static const struct proc_entry no_entries[] = { { 0 } };
 /* Where tracefs is mounted. */
-static const struct proc_entry kernel_entries[] = { DIR("mm", sysfs_mm_entries),
+static const struct proc_entry kernel_entries[] = { DIR("debug", debugfs_entries),
+						    DIR("mm", sysfs_mm_entries),
 						    DIR("tracing", no_entries),
 						    { 0 } };
 static const struct proc_entry sys_entries[] = { DIR("devices", devices_entries),

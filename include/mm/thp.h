@@ -43,6 +43,15 @@ enum thp_event {
 /* How often it happened to folios of this order. */
 unsigned long thp_events(unsigned int order, enum thp_event event);
 
+/*
+ * Splits the large folios that [start, end) of the address space maps, or that a file has in pages [first, end), but for
+ * those that somebody uses. No lock held. mm/split_debug.c.
+ */
+struct mm;
+struct mapping;
+void mm_split_folios(struct mm *mm, unsigned long start, unsigned long end);
+void filemap_split_folios(struct mapping *m, unsigned long first, unsigned long end);
+
 /* ---- khugepaged: mm/khugepaged.c, in a thread of kernel/khugepaged.c ---- */
 
 struct khugepaged_settings {

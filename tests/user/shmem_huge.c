@@ -332,6 +332,45 @@ TEST(parts, "rights, moves and locks of a part make entries of it")
 	MUST(!munmap(to, 10 * PAGE) && !munmap(p, HUGE));
 }
 
+#define SPLIT_FILE "/sys/kernel/debug/split_huge_pages"
+
+TEST(split_on_demand, "2 MiB become pages when they are told to")
+{
+	char text[64];
+
+	if (!enable("advise"))
+		SKIP(cannot);
+	if (access(SPLIT_FILE, W_OK))
+		SKIP("no " SPLIT_FILE);
+	for (int by_file = 0; by_file < 2; by_file++) {
+		int fd = memfd();
+		char *p = map_huge(fd, RW, MAP_SHARED);
+
+		fill_marks(p);
+		CHECK(is_compound(p + 300 * PAGE));
+		if (by_file)
+			snprintf(text, sizeof(text), "/proc/self/fd/%d,0x200,0x201", fd);
+		else
+			snprintf(text, sizeof(text), "%d,0x%lx,0x%lx", getpid(),
+				 (unsigned long)p + 2 * HUGE, (unsigned long)p + 3 * HUGE);
+		CHECK(set_word(SPLIT_FILE, text));
+		CHECK(is_compound(p + 300 * PAGE));
+		if (by_file)
+			snprintf(text, sizeof(text), "/proc/self/fd/%d,0x12c,0x12d", fd);
+		else
+			snprintf(text, sizeof(text), "%d,0x%lx,0x%lx", getpid(), (unsigned long)p,
+				 (unsigned long)p + PAGE);
+		CHECK(set_word(SPLIT_FILE, text));
+		CHECK(!is_compound(p) && !is_compound(p + 300 * PAGE));
+		CHECK_EQ(wrong(p, 0, 0, 0), 0);
+		MUST(!munmap(p, HUGE));
+		close(fd);
+	}
+	CHECK(!set_word(SPLIT_FILE, "1,2"));
+	CHECK(!set_word(SPLIT_FILE, "/nowhere,0x0,0x1"));
+	CHECK(!set_word(SPLIT_FILE, "0,0x0,0x1000"));
+}
+
 static char *mount_tmpfs(const char *options)
 {
 	char *dir = scratch("mnt");

@@ -637,12 +637,14 @@ static void op_file_write(struct space *s)
 		return;
 	TRACE("file_write(file of %lx bytes, page %lu, sample %u, %x)\n", (long)o->size, index, k,
 	      value);
-	folio = filemap_grab_folio(sim_file_mapping(o->file), index);
+	folio = filemap_new_large(sim_file_mapping(o->file), index, o->size);
+	if (!folio)
+		folio = filemap_grab_folio(sim_file_mapping(o->file), index);
 	if (IS_ERR(folio)) {
 		EXPECT(PTR_ERR(folio) == 0);
 		return;
 	}
-	((u8 *)folio_address(folio))[sample_at[k]] = value;
+	((u8 *)page_address(folio_page(folio, index - folio->index)))[sample_at[k]] = value;
 	folio_mark_dirty(folio);
 	folio_put(folio);
 	o->bytes[index][k] = value;
@@ -778,6 +780,9 @@ static void begin(void)
 	knob_vma_index = kind % (VMA_INDEX_MAPLE + 1);
 	knob_thp = kind & 0x10 ? THP_ALWAYS : THP_NEVER;
 	knob_mthp_orders = knob_thp == THP_NEVER ? 0 : take() << 2;
+	knob_thp_shmem = kind & 0x80 ? (kind & 8 ? SHMEM_HUGE_FORCE : SHMEM_HUGE_WITHIN_SIZE)
+				     : SHMEM_HUGE_NEVER;
+	knob_thp_shmem_orders = kind & 0x80 ? take() << 2 : 0;
 	scale = kind & 0x20 && knob_thp != THP_NEVER ? MAX_SCALE : 1;
 	nr_pages = UNITS * scale;
 	swap = kind & 0x40 ? swap_device_on(SWAP_PAGES) : NULL;

@@ -89,6 +89,7 @@ static struct file *new_file(u64 size, bool writable, const struct mapping_ops *
 	f->readable = true;
 	f->writable = writable;
 	mapping_init(&f->mapping, ops ? 0 : MAPPING_SHMEM, ops, NULL);
+	f->mapping.huge = ops ? NULL : &knob_thp_shmem;
 	f->mapping.size = size;
 	return f;
 }

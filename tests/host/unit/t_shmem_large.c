@@ -18,7 +18,6 @@ static struct file *large_file(unsigned long pages, unsigned long orders)
 {
 	struct file *f = sim_file(pages * PG, true);
 
-	sim_file_mapping(f)->huge = &knob_thp_shmem;
 	knob_thp_shmem = SHMEM_HUGE_ALWAYS;
 	knob_thp_shmem_orders = orders;
 	sim_caller.ipc_lock = true;
