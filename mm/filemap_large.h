@@ -67,11 +67,15 @@ enum fault_result fault_map_large(struct mm *mm, struct fault_ctx *f, struct fol
 
 /* ---- shmem_large.c ---- */
 
+/* Some size has a policy of its own: shmem_set_size_policy(). */
+extern bool shmem_sizes_set;
+
 /* Without looking any further. */
 static inline bool mapping_may_be_large(const struct mapping *m)
 {
-	return m->huge && (READ_ONCE(*m->huge) != SHMEM_HUGE_NEVER ||
-			   READ_ONCE(knob_thp_shmem) == SHMEM_HUGE_FORCE);
+	return m->huge &&
+	       (READ_ONCE(*m->huge) != SHMEM_HUGE_NEVER ||
+		READ_ONCE(knob_thp_shmem) == SHMEM_HUGE_FORCE || READ_ONCE(shmem_sizes_set));
 }
 
 /* filemap_new_large() for a fault in vma, or NULL: none. */

@@ -12,13 +12,43 @@
 
 #define SHMEM_FLAGS (1UL << PG_swapbacked)
 
-static unsigned long policy_of(const struct mapping *m)
-{
-	unsigned long global = READ_ONCE(knob_thp_shmem);
+/* Orders by policy, of memory that no mount shows; those that inherit are knob_thp_shmem_orders. Changed under lock. */
+static struct {
+	spinlock_t lock;
+	unsigned long always, within_size, advised;
+} sizes = { .lock = SPINLOCK_INIT };
 
-	if (!m->huge || global == SHMEM_HUGE_DENY)
-		return SHMEM_HUGE_NEVER;
-	return global == SHMEM_HUGE_FORCE ? SHMEM_HUGE_ALWAYS : READ_ONCE(*m->huge);
+bool shmem_sizes_set;
+
+enum shmem_size_policy shmem_size_policy(unsigned int order)
+{
+	unsigned long bit = 1UL << order;
+
+	if (READ_ONCE(sizes.always) & bit)
+		return SHMEM_SIZE_ALWAYS;
+	if (READ_ONCE(sizes.within_size) & bit)
+		return SHMEM_SIZE_WITHIN_SIZE;
+	if (READ_ONCE(sizes.advised) & bit)
+		return SHMEM_SIZE_ADVISE;
+	return READ_ONCE(knob_thp_shmem_orders) & bit ? SHMEM_SIZE_INHERIT : SHMEM_SIZE_NEVER;
+}
+
+static void set_bit_if(unsigned long *orders, unsigned long bit, bool on)
+{
+	WRITE_ONCE(*orders, on ? *orders | bit : *orders & ~bit);
+}
+
+void shmem_set_size_policy(unsigned int order, enum shmem_size_policy policy)
+{
+	unsigned long bit = 1UL << order;
+
+	spin_lock(&sizes.lock);
+	set_bit_if(&sizes.always, bit, policy == SHMEM_SIZE_ALWAYS);
+	set_bit_if(&sizes.within_size, bit, policy == SHMEM_SIZE_WITHIN_SIZE);
+	set_bit_if(&sizes.advised, bit, policy == SHMEM_SIZE_ADVISE);
+	set_bit_if(&knob_thp_shmem_orders, bit, policy == SHMEM_SIZE_INHERIT);
+	WRITE_ONCE(shmem_sizes_set, (sizes.always | sizes.within_size | sizes.advised) != 0);
+	spin_unlock(&sizes.lock);
 }
 
 /* Of these orders those whose folio around the page ends before the file does. */
@@ -33,17 +63,15 @@ static unsigned long within_size(const struct mapping *m, unsigned long orders, 
 	return orders;
 }
 
-/* Bit n: order n. */
-static unsigned long allowed_orders(const struct mapping *m, const struct vma *vma,
-				    unsigned long index, u64 end)
+/* The orders that a policy of the mount, or for all that inherit, gives to a folio around the page. */
+static unsigned long orders_by_policy(const struct mapping *m, enum shmem_huge policy, bool advised,
+				      unsigned long index, u64 end)
 {
-	unsigned long orders = READ_ONCE(knob_thp_shmem_orders) & THP_ORDERS;
-	bool advised = vma && (vma->flags & VM_HUGEPAGE);
+	unsigned long orders = READ_ONCE(knob_thp_shmem_orders);
 
-	if (vma && (vma->flags & VM_NOHUGEPAGE))
-		return 0;
-	switch (policy_of(m)) {
+	switch (policy) {
 	case SHMEM_HUGE_ALWAYS:
+	case SHMEM_HUGE_FORCE:
 		return orders;
 	case SHMEM_HUGE_WITHIN_SIZE:
 		return advised ? orders : within_size(m, orders, index, end);
@@ -54,9 +82,37 @@ static unsigned long allowed_orders(const struct mapping *m, const struct vma *v
 	}
 }
 
+/* Those with a policy of their own. */
+static unsigned long orders_by_size(const struct mapping *m, bool advised, unsigned long index,
+				    u64 end)
+{
+	unsigned long within = READ_ONCE(sizes.within_size);
+
+	if (advised)
+		return READ_ONCE(sizes.always) | within | READ_ONCE(sizes.advised);
+	return READ_ONCE(sizes.always) | within_size(m, within, index, end);
+}
+
+/* Bit n: order n. */
+static unsigned long allowed_orders(const struct mapping *m, const struct vma *vma,
+				    unsigned long index, u64 end)
+{
+	unsigned long global = READ_ONCE(knob_thp_shmem), orders;
+	bool advised = vma && (vma->flags & VM_HUGEPAGE), internal = m->huge == &knob_thp_shmem;
+
+	if (!m->huge || global == SHMEM_HUGE_DENY || (vma && (vma->flags & VM_NOHUGEPAGE)))
+		return 0;
+	if (global != SHMEM_HUGE_FORCE)
+		global = READ_ONCE(*m->huge);
+	orders = orders_by_policy(m, (enum shmem_huge)global, advised, index, end);
+	if (internal)
+		orders |= orders_by_size(m, advised, index, end);
+	return orders & THP_ORDERS;
+}
+
 unsigned long shmem_vma_orders(const struct vma *vma)
 {
-	/* Any page will do that can be in a folio of 2 MiB; the size may yet grow. */
+	/* As of a page in the middle of a file that is large enough. */
 	return allowed_orders(vma->mapping, vma, 0, ~0ULL >> 1);
 }
 

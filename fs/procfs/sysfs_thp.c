@@ -69,6 +69,9 @@ static const char *const defrag_words[] = { "always",  "defer", "defer+madvise",
 static const char *const shmem_words[] = { "always", "within_size", "advise", "never",
 					   "deny",   "force",	    NULL };
 
+static const char *const shmem_size_words[] = { "always", "inherit", "within_size",
+						"advise", "never",   NULL };
+
 static unsigned long get_enabled(unsigned int order __maybe_unused)
 {
 	return READ_ONCE(knob_thp);
@@ -111,6 +114,17 @@ static int set_size(unsigned int order, unsigned long n)
 	return 0;
 }
 
+static unsigned long get_shmem_size(unsigned int order)
+{
+	return shmem_size_policy(order);
+}
+
+static int set_shmem_size(unsigned int order, unsigned long n)
+{
+	shmem_set_size_policy(order, (enum shmem_size_policy)n);
+	return 0;
+}
+
 static const struct words enabled = { enabled_words, get_enabled, set_enabled, 0 };
 static const struct words defrag = { defrag_words, get_defrag, set_defrag, 0 };
 static const struct words shmem_enabled = { shmem_words, get_shmem, set_shmem, 0 };
@@ -141,6 +155,8 @@ static int event_show(struct seq *s)
 
 #define SIZE(o)                                                                                    \
 	static const struct words size_words_##o = { size_words, get_size, set_size, o };          \
+	static const struct words shmem_size_words_##o = { shmem_size_words, get_shmem_size,       \
+							   set_shmem_size, o };                    \
 	static const struct proc_entry stats_entries_##o[] = {                                     \
 		EVENT("anon_fault_alloc", o, THP_COUNT_ALLOC),                                     \
 		EVENT("anon_fault_fallback", o, THP_COUNT_FALLBACK),                               \
@@ -151,6 +167,7 @@ static int event_show(struct seq *s)
 	};                                                                                         \
 	static const struct proc_entry size_entries_##o[] = {                                      \
 		WORDS("enabled", &size_words_##o),                                                 \
+		WORDS("shmem_enabled", &shmem_size_words_##o),                                     \
 		DIR("stats", stats_entries_##o),                                                   \
 		{ 0 },                                                                             \
 	}

@@ -20,6 +20,18 @@ enum thp_size_policy {
 enum thp_size_policy thp_size_policy(unsigned int order);
 void thp_set_size_policy(unsigned int order, enum thp_size_policy policy);
 
+/* The same for memory that no mount shows; INHERIT: what knob thp.shmem says. Knob thp.shmem_orders: those at boot. */
+enum shmem_size_policy {
+	SHMEM_SIZE_ALWAYS,
+	SHMEM_SIZE_INHERIT,
+	SHMEM_SIZE_WITHIN_SIZE,
+	SHMEM_SIZE_ADVISE,
+	SHMEM_SIZE_NEVER,
+};
+
+enum shmem_size_policy shmem_size_policy(unsigned int order);
+void shmem_set_size_policy(unsigned int order, enum shmem_size_policy policy);
+
 /* What a fault does that finds no free block of 2 MiB: DEFER and NEVER take smaller ones, the others compact. */
 enum thp_defrag {
 	THP_DEFRAG_ALWAYS,

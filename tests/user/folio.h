@@ -56,33 +56,39 @@ static inline bool get_word(const char *path, char *word, size_t size)
 	return true;
 }
 
-static inline const char *order_file(unsigned int order)
+static inline const char *order_file(unsigned int order, bool shared)
 {
 	static char path[128];
 
-	snprintf(path, sizeof(path), THP_FILES "/hugepages-%ukB/enabled", 4U << order);
+	snprintf(path, sizeof(path), THP_FILES "/hugepages-%ukB/%s", 4U << order,
+		 shared ? "shmem_enabled" : "enabled");
 	return path;
 }
 
-static char orders_before[MAX_ORDER + 1][16];
+static char orders_before[2][MAX_ORDER + 1][16];
 static pid_t orders_owner;
 
 static inline void restore_orders(void)
 {
 	if (orders_owner != getpid())
 		return;
-	for (unsigned int order = MIN_ORDER; order <= MAX_ORDER; order++)
-		if (orders_before[order][0])
-			(void)set_word(order_file(order), orders_before[order]);
+	for (unsigned int shared = 0; shared < 2; shared++)
+		for (unsigned int order = MIN_ORDER; order <= MAX_ORDER; order++)
+			if (orders_before[shared][order][0])
+				(void)set_word(order_file(order, shared),
+					       orders_before[shared][order]);
 }
 
-/* For the rest of the test, memory with MADV_HUGEPAGE may have folios of all orders. Restored when the process exits. */
+/* For the rest of the test, memory with MADV_HUGEPAGE, private or shared, may have folios of all orders. Restored when the process exits. */
 static inline void allow_all_orders(void)
 {
 	orders_owner = getpid();
-	for (unsigned int order = MIN_ORDER; order <= MAX_ORDER; order++)
-		if (get_word(order_file(order), orders_before[order], sizeof(orders_before[0])))
-			(void)set_word(order_file(order), "madvise");
+	for (unsigned int shared = 0; shared < 2; shared++)
+		for (unsigned int order = MIN_ORDER; order <= MAX_ORDER; order++)
+			if (get_word(order_file(order, shared), orders_before[shared][order],
+				     sizeof(orders_before[0][0])))
+				(void)set_word(order_file(order, shared),
+					       shared ? "advise" : "madvise");
 	atexit(restore_orders);
 }
 
@@ -101,9 +107,9 @@ static inline void pagemap_words(const char *p, size_t pages, uint64_t *words)
 
 /*
  * 2^order pages at an address that is a multiple of their size, whose first byte was written, with `around` pages free on
- * both sides. NULL: they are not one folio.
+ * both sides. flags: MAP_PRIVATE or MAP_SHARED. NULL: they are not one folio.
  */
-static inline char *one_folio(unsigned int order, size_t around)
+static inline char *one_folio_of(unsigned int order, size_t around, int flags)
 {
 	static uint64_t words[1UL << MAX_ORDER];
 	size_t size = PAGE << order, room = around * PAGE;
@@ -112,7 +118,7 @@ static inline char *one_folio(unsigned int order, size_t around)
 
 	MUST(!munmap(all, 2 * size + 2 * room));
 	p = (char *)(((unsigned long)all + room + size - 1) & -size);
-	p = map_at(p, size, RW);
+	MUST(mmap(p, size, RW, flags | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == p);
 	MUST(!madvise(p, size, MADV_HUGEPAGE));
 	store(p, 1);
 	pagemap_words(p, 1UL << order, words);
@@ -123,6 +129,11 @@ static inline char *one_folio(unsigned int order, size_t around)
 		return p;
 	munmap(p, size);
 	return NULL;
+}
+
+static inline char *one_folio(unsigned int order, size_t around)
+{
+	return one_folio_of(order, around, MAP_PRIVATE);
 }
 
 #endif

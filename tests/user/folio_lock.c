@@ -2,7 +2,7 @@
  *
  * Locks and large folios: every way in which a folio can lie across what is locked, with everything that happens to locks.
  *
- * A row brings a folio of each order into one shape, and acts on it. A model says which of its pages are mapped where, which
+ * A row brings a folio of each order, of private and of shared memory, into one shape, and acts on it. A model says which of its pages are mapped where, which
  * of them lie in locked mappings and which are still the folio's. After each step the kernel has to say the same:
  *
  *   every locked page is in memory, in its frame, with its contents
@@ -32,6 +32,7 @@ static size_t nr_pages;	  /* of the folio and its sides */
 static char *home, *away; /* of page[0]; where a part was moved, or NULL */
 static uint64_t first_pfn;
 static long mlocked_before;
+static bool of_shared_memory;
 static pid_t child;
 static int release_child; /* the end of a pipe that it waits for */
 
@@ -122,12 +123,23 @@ static void check_flags(bool whole)
 	CHECK_EQ(others_wrong, 0);
 }
 
+/* What is shared is not in a child's page table before it is used there. */
+static void touch_pages(void)
+{
+	for (size_t i = 0; i < nr_pages; i++)
+		if (page[i].mapped)
+			(void)load(page[i].at);
+}
+
 /* The kernel and the model agree. */
 static void check_all(void)
 {
 	long locked = 0, gone = 0, moved = 0, wrong = 0;
 	size_t folios_locked = 0;
 
+	/* Linux takes entries of shared memory away when it splits, of locked pages, too; they stay in memory. */
+	if (of_shared_memory && !on_faultline())
+		touch_pages();
 	drain_batches();
 	read_frames();
 	for (size_t i = 0; i < nr_pages; i++) {
@@ -196,7 +208,7 @@ static void unlock_pages(size_t first, size_t end)
 static bool start_folio(unsigned int order)
 {
 	size_t n = 1UL << order;
-	char *p = one_folio(order, SIDE + 1);
+	char *p = one_folio_of(order, SIDE + 1, of_shared_memory ? MAP_SHARED : MAP_PRIVATE);
 
 	if (!p)
 		return false;
@@ -217,7 +229,8 @@ static bool start_folio(unsigned int order)
 	}
 	CHECK_EQ(pfn_of(p), first_pfn);
 	if (order == MAX_ORDER)
-		CHECK_EQ(smaps_kb(p, "AnonHugePages"), (long)(HUGE / 1024));
+		CHECK_EQ(smaps_kb(p, of_shared_memory ? "ShmemPmdMapped" : "AnonHugePages"),
+			 (long)(HUGE / 1024));
 	drain_batches();
 	mlocked_before = mlocked_pages();
 	note_frames();
@@ -293,7 +306,7 @@ static struct range shape_apart(void)
 	return (struct range){ 0, from };
 }
 
-/* Every fourth page was written after a fork. */
+/* Every fourth page was written after a fork; for private memory only. */
 static struct range shape_partly_cowed(void)
 {
 	share_with_child();
@@ -451,6 +464,7 @@ static void act_exit(struct range r)
 	IN_CHILD
 	{
 		child = getppid();
+		touch_pages();
 		lock_pages(r.first, r.end);
 		check_all();
 	}
@@ -483,16 +497,20 @@ static void row(struct range (*shape)(void), void (*act)(struct range r))
 
 	stay_on_one_cpu();
 	allow_all_orders();
-	for (unsigned int order = MIN_ORDER; order <= MAX_ORDER; order++) {
+	for (unsigned int i = 0; i < 2 * (MAX_ORDER + 1); i++) {
+		unsigned int order = i / 2;
 		int failed = test_failures;
 
-		if (!start_folio(order))
+		of_shared_memory = i % 2;
+		if (order < MIN_ORDER || (of_shared_memory && shape == shape_partly_cowed) ||
+		    !start_folio(order))
 			continue;
 		tested++;
 		act(shape());
 		end_folio();
 		if (test_failures > failed)
-			say("# with a folio of order %u\n", order);
+			say("# with a folio of order %u of %s memory\n", order,
+			    of_shared_memory ? "shared" : "private");
 	}
 	restore_orders();
 	if (!tested)
