@@ -89,7 +89,7 @@ def test_points(small):
 @pytest.mark.parametrize("change, said", [
     (("[10, 100]", "[]"), "empty"), (("sweep.areas", "sweep.other"), "do not use {other}"), (("maple", "trie"), "cannot be 'trie'"),
     (("vma.index\" =", "vma.none\" ="), "not in include/kern/knobs.def"), (("title = \"A", "titel = \"A"), "unknown: titel"),
-    (('kind = "lines"', 'kind = "pie"'), "kind"), (("icount = true", "icount = true\nsmp = 2"), "one CPU"), (("repeats = 2", "repeats = 0"), "positive"),
+    (('kind = "lines"', 'kind = "pie"'), "kind"), (("icount = true", "icount = true\nsmp = 4"), "at most 2 CPUs"), (("repeats = 2", "repeats = 0"), "positive"),
     (("{areas}", "{areas"), "do not use"), (("program = \"user/thing\"", ""), "missing: program"), (("= true", "= maybe"), ""),
 ])  # fmt: skip
 def test_mistakes(change, said):

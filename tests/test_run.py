@@ -58,6 +58,7 @@ def test_panic_shows_the_log(run):
         ["--", "no-such-program"],
         ["--mem"],
         ["--smp", "0", "--", "true"],
+        ["--kernel", "linux", "--icount", "--smp", "3", "--", "true"],
         ["--knob", "novalue", "--", "true"],
         ["--share", "/no/such/directory", "--", "true"],
         ["--file", "/no/such/file", "--", "true"],
@@ -190,6 +191,46 @@ def test_icount_counts_instructions(run, compile_program):
     )
     done = run("--icount", "--", program)
     assert 1000 <= int(done.stdout) <= 1010
+
+
+def test_icount_cpus_take_turns(compile_program):
+    """Each CPU gets the same share of the time, and two runs give the same."""
+    program = compile_program(
+        """#define _GNU_SOURCE
+        #include <pthread.h>
+        #include <sched.h>
+        #include <stdio.h>
+        #include <unistd.h>
+        static struct { volatile unsigned long n; char pad[64]; } counts[64];
+        static volatile int begun, over;
+        static void *work(void *arg) {
+            long cpu = (long)arg;
+            cpu_set_t one;
+            CPU_ZERO(&one);
+            CPU_SET(cpu, &one);
+            sched_setaffinity(0, sizeof(one), &one);
+            while (!begun) usleep(100);
+            while (!over) counts[cpu].n++;
+            return 0;
+        }
+        int main(void) {
+            long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+            pthread_t t[64];
+            for (long i = 0; i < cpus; i++) pthread_create(&t[i], 0, work, (void *)i);
+            usleep(20000);
+            begun = 1;
+            usleep(100000);
+            over = 1;
+            for (long i = 0; i < cpus; i++) pthread_join(t[i], 0);
+            for (long i = 0; i < cpus; i++) printf("%lu ", counts[i].n);
+            return 0; }""",
+        "-pthread",
+    )
+    argv = run_argv("faultline", "--icount", "--smp", "4", "--", program)
+    runs = [subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=90).stdout for _ in range(2)]
+    counts = list(map(int, runs[0].split()))
+    assert len(counts) == 4 and max(counts) < 1.2 * min(counts), counts
+    assert runs[0] == runs[1]
 
 
 # ---- a terminal ----

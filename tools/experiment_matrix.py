@@ -9,6 +9,8 @@ import re
 import tomllib
 from dataclasses import dataclass, field
 
+from vm import LINUX_ICOUNT_MAX_CPUS
+
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.join(TOP, "experiments")
 KNOBS = os.path.join(TOP, "include", "kern", "knobs.def")
@@ -29,12 +31,13 @@ class Point:
     mem: str
     knobs: tuple = ()
     sweep: tuple = ()
+    fixed: tuple = ()  # names of knobs that have one value in all points
 
     def what(self):
         """The choice that is compared, in a few words."""
         if self.kernel == "linux":
             return "Linux"
-        return ", ".join(f"{name}={value}" for name, value in self.knobs) or "Faultline"
+        return ", ".join(f"{name}={value}" for name, value in self.knobs if name not in self.fixed) or "Faultline"
 
     def values(self):
         """{variable: value}, as tables and plots name them."""
@@ -59,7 +62,7 @@ class Experiment:
     mem: list = field(default_factory=lambda: ["1G"])
     disk: list = field(default_factory=list)  # as ./run --disk
     swap: str = ""
-    icount: bool = False  # count instructions: exact, one CPU
+    icount: bool = False  # count instructions: exact
     repeats: int = 1
     timeout: int = 600  # seconds, each run
     format: str = "cases"  # how the program prints: see experiment_run.parse()
@@ -71,9 +74,10 @@ class Experiment:
 
     def points(self):
         found = []
+        fixed = tuple(name for name, values in self.knobs.items() if len(values) == 1)
         for kernel in self.kernels:
             knobs = combinations(self.knobs) if kernel == "faultline" else [()]
-            found += [Point(kernel, *rest) for rest in itertools.product(self.smp, self.mem, knobs, combinations(self.sweep))]
+            found += [Point(kernel, *rest, fixed) for rest in itertools.product(self.smp, self.mem, knobs, combinations(self.sweep))]
         return [p for p in found if not any(self._matches(p, rule) for rule in self.skip)]
 
     @staticmethod
@@ -162,7 +166,8 @@ def check(e):
     demand(set(e.kernels) <= {"faultline", "linux"} and e.kernels, "kernels: of faultline and linux")
     demand(all(isinstance(n, int) and n > 0 for n in [*e.smp, e.repeats, e.timeout]), "smp, repeats, timeout: positive numbers")
     demand(e.format in FORMATS, f"format: one of {', '.join(FORMATS)}")
-    demand(not e.icount or e.smp == [1], "icount: with one CPU")
+    most = LINUX_ICOUNT_MAX_CPUS
+    demand(not e.icount or "linux" not in e.kernels or max(e.smp) <= most, f"icount: Linux with at most {most} CPUs")
     for axes in (e.knobs, e.sweep):
         demand(all(axes.values()), "an empty list of values")
     used = set(re.findall(r"\{(\w+)\}", " ".join(map(str, e.args))))

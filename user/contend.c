@@ -6,7 +6,7 @@
  * through. A map thread maps and unmaps a page that nobody
  * touches, so that no CPU must flush it, or maps more pages and writes to them. Each operation's time is counted by length: printed
  * are, for faults and for maps, how many a second, the median, p99 and the longest, and then the counts, in halves of
- * powers of two of a microsecond.
+ * powers of two of a microsecond. Where there are CPUs enough each thread has one to itself.
  *
  * With --locks Faultline's knob fault.lock has its two values in turns, and the figures of each are printed: what disturbs
  * one disturbs the other.
@@ -30,6 +30,7 @@ static long pause_us; /* of a fault thread, between two pages */
 static double seconds = 2;
 static bool replace; /* a map thread maps over what it mapped before */
 static atomic_bool begun, over;
+static cpu_set_t cpus; /* where the program may run */
 
 /* --locks */
 #define LOCK_FILE "/proc/sys/vm/fault_lock"
@@ -103,6 +104,8 @@ static void *work(void *arg)
 {
 	struct worker *w = arg;
 
+	if ((unsigned int)CPU_COUNT(&cpus) >= fault_threads + map_threads)
+		run_on(&cpus, (unsigned int)(w - workers));
 	while (!begun)
 		sleep_ms(1);
 	while (!over)
@@ -238,6 +241,7 @@ int main(int argc, char **argv)
 	}
 	if (!(fault_threads + map_threads))
 		usage(2);
+	sched_getaffinity(0, sizeof(cpus), &cpus);
 	for (unsigned int i = 0; i < fault_threads + map_threads; i++)
 		start(&workers[i], i >= fault_threads);
 	begun = true;

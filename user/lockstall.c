@@ -10,59 +10,32 @@
  * The last part takes all memory of the machine and is done only when asked for.
  */
 #define _GNU_SOURCE
+#include "tool.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-
-#ifndef SYS_mlock2
-#define SYS_mlock2 325
-#endif
-#define ONFAULT 1
 
 #define MAX_SAMPLES (1UL << 20)
-#define MIB (1UL << 20)
 #define BACK_WITHIN_MS 2000
 #define BACK_KIB 4096 /* what other processes may take meanwhile */
 
-static unsigned long size = 1024 * MIB, page_size;
+static unsigned long size = 1024 * MIB;
 static long pause_us; /* between two rounds of the other thread */
 static bool histogram;
-
-static long now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000L + ts.tv_nsec;
-}
 
 static void sleep_us(long us)
 {
 	nanosleep(&(struct timespec){ .tv_nsec = us * 1000 }, NULL);
 }
 
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
 static int by_value(const void *a, const void *b)
 {
-	long x = *(const long *)a, y = *(const long *)b;
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
 	return (x > y) - (x < y);
 }
@@ -79,19 +52,6 @@ static char *map(unsigned long bytes)
 
 /* Where the program may run. A new thread starts out bound to its maker's CPU. */
 static cpu_set_t cpus;
-
-static void run_on(unsigned int n)
-{
-	cpu_set_t one;
-
-	CPU_ZERO(&one);
-	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-		if (CPU_ISSET(cpu, &cpus) && n-- == 0) {
-			CPU_SET(cpu, &one);
-			sched_setaffinity(0, sizeof(one), &one);
-			return;
-		}
-}
 
 /* The second number of /proc/PID/statm: resident pages. */
 static long resident(const char *pid)
@@ -111,36 +71,27 @@ static long resident(const char *pid)
 
 static long meminfo_kib(const char *label)
 {
-	char line[128];
-	long kib = -1;
-	FILE *f = fopen("/proc/meminfo", "r");
-
-	while (f && kib < 0 && fgets(line, sizeof(line), f))
-		if (!strncmp(line, label, strlen(label)))
-			kib = atol(line + strlen(label));
-	if (f)
-		fclose(f);
-	return kib;
+	return proc_number("/proc/meminfo", label);
 }
 
 /* ---- stall ---- */
 
 static atomic_bool locking, done;
-static long samples[MAX_SAMPLES];
+static uint64_t samples[MAX_SAMPLES];
 static size_t nr_samples;
 
 static void *map_and_unmap(void *arg)
 {
 	(void)arg;
-	run_on(1);
+	run_on(&cpus, 1);
 	while (!locking)
 		sleep_us(100);
 	while (!done && nr_samples < MAX_SAMPLES) {
-		long start = now_ns();
-		char *p = mmap(NULL, page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			       -1, 0);
+		uint64_t start = now_ns();
+		char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			       0);
 
-		if (p == MAP_FAILED || munmap(p, page_size))
+		if (p == MAP_FAILED || munmap(p, PAGE))
 			die("mmap and munmap");
 		samples[nr_samples++] = now_ns() - start;
 		if (pause_us)
@@ -161,12 +112,12 @@ static void print_waits(void)
 {
 	size_t at = 0;
 
-	for (long us = 1; at < nr_samples; us *= 2) {
+	for (uint64_t us = 1; at < nr_samples; us *= 2) {
 		size_t from = at;
 
 		while (at < nr_samples && samples[at] <= us * 1000)
 			at++;
-		printf("wait: us=%ld count=%zu\n", us, at - from);
+		printf("wait: us=%lu count=%zu\n", us, at - from);
 	}
 }
 
@@ -174,11 +125,11 @@ static void stall(void)
 {
 	char *p = map(size);
 	pthread_t other;
-	long start, ns;
+	uint64_t start, ns;
 
 	if (p == MAP_FAILED)
 		die("mmap");
-	run_on(0);
+	run_on(&cpus, 0);
 	if (pthread_create(&other, NULL, map_and_unmap, NULL))
 		die("pthread_create");
 	sleep_us(1000);
@@ -210,7 +161,7 @@ static long untouched_ns(unsigned long bytes)
 	if (p == MAP_FAILED)
 		return -1;
 	for (int i = 0; i < ROUNDS; i++) {
-		if (syscall(SYS_mlock2, p, bytes, ONFAULT))
+		if (syscall(SYS_mlock2, p, bytes, MLOCK_ONFAULT))
 			die("mlock2");
 		samples[i] = now_ns();
 		if (munlock(p, bytes))
@@ -219,7 +170,7 @@ static long untouched_ns(unsigned long bytes)
 	}
 	munmap(p, bytes);
 	qsort(samples, ROUNDS, sizeof(samples[0]), by_value);
-	return samples[ROUNDS / 2];
+	return (long)samples[ROUNDS / 2];
 }
 
 static void untouched(void)
@@ -287,8 +238,9 @@ static const char *outcome(int status)
 
 static void kill_in_mlock(void)
 {
-	long free_kib = meminfo_kib("MemFree:"), start, ns, pages;
+	long free_kib = meminfo_kib("MemFree:"), pages;
 	pid_t pid = locker(size);
+	uint64_t start, ns;
 	char name[16];
 	int status;
 
@@ -296,20 +248,21 @@ static void kill_in_mlock(void)
 	do {
 		sleep_us(200);
 		pages = resident(name);
-	} while (pages >= 0 && (unsigned long)pages * page_size < size / 8);
+	} while (pages >= 0 && (unsigned long)pages * PAGE < size / 8);
 	start = now_ns();
 	kill(pid, SIGKILL);
 	if (waitpid(pid, &status, 0) != pid)
 		die("waitpid");
 	ns = now_ns() - start;
 	printf("kill: mib=%lu resident_mib=%lu outcome=%s wait_ms=%.2f missing_kib=%ld\n",
-	       size / MIB, (unsigned long)pages * page_size / MIB, outcome(status),
-	       (double)ns / 1e6, missing_kib(free_kib));
+	       size / MIB, (unsigned long)pages * PAGE / MIB, outcome(status), (double)ns / 1e6,
+	       missing_kib(free_kib));
 }
 
 static void out_of_memory(void)
 {
-	long free_kib = meminfo_kib("MemFree:"), start = now_ns(), ns;
+	long free_kib = meminfo_kib("MemFree:");
+	uint64_t start = now_ns(), ns;
 	unsigned long bytes = (unsigned long)meminfo_kib("MemTotal:") * 2048;
 	pid_t pid = locker(bytes);
 	int status;
@@ -351,7 +304,6 @@ int main(int argc, char **argv)
 {
 	bool wanted[NR_PARTS] = { false }, some = false;
 
-	page_size = (unsigned long)sysconf(_SC_PAGESIZE);
 	sched_getaffinity(0, sizeof(cpus), &cpus);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (int i = 1; i < argc; i++) {

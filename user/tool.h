@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the measuring programs share: time, sizes on the command line, numbers from /proc, random numbers.
+ * What the measuring programs share: time, CPUs, sizes on the command line, numbers from /proc, random numbers.
+ * They define _GNU_SOURCE.
  */
 #ifndef USER_TOOL_H
 #define USER_TOOL_H
 
 #include <ctype.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +38,20 @@ static inline uint64_t now_ns(void)
 static inline void sleep_ms(long ms)
 {
 	nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
+}
+
+/* Binds the calling thread to the nth of these CPUs, if there are so many. */
+static inline void run_on(const cpu_set_t *cpus, unsigned int n)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	for (unsigned int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, cpus) && n-- == 0) {
+			CPU_SET(cpu, &one);
+			sched_setaffinity(0, sizeof(one), &one);
+			return;
+		}
 }
 
 static inline _Noreturn void die(const char *what)
