@@ -54,6 +54,17 @@ static bool may_be_killed(const struct process *p)
 	       !is_in_vfork(p);
 }
 
+/* A child of vfork ends, and its parent goes on in the same memory. */
+static bool nobody_goes_on_in(const struct mm *mm)
+{
+	const struct process *p;
+
+	list_for_each_entry(p, &all_processes, node)
+		if (process_mm(p) == mm && !READ_ONCE(p->group_exiting))
+			return false;
+	return true;
+}
+
 /*
  * The process to kill, or NULL. *memory: its address space; or that of one that was killed already and still has
  * memory to take; or NULL.
@@ -70,6 +81,8 @@ static struct process *choose_victim(struct mm **memory)
 		if (!mm || READ_ONCE(mm->oom_reaped))
 			continue;
 		if (READ_ONCE(p->group_exiting)) {
+			if (!nobody_goes_on_in(mm))
+				continue;
 			*memory = mm;
 			return NULL;
 		}

@@ -54,7 +54,7 @@ def test_shell_survives_full_swap(run, scenario):
     survives(run, scenario, "--swap", f"{SWAP_MIB}M")
 
 
-@pytest.mark.parametrize("scenario", ["threads", "fork", "populate"])
+@pytest.mark.parametrize("scenario", ["threads", "fork", "populate", "vfork"])
 def test_shell_survives_on_four_cpus(run, scenario):
     survives(run, scenario, "--smp", 4)
 

@@ -166,6 +166,61 @@ static int scenario_fork(void)
 	return !ended;
 }
 
+/* Hogs, one after the other, each of which is killed for memory. */
+static int send_hogs(void *arg)
+{
+	uint64_t bytes = *(uint64_t *)arg;
+
+	adjust(500);
+	while (!board->stop)
+		(void)outcome(start(take_by_touch, &bytes));
+	return 0;
+}
+
+#define LENT_PAGES 64
+#define LENT_SECONDS 5
+
+/*
+ * A process that may not be killed lends its memory to children that end at once, while others are killed: whoever looks for
+ * memory to take must not take the lender's for a child's that is about to end.
+ */
+static int scenario_vfork(void)
+{
+	uint64_t bytes = total_bytes() * 2 + swap_bytes();
+	uint64_t most = available_bytes() / 10 * 9; /* what is left for the hogs, they soon have */
+	unsigned long kills = (unsigned long)proc_number("/proc/vmstat", "oom_kill"), lent = 0;
+	char *p = map(most, 0);
+	pid_t hogs[2];
+	time_t end;
+	bool right = p != MAP_FAILED;
+
+	for (int i = 0; i < 2; i++)
+		hogs[i] = start(send_hogs, &bytes);
+	adjust(-1000);
+	if (right)
+		touch(p, most);
+	end = time(NULL) + LENT_SECONDS;
+	while (right && time(NULL) < end) {
+		pid_t child;
+
+		memset(p, (int)(lent % 255) + 1, LENT_PAGES * PAGE);
+		child = vfork();
+		if (!child)
+			_exit(0);
+		waitpid(child, NULL, 0);
+		for (int i = 0; i < LENT_PAGES; i++)
+			right &= p[i * PAGE] == (char)(lent % 255 + 1);
+		lent++;
+	}
+	board->stop = 1;
+	for (int i = 0; i < 2; i++)
+		(void)outcome(hogs[i]);
+	kills = (unsigned long)proc_number("/proc/vmstat", "oom_kill") - kills;
+	printf("starve vfork: memory lent %lu times, %lu killed beside it, %s\n", lent, kills,
+	       right ? "kept" : "lost");
+	return !right || !kills;
+}
+
 /* ---- memory that no process has ---- */
 
 static int fill_file(void *arg)
@@ -323,6 +378,7 @@ static const struct {
 } scenarios[] = {
 	{ "touch", scenario_touch, "a process touches more than memory and swap" },
 	{ "fork", scenario_fork, "a fork bomb whose processes take memory" },
+	{ "vfork", scenario_vfork, "vfork, again and again, while others are killed" },
 	{ "mlock", scenario_mlock, "mlock of more than there is" },
 	{ "populate", scenario_populate, "MAP_POPULATE of more than there is" },
 	{ "tables", scenario_tables, "page tables of more than there is: a page each 2 MiB" },
