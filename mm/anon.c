@@ -110,7 +110,7 @@ unsigned int anon_populate(struct mm *mm, struct vma *vma, unsigned long addr, p
 			break;
 	}
 	spin_lock(ptl);
-	done = install_run(mm, vma, pte, folios, got);
+	done = fault_lost_pages(mm) ? 0 : install_run(mm, vma, pte, folios, got);
 	spin_unlock(ptl);
 	for (unsigned int i = done; i < got; i++)
 		folio_put(folios[i]);

@@ -73,7 +73,7 @@ static bool try_order(struct vma *vma, unsigned long addr, pte_t *pte, unsigned 
 	folio_set_anon(folio, vma, start, false);
 	promote = promotes(vma->mm, start, order);
 	spin_lock(ptl);
-	free = ptes_are_none(pte, 1UL << order);
+	free = ptes_are_none(pte, 1UL << order) && !fault_lost_pages(vma->mm);
 	if (free)
 		anon_install_large(vma, start, pte, folio, promote);
 	spin_unlock(ptl);

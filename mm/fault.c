@@ -88,6 +88,8 @@ static inline enum fault_result fault_get_folio(struct mm *mm, struct fault_ctx 
 		return FAULT_OOM;
 	f->old = pte_read(f->pte);
 	if (likely(pte_none(f->old))) {
+		if (fault_lost_pages(mm))
+			return FAULT_BUS;
 		if (likely(vma_is_anonymous(f->vma)))
 			return anon_get_folio(f);
 		return filemap_get_fault_folio(mm, f);
@@ -348,11 +350,6 @@ fault_with_mmap_lock(struct mm *mm, const struct fault_info *info, struct fault_
 
 	if (unlikely(mmap_read_lock_killable(mm)))
 		return FAULT_KILLED;
-	if (unlikely(!info->user && READ_ONCE(mm->oom_reaped))) {
-		mmap_read_unlock(
-			mm); /* what was there is lost: it must not go anywhere as zeroes */
-		return FAULT_BUS;
-	}
 	f->vma_locked = false;
 	do {
 		f->pte = NULL;

@@ -39,6 +39,16 @@ static inline void fault_assert_locked(const struct fault_ctx *f)
 }
 
 /*
+ * The address space's private pages were taken for want of memory: a page that is absent now may have been there, and whoever
+ * reads zeroes or the file in its place might store them somewhere. Asked after the entry was seen to be none, or with the
+ * page-table lock held. The killed threads notice nothing else of it.
+ */
+static inline bool fault_lost_pages(const struct mm *mm)
+{
+	return unlikely(READ_ONCE(mm->oom_reaped));
+}
+
+/*
  * Before the fault maps a new anonymous page: anon_vma_prepare(). Failure is FAULT_OOM, which a fault with the vma's lock
  * alone answers by taking mmap_lock. 0, -ENOMEM, -EAGAIN.
  */

@@ -520,6 +520,7 @@ void filemap_fault_around(struct mm *mm, struct fault_ctx *f)
 	pte_t *pte = f->pte - ((f->addr - start) >> PAGE_SHIFT);
 	spinlock_t *ptl = pte_lockptr(f->pte);
 	enum rss_kind kind = vma->mapping->flags & MAPPING_SHMEM ? RSS_SHMEM : RSS_FILE;
+	bool lost;
 
 	if (pages == 0 || first > last)
 		return;
@@ -527,7 +528,8 @@ void filemap_fault_around(struct mm *mm, struct fault_ctx *f)
 	if (n + large.n == 0)
 		return;
 	spin_lock(ptl);
-	for (unsigned int i = 0; i < n; i++) {
+	lost = fault_lost_pages(mm);
+	for (unsigned int i = lost ? n : 0; i < n; i++) {
 		struct folio *folio = folios[i];
 		pte_t *slot = pte + (folio->index - first);
 
@@ -544,7 +546,7 @@ void filemap_fault_around(struct mm *mm, struct fault_ctx *f)
 			page_mlock(folio, &folio->page);
 		folio_unlock(folio);
 	}
-	if (unlikely(large.n))
+	if (unlikely(large.n) && !lost)
 		mapped += map_large_around(f, &large, pte, first, last);
 	pte_used_add(pte, last - first + 1, mapped);
 	atomic_add(&mm->rss[kind], mapped);

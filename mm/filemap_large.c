@@ -118,7 +118,9 @@ enum fault_result fault_map_large(struct mm *mm, struct fault_ctx *f, struct fol
 		folio_mark_dirty(folio);
 	}
 	spin_lock(ptl);
-	if (likely(pte_read(f->pte) == f->old))
+	if (fault_lost_pages(mm))
+		result = FAULT_BUS;
+	else if (likely(pte_read(f->pte) == f->old))
 		map_run(f, &r, folio, prot, promote);
 	else
 		result = FAULT_RETRY;

@@ -147,6 +147,9 @@ void folio_wait_moved(struct folio *folio, spinlock_t *ptl)
 	spin_unlock(ptl);
 	while (!__atomic_load_n(&w.woken, __ATOMIC_ACQUIRE))
 		park(PARK_UNINTERRUPTIBLE);
+	/* Who said so may not have called unpark() yet, for which this task must be there. */
+	spin_lock(&wait_table[slot].lock);
+	spin_unlock(&wait_table[slot].lock);
 }
 
 /* Wakes everyone who waits for this folio; they compete for the bit. */

@@ -16,6 +16,7 @@
 #include "lru.h"
 #include "reclaim.h"
 #include "swap_internal.h"
+#include "writeback.h"
 
 static void say_error(const char *what, const struct bio *bio)
 {
@@ -83,6 +84,7 @@ static void end_write(struct bio *bio)
 		folio_put(folio);
 	}
 	bio_free(bio);
+	writeback_progress();
 }
 
 void swap_writeout(struct folio *folio, struct swap_plug *plug)
@@ -182,7 +184,8 @@ static int alloc_batch(struct read_batch *b, swp_entry_t swp, unsigned int windo
 
 		if (slot != swp && !swap_slot_wants_read(slot))
 			continue;
-		folio = folio_alloc(GFP_KERNEL, 0);
+		/* Nobody is killed for a guess. */
+		folio = folio_alloc(slot == swp ? GFP_KERNEL : GFP_KERNEL | __GFP_NORETRY, 0);
 		if (folio) {
 			b->slots[b->nr] = slot;
 			b->folios[b->nr++] = folio;

@@ -6,6 +6,7 @@
 #include "../../../mm/reclaim.h"
 #include "t.h"
 #include "swap_device.h"
+#include <pthread.h>
 
 #define B 0x70000000UL
 #define AT(page) (B + (page)*PG)
@@ -225,12 +226,46 @@ static void test_oom_reap(void **state)
 		FAULT_BUS);
 }
 
+static void *kernel_reads(void *mm)
+{
+	enum fault_result r;
+
+	sim_cpu.id = 1;
+	r = mm_handle_fault(mm, &(struct fault_info){ .addr = B, .access = FAULT_READ });
+	return (void *)(unsigned long)r;
+}
+
+/* The kernel's fault waits for a page to come from swap while its address space is reaped: no zeroes in its place. */
+static void test_oom_reap_while_waiting(void **state)
+{
+	struct mm *mm = *state;
+	struct folio *folio;
+	pthread_t thread;
+	void *result;
+	bool io;
+
+	map(mm, 1);
+	fill(mm, 1);
+	make_old(mm, 1);
+	assert_int_equal(mm_madvise(mm, B, PG, MADV_PAGEOUT), 0);
+	folio = swap_cache_read(pte_to_swp(sim_pte(mm, B)), &io);
+	folio_lock(folio);
+	assert_int_equal(pthread_create(&thread, NULL, kernel_reads, mm), 0);
+	while (!folio_test(folio, PG_waiters))
+		usleep(1000);
+	mm_oom_reap(mm);
+	swap_folio_unlock(folio);
+	folio_put(folio);
+	pthread_join(thread, &result);
+	assert_int_equal((unsigned long)result, FAULT_BUS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		R(test_more_than_memory), R(test_unused_go_first), R(test_locked_stay),
 		R(test_nothing_to_take),  R(test_write_errors),	   R(test_madvise),
-		R(test_refault),	  R(test_oom_reap),
+		R(test_refault),	  R(test_oom_reap),	   R(test_oom_reap_while_waiting),
 	};
 
 	sim_boot(T_FRAMES);
