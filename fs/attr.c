@@ -4,12 +4,12 @@
  */
 #include <arch/uaccess.h>
 #include <fs/internal.h>
+#include <kernel/cred.h>
 #include <kernel/signal.h>
 #include <kernel/syscall.h>
 #include <kernel/timer.h>
+#include <kernel/user_namespace.h>
 #include <uapi/time.h>
-
-#define CAP_FSETID 4
 
 /* ---- mode ---- */
 
@@ -24,7 +24,7 @@ static int change_mode(struct dentry *d, u32 mode)
 	if (S_ISLNK(i->mode))
 		return -EOPNOTSUPP;
 	mode &= 07777;
-	if (i->gid != current->cred.fsgid && !cred_has_cap(CAP_FSETID))
+	if (!current_in_group(i->gid) && !inode_capable(i, CAP_FSETID))
 		mode &= ~S_ISGID;
 	mutex_lock(&i->lock);
 	i->mode = (i->mode & S_IFMT) | mode;
@@ -71,30 +71,31 @@ SYSCALL_DEFINE2(fchmod, int, fd, u32, mode)
 
 static bool may_chown(const struct inode *i, u32 uid, u32 gid)
 {
-	const struct cred *c = &current->cred;
-	bool member = gid == c->fsgid;
+	bool owner = current->cred.fsuid == i->uid;
 
-	if (cred_has_cap(CAP_CHOWN))
+	if (inode_capable(i, CAP_CHOWN))
 		return true;
-	for (u32 n = 0; n < c->ngroups && !member; n++)
-		member = c->groups[n] == gid;
-	if (uid != ~0U && (uid != i->uid || c->fsuid != i->uid))
+	if (uid != ID_NONE && (uid != i->uid || !owner))
 		return false;
-	return gid == ~0U || (c->fsuid == i->uid && (member || gid == i->gid));
+	return gid == ID_NONE || (owner && (gid == i->gid || current_in_group(gid)));
 }
 
-static int change_owner(struct dentry *d, u32 uid, u32 gid)
+/* ID_NONE leaves one as it is. */
+static int change_owner(struct dentry *d, u32 user, u32 group)
 {
+	u32 uid = make_kuid(current_user_ns(), user), gid = make_kgid(current_user_ns(), group);
 	struct inode *i = d->inode;
 
+	if ((user != ID_NONE && uid == ID_NONE) || (group != ID_NONE && gid == ID_NONE))
+		return -EINVAL;
 	if (dentry_readonly(d))
 		return -EROFS;
 	if (!may_chown(i, uid, gid))
 		return -EPERM;
 	mutex_lock(&i->lock);
-	if (uid != ~0U)
+	if (uid != ID_NONE)
 		i->uid = uid;
-	if (gid != ~0U)
+	if (gid != ID_NONE)
 		i->gid = gid;
 	if (!S_ISDIR(i->mode)) { /* even for root: who gets the file did not ask for the bits */
 		i->mode &= ~S_ISUID;

@@ -7,9 +7,8 @@
 #include <fs/internal.h>
 #include <kern/string.h>
 #include <kernel/syscall.h>
+#include <kernel/user_namespace.h>
 #include <mm/slab.h>
-
-#define CAP_SYS_CHROOT 18
 
 static struct fs_context *context_new(struct dentry *root, struct dentry *cwd, u32 umask)
 {
@@ -91,6 +90,11 @@ static struct dentry *get_locked(struct dentry **where)
 	return d;
 }
 
+bool fs_context_chrooted(const struct fs_context *fs)
+{
+	return READ_ONCE(fs->root) != vfs_root;
+}
+
 struct dentry *fs_context_root(struct fs_context *fs)
 {
 	return get_locked(&fs->root);
@@ -150,7 +154,7 @@ SYSCALL_DEFINE1(chroot, const char __user *, path)
 		return PTR_ERR(d);
 	if (!S_ISDIR(d->inode->mode))
 		err = -ENOTDIR;
-	else if (!cred_has_cap(CAP_SYS_CHROOT))
+	else if (!capable_here(CAP_SYS_CHROOT))
 		err = -EPERM;
 	if (err) {
 		dentry_put(d);

@@ -39,7 +39,7 @@ static int may_delete(const struct dentry *dir, const struct dentry *d)
 	if (err)
 		return err;
 	if ((dir->inode->mode & S_ISVTX) && uid != d->inode->uid && uid != dir->inode->uid &&
-	    !cred_has_cap(CAP_FOWNER))
+	    !inode_capable(d->inode, CAP_FOWNER))
 		return -EPERM;
 	return 0;
 }

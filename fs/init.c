@@ -7,6 +7,7 @@
 void vfs_init(void)
 {
 	inode_init();
+	nsfs_init();
 	secretmem_init();
 	dentry_init();
 	file_init();

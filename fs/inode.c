@@ -6,6 +6,7 @@
 #include <kern/string.h>
 #include <kernel/cred.h>
 #include <kernel/timer.h>
+#include <kernel/user_namespace.h>
 #include <mm/slab.h>
 
 #define CAP_DAC_READ_SEARCH 2
@@ -76,7 +77,17 @@ u64 inode_size(const struct inode *i)
 bool cred_has_cap(int cap)
 {
 	/* The kernel's own work at boot has no files context and may do everything. */
-	return !current->fs || (current->cred.cap_effective >> cap) & 1;
+	return !current->fs || capable(cap);
+}
+
+bool inode_ids_mapped(const struct inode *i, const struct user_namespace *ns)
+{
+	return from_kuid(ns, i->uid) != ID_NONE && from_kgid(ns, i->gid) != ID_NONE;
+}
+
+bool inode_capable(const struct inode *i, int cap)
+{
+	return !current->fs || (capable_here(cap) && inode_ids_mapped(i, current_user_ns()));
 }
 
 int inode_permission(const struct inode *i, int mask)
@@ -92,22 +103,26 @@ int inode_permission(const struct inode *i, int mask)
 	if (!(mask & ~mode & 7))
 		return 0;
 	if (S_ISDIR(i->mode)) {
-		if (cred_has_cap(CAP_DAC_OVERRIDE) ||
-		    (!(mask & MAY_WRITE) && cred_has_cap(CAP_DAC_READ_SEARCH)))
+		if (inode_capable(i, CAP_DAC_OVERRIDE) ||
+		    (!(mask & MAY_WRITE) && inode_capable(i, CAP_DAC_READ_SEARCH)))
 			return 0;
 		return -EACCES;
 	}
-	if (mask == MAY_READ && cred_has_cap(CAP_DAC_READ_SEARCH))
+	if (mask == MAY_READ && inode_capable(i, CAP_DAC_READ_SEARCH))
 		return 0;
 	/* Even root may only execute what somebody may execute. */
-	if ((!(mask & MAY_EXEC) || (i->mode & S_IXUGO)) && cred_has_cap(CAP_DAC_OVERRIDE))
+	if ((!(mask & MAY_EXEC) || (i->mode & S_IXUGO)) && inode_capable(i, CAP_DAC_OVERRIDE))
 		return 0;
 	return -EACCES;
 }
 
 bool inode_owner_or_capable(const struct inode *i)
 {
-	return current->cred.fsuid == i->uid || cred_has_cap(CAP_FOWNER);
+	if (current->cred.fsuid == i->uid)
+		return true;
+	/* The group does not matter. */
+	return !current->fs ||
+	       (capable_here(CAP_FOWNER) && from_kuid(current_user_ns(), i->uid) != ID_NONE);
 }
 
 void inode_touch_atime(struct inode *i)

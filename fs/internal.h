@@ -21,7 +21,9 @@
 /* ---- inode.c ---- */
 void inode_init(void);
 bool inode_owner_or_capable(const struct inode *i);
+/* In the initial user namespace; or in the caller's, and the inode's owner and group have ids there. */
 bool cred_has_cap(int cap);
+bool inode_capable(const struct inode *i, int cap);
 /* A read happened: relatime without the daily update. */
 void inode_touch_atime(struct inode *i);
 static inline void inode_accessed(struct inode *i)
@@ -152,6 +154,11 @@ void walk_end(struct walk *w);
 void walk_enter(struct walk *w, struct dentry *child);
 /* path_lookup() of a user's path with AT_* flags; allowed: those the call accepts. ERR_PTR. */
 struct dentry *user_path_at(int dirfd, const char __user *path, int flags, int allowed);
+
+/* ---- nsfs.c ---- */
+void nsfs_init(void);
+/* A namespace as what a link in /proc/PID/ns leads to; takes over the reference. ERR_PTR(-ENOMEM). */
+struct dentry *user_ns_dentry(struct user_namespace *ns);
 
 /* ---- secretmem.c ---- */
 void secretmem_init(void);

@@ -5,6 +5,7 @@
 #include <arch/uaccess.h>
 #include <fs/internal.h>
 #include <kernel/syscall.h>
+#include <kernel/user_namespace.h>
 #include <uapi/mount.h>
 
 /* What the flags ask of the inode: MAY_*. O_TRUNC writes, whatever the access mode says. */
@@ -291,7 +292,7 @@ static struct cred assume_real_ids(void)
 
 	c->fsuid = c->uid;
 	c->fsgid = c->gid;
-	c->cap_effective = c->uid == 0 ? c->cap_permitted : 0;
+	c->cap_effective = c->uid == make_kuid(c->user_ns, 0) ? c->cap_permitted : 0;
 	return saved;
 }
 

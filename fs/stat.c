@@ -7,6 +7,7 @@
 #include <kern/string.h>
 #include <kernel/syscall.h>
 #include <kernel/timer.h>
+#include <kernel/user_namespace.h>
 #include <mm/slab.h>
 
 #define SECTORS_PER_PAGE (PAGE_SIZE / 512)
@@ -32,8 +33,8 @@ static int copy_stat(struct inode *i, struct stat __user *ubuf)
 	st.st_ino = i->ino;
 	st.st_nlink = i->nlink;
 	st.st_mode = i->mode;
-	st.st_uid = i->uid;
-	st.st_gid = i->gid;
+	st.st_uid = shown_uid(current_user_ns(), i->uid);
+	st.st_gid = shown_gid(current_user_ns(), i->gid);
 	st.st_rdev = i->rdev;
 	st.st_size = (s64)inode_size(i);
 	st.st_blksize = inode_blksize(i);
@@ -101,8 +102,8 @@ static void fill_statx(struct inode *i, struct statx *sx)
 	sx->stx_mask = STATX_BASIC_STATS;
 	sx->stx_blksize = inode_blksize(i);
 	sx->stx_nlink = i->nlink;
-	sx->stx_uid = i->uid;
-	sx->stx_gid = i->gid;
+	sx->stx_uid = shown_uid(current_user_ns(), i->uid);
+	sx->stx_gid = shown_gid(current_user_ns(), i->gid);
 	sx->stx_mode = (u16)i->mode;
 	sx->stx_ino = i->ino;
 	sx->stx_size = inode_size(i);

@@ -32,6 +32,7 @@ struct dentry;
 struct mount;
 struct pipe;
 struct poll_table;
+struct user_namespace;
 
 struct inode_ops {
 	/*
@@ -224,6 +225,8 @@ void file_put(struct file *f);
 struct file *file_alloc_anon(struct inode *inode, const char *name, unsigned int flags);
 /* Read at pos into kernel memory, for exec. Bytes read (short only at end of file) or -errno. */
 ssize_t kernel_read(struct file *f, void *buf, size_t n, u64 pos);
+/* Owner and group have ids in this user namespace. */
+bool inode_ids_mapped(const struct inode *i, const struct user_namespace *ns);
 int vfs_truncate(struct inode *i, u64 size);
 /*
  * A fresh inode with defaults filled in (refs 1, nlink 1, times now, caller's fsuid, next ino).
@@ -274,6 +277,8 @@ struct fs_context *fs_context_alloc(void); /* root and cwd at / */
 struct fs_context *fs_context_dup(struct fs_context *fs);
 void fs_context_get(struct fs_context *fs);
 void fs_context_put(struct fs_context *fs);
+/* Its root is not that of the tree of mounts. */
+bool fs_context_chrooted(const struct fs_context *fs);
 /* The root or working directory with a reference, for /proc/PID. */
 struct dentry *fs_context_root(struct fs_context *fs);
 struct dentry *fs_context_cwd(struct fs_context *fs);

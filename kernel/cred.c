@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Identity: user and group ids and capability sets (Linux's rules, capabilities(7)). A task's
- * identity is its own; C libraries change that of all threads by a signal.
+ * Identity: user and group ids, and what their changes do to the capability sets (Linux's rules, capabilities(7)).
+ * A task's identity is its own; C libraries change that of all threads by a signal.
  */
 #include <arch/uaccess.h>
 #include <fs/vfs.h>
@@ -10,13 +10,9 @@
 #include <kernel/cred.h>
 #include <kernel/syscall.h>
 #include <kernel/user.h>
+#include <kernel/user_namespace.h>
 
-#define KEEP ((u32)-1) /* in set*id calls: leave this one */
-
-bool capable(int cap)
-{
-	return (current->cred.cap_effective >> cap) & 1;
-}
+#define KEEP ID_NONE /* in set*id calls: leave this one */
 
 bool current_in_group(u32 gid)
 {
@@ -35,9 +31,9 @@ bool current_in_group(u32 gid)
 /* User ids changed: capabilities follow root's coming and going. */
 static void fix_capabilities(struct cred *new, const struct cred *old)
 {
-	u32 secure = current->securebits;
-	bool was_root = old->uid == 0 || old->euid == 0 || old->suid == 0;
-	bool is_root = new->uid == 0 || new->euid == 0 || new->suid == 0;
+	u32 secure = current->securebits, root = make_kuid(new->user_ns, 0);
+	bool was_root = old->uid == root || old->euid == root || old->suid == root;
+	bool is_root = new->uid == root || new->euid == root || new->suid == root;
 
 	if (secure & SECBIT_NO_SETUID_FIXUP)
 		return;
@@ -48,16 +44,27 @@ static void fix_capabilities(struct cred *new, const struct cred *old)
 		}
 		new->cap_ambient = 0;
 	}
-	if (old->euid == 0 && new->euid != 0)
+	if (old->euid == root && new->euid != root)
 		new->cap_effective = 0;
-	if (old->euid != 0 && new->euid == 0)
+	if (old->euid != root && new->euid == root)
 		new->cap_effective = new->cap_permitted;
 }
 
-/* The caller becomes new. 0, or -EAGAIN: no memory to count the user's tasks with. */
-static int commit_creds(const struct cred *new)
+/* Nothing is permitted to new that was not to old: both in one namespace, or old owns the one new is in. */
+static bool gains_nothing(const struct cred *old, const struct cred *new)
+{
+	if (old->user_ns == new->user_ns)
+		return !(new->cap_permitted & ~old->cap_permitted);
+	for (const struct user_namespace *ns = new->user_ns; ns->parent; ns = ns->parent)
+		if (ns->parent == old->user_ns && ns->owner == old->euid)
+			return true;
+	return false;
+}
+
+int commit_creds(const struct cred *new)
 {
 	struct task *self = current;
+	struct user_namespace *old_ns = self->cred.user_ns;
 	struct user *user = NULL;
 
 	if (new->uid != self->user->uid) {
@@ -67,13 +74,17 @@ static int commit_creds(const struct cred *new)
 	}
 	if (new->euid != self->cred.euid || new->egid != self->cred.egid ||
 	    new->fsuid != self->cred.fsuid || new->fsgid != self->cred.fsgid ||
-	    (new->cap_permitted & ~self->cred.cap_permitted)) {
+	    !gains_nothing(&self->cred, new)) {
 		self->process->dumpable = false;
 		self->pdeath_signal = 0;
 	}
 	spin_lock(&tasklist_lock);
 	self->cred = *new;
 	spin_unlock(&tasklist_lock);
+	if (new->user_ns != old_ns) {
+		self->securebits = 0;
+		user_ns_put(old_ns);
+	}
 	if (user) {
 		struct user *old = self->user;
 
@@ -90,10 +101,11 @@ void cred_after_exec(struct cred *new, const struct inode *inode, bool nosuid, b
 {
 	const struct cred *old = &current->cred;
 	u32 securebits = current->securebits, mode = inode->mode;
+	u32 root = make_kuid(old->user_ns, 0);
 	bool changed;
 
 	*new = *old;
-	if (!nosuid && !current->no_new_privs) {
+	if (!nosuid && !current->no_new_privs && inode_ids_mapped(inode, old->user_ns)) {
 		if (mode & S_ISUID)
 			new->euid = inode->uid;
 		if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
@@ -107,34 +119,51 @@ void cred_after_exec(struct cred *new, const struct inode *inode, bool nosuid, b
 		new->cap_ambient = 0;
 	new->cap_permitted = new->cap_ambient;
 	new->cap_effective = new->cap_ambient;
-	if (!(securebits & SECBIT_NOROOT) && (new->uid == 0 || new->euid == 0)) {
+	if (!(securebits & SECBIT_NOROOT) && (new->uid == root || new->euid == root)) {
 		new->cap_permitted |= old->cap_inheritable | old->cap_bounding;
-		if (new->euid == 0)
+		if (new->euid == root)
 			new->cap_effective = new->cap_permitted;
 	}
 	*secure = changed || new->uid != new->euid || new->gid != new->egid;
+}
+
+/* An argument of set*id becomes a kernel id; KEEP stays. False: the caller's namespace has no such id. */
+static bool take_uid(u32 *uid)
+{
+	u32 given = *uid;
+
+	*uid = make_kuid(current_user_ns(), given);
+	return given == KEEP || *uid != ID_NONE;
+}
+
+static bool take_gid(u32 *gid)
+{
+	u32 given = *gid;
+
+	*gid = make_kgid(current_user_ns(), given);
+	return given == KEEP || *gid != ID_NONE;
 }
 
 /* ---- user ids ---- */
 
 SYSCALL_DEFINE0(getuid)
 {
-	return current->cred.uid;
+	return shown_uid(current_user_ns(), current->cred.uid);
 }
 
 SYSCALL_DEFINE0(geteuid)
 {
-	return current->cred.euid;
+	return shown_uid(current_user_ns(), current->cred.euid);
 }
 
 SYSCALL_DEFINE0(getgid)
 {
-	return current->cred.gid;
+	return shown_gid(current_user_ns(), current->cred.gid);
 }
 
 SYSCALL_DEFINE0(getegid)
 {
-	return current->cred.egid;
+	return shown_gid(current_user_ns(), current->cred.egid);
 }
 
 static int commit_uids(struct cred *new)
@@ -147,9 +176,9 @@ SYSCALL_DEFINE1(setuid, u32, uid)
 {
 	struct cred new = current->cred;
 
-	if (uid == KEEP)
+	if (uid == KEEP || !take_uid(&uid))
 		return -EINVAL;
-	if (capable(CAP_SETUID))
+	if (capable_here(CAP_SETUID))
 		new.uid = new.suid = uid;
 	else if (uid != new.uid && uid != new.suid)
 		return -EPERM;
@@ -161,8 +190,10 @@ SYSCALL_DEFINE2(setreuid, u32, ruid, u32, euid)
 {
 	const struct cred *old = &current->cred;
 	struct cred new = *old;
-	bool any = capable(CAP_SETUID);
+	bool any = capable_here(CAP_SETUID);
 
+	if (!take_uid(&ruid) || !take_uid(&euid))
+		return -EINVAL;
 	if (ruid != KEEP) {
 		if (!any && ruid != old->uid && ruid != old->euid)
 			return -EPERM;
@@ -189,9 +220,11 @@ SYSCALL_DEFINE3(setresuid, u32, ruid, u32, euid, u32, suid)
 	const struct cred *o = &current->cred;
 	struct cred new = *o;
 
-	if (!capable(CAP_SETUID) && !(is_one_of(ruid, o->uid, o->euid, o->suid) &&
-				      is_one_of(euid, o->uid, o->euid, o->suid) &&
-				      is_one_of(suid, o->uid, o->euid, o->suid)))
+	if (!take_uid(&ruid) || !take_uid(&euid) || !take_uid(&suid))
+		return -EINVAL;
+	if (!capable_here(CAP_SETUID) && !(is_one_of(ruid, o->uid, o->euid, o->suid) &&
+					   is_one_of(euid, o->uid, o->euid, o->suid) &&
+					   is_one_of(suid, o->uid, o->euid, o->suid)))
 		return -EPERM;
 	if (ruid != KEEP)
 		new.uid = ruid;
@@ -211,28 +244,30 @@ static int put_three(u32 a, u32 __user *ua, u32 b, u32 __user *ub, u32 c, u32 __
 SYSCALL_DEFINE3(getresuid, u32 __user *, ruid, u32 __user *, euid, u32 __user *, suid)
 {
 	const struct cred *c = &current->cred;
+	const struct user_namespace *ns = c->user_ns;
 
-	return put_three(c->uid, ruid, c->euid, euid, c->suid, suid);
+	return put_three(shown_uid(ns, c->uid), ruid, shown_uid(ns, c->euid), euid,
+			 shown_uid(ns, c->suid), suid);
 }
 
 /* Returns the old one, whatever happened. */
 SYSCALL_DEFINE1(setfsuid, u32, uid)
 {
 	struct cred new = current->cred;
-	u32 old = new.fsuid;
+	u32 old = new.fsuid, shown = shown_uid(new.user_ns, old), root = make_kuid(new.user_ns, 0);
 
-	if (uid == KEEP || uid == old ||
-	    (!capable(CAP_SETUID) && uid != new.uid &&uid != new.euid &&uid != new.suid))
-		return old;
+	if (uid == KEEP || !take_uid(&uid) || uid == old ||
+	    (!capable_here(CAP_SETUID) && uid != new.uid &&uid != new.euid &&uid != new.suid))
+		return shown;
 	new.fsuid = uid;
 	if (!(current->securebits & SECBIT_NO_SETUID_FIXUP)) {
-		if (old == 0)
+		if (old == root)
 			new.cap_effective &= ~CAP_FS_SET;
-		else if (uid == 0)
+		else if (uid == root)
 			new.cap_effective |= new.cap_permitted &CAP_FS_SET;
 	}
 	(void)commit_creds(&new);
-	return old;
+	return shown;
 }
 
 /* ---- group ids ---- */
@@ -241,9 +276,9 @@ SYSCALL_DEFINE1(setgid, u32, gid)
 {
 	struct cred new = current->cred;
 
-	if (gid == KEEP)
+	if (gid == KEEP || !take_gid(&gid))
 		return -EINVAL;
-	if (capable(CAP_SETGID))
+	if (capable_here(CAP_SETGID))
 		new.gid = new.sgid = gid;
 	else if (gid != new.gid && gid != new.sgid)
 		return -EPERM;
@@ -255,8 +290,10 @@ SYSCALL_DEFINE2(setregid, u32, rgid, u32, egid)
 {
 	const struct cred *old = &current->cred;
 	struct cred new = *old;
-	bool any = capable(CAP_SETGID);
+	bool any = capable_here(CAP_SETGID);
 
+	if (!take_gid(&rgid) || !take_gid(&egid))
+		return -EINVAL;
 	if (rgid != KEEP) {
 		if (!any && rgid != old->gid && rgid != old->egid)
 			return -EPERM;
@@ -278,9 +315,11 @@ SYSCALL_DEFINE3(setresgid, u32, rgid, u32, egid, u32, sgid)
 	const struct cred *o = &current->cred;
 	struct cred new = *o;
 
-	if (!capable(CAP_SETGID) && !(is_one_of(rgid, o->gid, o->egid, o->sgid) &&
-				      is_one_of(egid, o->gid, o->egid, o->sgid) &&
-				      is_one_of(sgid, o->gid, o->egid, o->sgid)))
+	if (!take_gid(&rgid) || !take_gid(&egid) || !take_gid(&sgid))
+		return -EINVAL;
+	if (!capable_here(CAP_SETGID) && !(is_one_of(rgid, o->gid, o->egid, o->sgid) &&
+					   is_one_of(egid, o->gid, o->egid, o->sgid) &&
+					   is_one_of(sgid, o->gid, o->egid, o->sgid)))
 		return -EPERM;
 	if (rgid != KEEP)
 		new.gid = rgid;
@@ -295,35 +334,35 @@ SYSCALL_DEFINE3(setresgid, u32, rgid, u32, egid, u32, sgid)
 SYSCALL_DEFINE3(getresgid, u32 __user *, rgid, u32 __user *, egid, u32 __user *, sgid)
 {
 	const struct cred *c = &current->cred;
+	const struct user_namespace *ns = c->user_ns;
 
-	return put_three(c->gid, rgid, c->egid, egid, c->sgid, sgid);
+	return put_three(shown_gid(ns, c->gid), rgid, shown_gid(ns, c->egid), egid,
+			 shown_gid(ns, c->sgid), sgid);
 }
 
 SYSCALL_DEFINE1(setfsgid, u32, gid)
 {
 	struct cred new = current->cred;
-	u32 old = new.fsgid;
+	u32 old = new.fsgid, shown = shown_gid(new.user_ns, old);
 
-	if (gid == KEEP || (!capable(CAP_SETGID) &&
-			    gid != new.gid &&gid != new.egid &&gid != new.sgid &&gid != old))
-		return old;
+	if (gid == KEEP || !take_gid(&gid) ||
+	    (!capable_here(CAP_SETGID) &&
+	     gid != new.gid &&gid != new.egid &&gid != new.sgid &&gid != old))
+		return shown;
 	new.fsgid = gid;
 	(void)commit_creds(&new);
-	return old;
+	return shown;
 }
 
 SYSCALL_DEFINE2(getgroups, int, size, u32 __user *, list)
 {
 	const struct cred *c = &current->cred;
 
-	if (size < 0)
+	if (size < 0 || (size && (u32)size < c->ngroups))
 		return -EINVAL;
-	if (size) {
-		if ((u32)size < c->ngroups)
-			return -EINVAL;
-		if (copy_to_user(list, c->groups, c->ngroups * sizeof(u32)))
+	for (u32 n = 0; size && n < c->ngroups; n++)
+		if (put_user_u32(shown_gid(c->user_ns, c->groups[n]), &list[n]))
 			return -EFAULT;
-	}
 	return (long)c->ngroups;
 }
 
@@ -333,103 +372,18 @@ SYSCALL_DEFINE2(setgroups, int, size, const u32 __user *, list)
 	struct cred *c = &current->cred;
 	u32 groups[ARRAY_SIZE(c->groups)];
 
-	if (!capable(CAP_SETGID))
+	if (!capable_here(CAP_SETGID) || !user_ns_may_setgroups(c->user_ns))
 		return -EPERM;
 	if ((u32)size > ARRAY_SIZE(groups))
 		return -EINVAL;
 	if (copy_from_user(groups, list, (u32)size * sizeof(u32)))
 		return -EFAULT;
+	for (int n = 0; n < size; n++)
+		if (groups[n] == KEEP || !take_gid(&groups[n]))
+			return -EINVAL;
 	spin_lock(&tasklist_lock);
 	memcpy(c->groups, groups, (u32)size * sizeof(u32));
 	c->ngroups = (u32)size;
 	spin_unlock(&tasklist_lock);
 	return 0;
-}
-
-/* ---- capabilities ---- */
-
-/* Reads the header. *words: how many 32-bit data blocks this version has. 0, -EFAULT, -EINVAL. */
-static int read_cap_header(struct cap_user_header __user *uheader, struct cap_user_header *h,
-			   unsigned int *words)
-{
-	if (copy_from_user(h, uheader, sizeof(*h)))
-		return -EFAULT;
-	switch (h->version) {
-	case _LINUX_CAPABILITY_VERSION_1:
-		*words = 1;
-		return 0;
-	case _LINUX_CAPABILITY_VERSION_2:
-	case _LINUX_CAPABILITY_VERSION_3:
-		*words = 2;
-		return 0;
-	}
-	if (put_user_u32(_LINUX_CAPABILITY_VERSION_3, &uheader->version))
-		return -EFAULT;
-	return -EINVAL;
-}
-
-SYSCALL_DEFINE2(capget, struct cap_user_header __user *, uheader, struct cap_user_data __user *,
-		udata)
-{
-	struct cap_user_header h;
-	struct cap_user_data data[2];
-	struct cred c;
-	unsigned int words, i;
-	struct task *t;
-	int err = read_cap_header(uheader, &h, &words);
-
-	/* Asking which version there is, is no error. */
-	if (err == -EINVAL && !udata)
-		return 0;
-	if (err)
-		return err;
-	if (h.pid < 0)
-		return -EINVAL;
-	spin_lock(&tasklist_lock);
-	t = h.pid ? task_find(h.pid) : current;
-	if (t)
-		c = t->cred;
-	spin_unlock(&tasklist_lock);
-	if (!t)
-		return -ESRCH;
-	if (!udata)
-		return 0;
-	for (i = 0; i < 2; i++)
-		data[i] = (struct cap_user_data){ (u32)(c.cap_effective >> (32 * i)),
-						  (u32)(c.cap_permitted >> (32 * i)),
-						  (u32)(c.cap_inheritable >> (32 * i)) };
-	return copy_to_user(udata, data, words * sizeof(data[0])) ? -EFAULT : 0;
-}
-
-SYSCALL_DEFINE2(capset, struct cap_user_header __user *, uheader,
-		const struct cap_user_data __user *, udata)
-{
-	struct cap_user_data data[2] = { 0 };
-	struct cred new = current->cred;
-	struct cap_user_header h;
-	unsigned int words;
-	u64 eff, perm, inh;
-	int err = read_cap_header(uheader, &h, &words);
-
-	if (err)
-		return err;
-	if (h.pid && h.pid != current->tid)
-		return -EPERM;
-	if (copy_from_user(data, udata, words * sizeof(data[0])))
-		return -EFAULT;
-	eff = (data[0].effective | (u64)data[1].effective << 32) & CAP_FULL_SET;
-	perm = (data[0].permitted | (u64)data[1].permitted << 32) & CAP_FULL_SET;
-	inh = (data[0].inheritable | (u64)data[1].inheritable << 32) & CAP_FULL_SET;
-
-	if (!capable(CAP_SETPCAP) && (inh & ~(new.cap_inheritable | new.cap_permitted)))
-		return -EPERM;
-	if (inh & ~(new.cap_inheritable | new.cap_bounding))
-		return -EPERM;
-	if ((perm & ~new.cap_permitted) || (eff & ~perm))
-		return -EPERM;
-	new.cap_effective = eff;
-	new.cap_permitted = perm;
-	new.cap_inheritable = inh;
-	new.cap_ambient &= perm &inh;
-	return commit_creds(&new);
 }

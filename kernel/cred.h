@@ -15,6 +15,12 @@ struct inode;
  */
 void cred_after_exec(struct cred *new, const struct inode *inode, bool nosuid, bool *secure);
 
+/*
+ * The caller becomes new; with another namespace new brings a reference to that. 0, or -EAGAIN: no memory to count
+ * the user's tasks with.
+ */
+int commit_creds(const struct cred *new);
+
 /* The caller is a member of this group, by its fsgid or a supplementary one. */
 bool current_in_group(u32 gid);
 

@@ -12,6 +12,7 @@
 #include <kern/err.h>
 #include <kern/string.h>
 #include <kernel/exec.h>
+#include <kernel/user_namespace.h>
 #include <kernel/vdso.h>
 #include <mm/mm.h>
 #include <mm/slab.h>
@@ -285,6 +286,7 @@ static void add_aux(struct stack_layout *s, u64 type, u64 value)
 static void fill_auxv(struct stack_layout *s, const struct exec_program *p)
 {
 	const struct elf_image *elf = &p->main->elf;
+	const struct user_namespace *ns = p->cred->user_ns;
 	unsigned long bias = p->main->bias;
 
 	add_aux(s, AT_SYSINFO_EHDR, s->vdso);
@@ -298,10 +300,10 @@ static void fill_auxv(struct stack_layout *s, const struct exec_program *p)
 	add_aux(s, AT_BASE, p->interp ? p->interp->bias : 0);
 	add_aux(s, AT_FLAGS, 0);
 	add_aux(s, AT_ENTRY, elf->entry + bias);
-	add_aux(s, AT_UID, p->cred->uid);
-	add_aux(s, AT_EUID, p->cred->euid);
-	add_aux(s, AT_GID, p->cred->gid);
-	add_aux(s, AT_EGID, p->cred->egid);
+	add_aux(s, AT_UID, shown_uid(ns, p->cred->uid));
+	add_aux(s, AT_EUID, shown_uid(ns, p->cred->euid));
+	add_aux(s, AT_GID, shown_gid(ns, p->cred->gid));
+	add_aux(s, AT_EGID, shown_gid(ns, p->cred->egid));
 	add_aux(s, AT_SECURE, p->secure);
 	add_aux(s, AT_RANDOM, s->random);
 	add_aux(s, AT_HWCAP2, arch_elf_hwcap2());

@@ -17,6 +17,7 @@
 #include <kernel/session.h>
 #include <kernel/signal.h>
 #include <kernel/syscall.h>
+#include <kernel/user_namespace.h>
 #include <kernel/wait_child.h>
 #include <mm/mm.h>
 #include <uapi/wait.h>
@@ -106,7 +107,7 @@ static bool notify_parent(struct process *p)
 
 	process_cputime(p, &utime, &stime);
 	info.si_pid = p->pid;
-	info.si_uid = p->leader->cred.uid;
+	info.si_uid = shown_uid(parent->leader->cred.user_ns, p->leader->cred.uid);
 	info.si_status = p->exit_code & 0x7f ? p->exit_code & 0x7f : p->exit_code >> 8;
 	info.si_utime = (long)(utime / TICK_NS);
 	info.si_stime = (long)(stime / TICK_NS);

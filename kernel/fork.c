@@ -12,12 +12,14 @@
 #include <fs/vfs.h>
 #include <kern/err.h>
 #include <kern/string.h>
+#include <kernel/cred.h>
 #include <kernel/fork.h>
 #include <kernel/futex.h>
 #include <kernel/pid.h>
 #include <kernel/signal.h>
 #include <kernel/syscall.h>
 #include <kernel/user.h>
+#include <kernel/user_namespace.h>
 #include <mm/mm.h>
 #include <mm/stats.h>
 #include <mm/slab.h>
@@ -32,9 +34,8 @@ struct fork_request {
 	u32 __user *parent_tid, *child_tid;
 };
 
-#define NAMESPACE_FLAGS                                                                            \
-	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |             \
-	 CLONE_NEWPID | CLONE_NEWNET)
+#define OTHER_NAMESPACES                                                                           \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET)
 
 #define STOP_SIGNALS (sigmask(SIGSTOP) | sigmask(SIGTSTP) | sigmask(SIGTTIN) | sigmask(SIGTTOU))
 
@@ -61,6 +62,7 @@ static void task_free(struct task *t)
 		atomic_dec(&t->user->tasks);
 		user_put(t->user);
 	}
+	user_ns_put(t->cred.user_ns);
 	kmem_cache_free(task_cache, t);
 }
 
@@ -89,6 +91,7 @@ static struct task *task_alloc(const struct task *from)
 	}
 	refcount_set(&t->refs, 2); /* the tree's and the scheduler's */
 	t->cred = from->cred;
+	user_ns_get(t->cred.user_ns);
 	t->user = from->user;
 	user_get(t->user);
 	atomic_inc(&t->user->tasks);
@@ -122,6 +125,21 @@ static struct process *process_alloc(struct process *from, struct task *leader)
 	p->dumpable = from->dumpable;
 	p->start_ns = clock_ns();
 	return p;
+}
+
+static int copy_creds(struct task *child, u64 flags)
+{
+	struct user_namespace *parent = child->cred.user_ns;
+	int err;
+
+	if (!(flags & CLONE_NEWUSER))
+		return 0;
+	err = user_ns_create(&child->cred);
+	if (!err) {
+		child->securebits = 0;
+		user_ns_put(parent);
+	}
+	return err;
 }
 
 static int copy_files(struct task *child, u64 flags)
@@ -295,6 +313,9 @@ static struct task *copy_process(const struct fork_request *req)
 	child = task_alloc(current);
 	if (!child)
 		return ERR_PTR(-ENOMEM);
+	err = copy_creds(child, req->flags);
+	if (err)
+		goto free_task;
 	err = -EAGAIN;
 	if (user_over_nproc())
 		goto free_task;
@@ -441,6 +462,14 @@ void task_caches_init(void)
 
 /* ---- the system calls ---- */
 
+/* There are no other namespaces than users'; Linux first says who might have made one. */
+static int check_namespaces(u64 flags)
+{
+	if (!(flags & OTHER_NAMESPACES))
+		return 0;
+	return (flags & CLONE_NEWUSER) || capable_here(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
+}
+
 static int check_flags(const struct fork_request *req)
 {
 	u64 flags = req->flags;
@@ -459,11 +488,12 @@ static int check_flags(const struct fork_request *req)
 	/* Signal actions belong to a process: two processes cannot share them. */
 	if ((flags & CLONE_SIGHAND) && !(flags & CLONE_THREAD))
 		return -EINVAL;
-	if ((flags & NAMESPACE_FLAGS & ~CLONE_NEWUSER) && !capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	if (flags & (NAMESPACE_FLAGS | CLONE_PIDFD | CLONE_INTO_CGROUP))
+	/* Threads of a process share its namespaces. */
+	if ((flags & CLONE_THREAD) && (flags & CLONE_NEWUSER))
 		return -EINVAL;
-	return 0;
+	if (flags & (CLONE_PIDFD | CLONE_INTO_CGROUP))
+		return -EINVAL;
+	return check_namespaces(flags);
 }
 
 static long do_fork(const struct fork_request *req)
@@ -590,36 +620,54 @@ SYSCALL_DEFINE1(set_tid_address, u32 __user *, tidptr)
 	return current->tid;
 }
 
-/* Only what a process has for itself can be unshared: no namespaces. */
+/* Only what a process has for itself can be unshared. */
+static int check_unshare(unsigned long flags)
+{
+	if (flags & ~(CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_NEWUSER | OTHER_NAMESPACES))
+		return -EINVAL;
+	if ((flags & CLONE_NEWUSER) && !user_ns_may_unshare())
+		return -EINVAL;
+	return check_namespaces(flags);
+}
+
 SYSCALL_DEFINE1(unshare, unsigned long, flags)
 {
 	struct fs_context *fs = NULL;
 	struct files *files = NULL;
 	struct task *self = current;
+	struct cred new = self->cred;
+	int err = check_unshare(flags);
 
-	if (flags & ~(CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | NAMESPACE_FLAGS))
-		return -EINVAL;
-	if ((flags & NAMESPACE_FLAGS & ~CLONE_NEWUSER) && !capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	if (flags & NAMESPACE_FLAGS)
-		return -EINVAL;
-
-	if (flags & CLONE_FS) {
+	if (err)
+		return err;
+	err = -ENOMEM;
+	if (flags & (CLONE_FS | CLONE_NEWUSER)) {
 		fs = fs_context_dup(self->fs);
 		if (!fs)
-			return -ENOMEM;
+			return err;
 	}
 	if ((flags & CLONE_FILES) && files_shared(self->files)) {
 		files = files_dup(self->files);
-		if (!files) {
-			if (fs)
-				fs_context_put(fs);
-			return -ENOMEM;
-		}
+		if (!files)
+			goto put_fs;
+	}
+	if (flags & CLONE_NEWUSER) {
+		err = user_ns_create(&new);
+		if (err)
+			goto put_files;
+		(void)commit_creds(&new); /* the same user: cannot fail */
 	}
 	task_replace_fs(fs);
 	task_replace_files(files);
 	return 0;
+
+put_files:
+	if (files)
+		files_put(files);
+put_fs:
+	if (fs)
+		fs_context_put(fs);
+	return err;
 }
 
 void task_replace_fs(struct fs_context *fs)

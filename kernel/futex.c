@@ -586,8 +586,9 @@ SYSCALL_DEFINE3(get_robust_list, int, tid, u64 __user *, head, u64 __user *, len
 	t = tid ? task_find(tid) : current;
 	if (t) {
 		value = (u64)READ_ONCE(t->robust_list);
-		err = t->process == current->process || t->cred.uid == c->uid ||
-				      capable(CAP_SYS_PTRACE)
+		err = t->process == current->process ||
+				      (t->cred.user_ns == c->user_ns && t->cred.uid == c->uid) ||
+				      ns_capable(t->cred.user_ns, CAP_SYS_PTRACE)
 			      ? 0
 			      : -EPERM;
 	}

@@ -64,7 +64,8 @@ struct shm_report {
 	struct shmid64_ds ds;
 	unsigned long rss, swap; /* pages */
 };
-/* shm_lock held. */
-void shm_describe(const struct shm_segment *seg, struct shm_report *r);
+/* For a reader in ns. shm_lock held. */
+void shm_describe(const struct shm_segment *seg, const struct user_namespace *ns,
+		  struct shm_report *r);
 
 #endif

@@ -14,8 +14,10 @@
 #include <kernel/task.h>
 #include <kernel/timer.h>
 #include <kernel/user.h>
+#include <kernel/user_namespace.h>
 
-void shm_describe(const struct shm_segment *seg, struct shm_report *r)
+void shm_describe(const struct shm_segment *seg, const struct user_namespace *ns,
+		  struct shm_report *r)
 {
 	struct mapping *m = &seg->file->inode->mapping;
 	struct shmid64_ds *ds = &r->ds;
@@ -24,10 +26,10 @@ void shm_describe(const struct shm_segment *seg, struct shm_report *r)
 	memset(r, 0, sizeof(*r));
 	r->id = seg->id;
 	ds->shm_perm.key = seg->key;
-	ds->shm_perm.uid = seg->uid;
-	ds->shm_perm.gid = seg->gid;
-	ds->shm_perm.cuid = seg->cuid;
-	ds->shm_perm.cgid = seg->cgid;
+	ds->shm_perm.uid = shown_uid(ns, seg->uid);
+	ds->shm_perm.gid = shown_gid(ns, seg->gid);
+	ds->shm_perm.cuid = shown_uid(ns, seg->cuid);
+	ds->shm_perm.cgid = shown_gid(ns, seg->cgid);
 	ds->shm_perm.mode = seg->mode;
 	ds->shm_perm.seq = (u16)(seg->id >> SHM_INDEX_BITS);
 	ds->shm_segsz = seg->size;
@@ -79,7 +81,7 @@ static long usage(void __user *buf)
 	for (unsigned long i = 0; (seg = shm_next(&i)); i++) {
 		struct shm_report r;
 
-		shm_describe(seg, &r);
+		shm_describe(seg, current_user_ns(), &r);
 		info.shm_rss += r.rss;
 		info.shm_swp += r.swap;
 	}
@@ -101,7 +103,7 @@ static long stat(int id, int cmd, void __user *buf)
 	else if (cmd != SHM_STAT_ANY && !shm_permitted(seg, 0400))
 		ret = -EACCES;
 	else
-		shm_describe(seg, &r);
+		shm_describe(seg, current_user_ns(), &r);
 	spin_unlock(&shm_lock);
 	if (ret)
 		return ret;
@@ -127,18 +129,21 @@ static long set(int id, const void __user *buf)
 {
 	struct shm_segment *seg;
 	struct shmid64_ds ds;
+	u32 uid, gid;
 	int err;
 
 	if (copy_from_user(&ds, buf, sizeof(ds)))
 		return -EFAULT;
+	uid = make_kuid(current_user_ns(), ds.shm_perm.uid);
+	gid = make_kgid(current_user_ns(), ds.shm_perm.gid);
 	spin_lock(&shm_lock);
 	seg = shm_find(id);
 	err = check_owner(seg);
-	if (!err && (ds.shm_perm.uid == ~0U || ds.shm_perm.gid == ~0U))
+	if (!err && (uid == ID_NONE || gid == ID_NONE))
 		err = -EINVAL;
 	if (!err) {
-		seg->uid = ds.shm_perm.uid;
-		seg->gid = ds.shm_perm.gid;
+		seg->uid = uid;
+		seg->gid = gid;
 		seg->mode = (seg->mode & ~(u32)SHM_MODE_MASK) | (ds.shm_perm.mode & SHM_MODE_MASK);
 		seg->ctime = (s64)(realtime_ns() / NSEC_PER_SEC);
 	}

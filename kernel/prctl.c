@@ -6,6 +6,7 @@
 #include <kern/string.h>
 #include <kernel/signal.h>
 #include <kernel/syscall.h>
+#include <kernel/user_namespace.h>
 #include <mm/mm.h>
 #include <uapi/prctl.h>
 
@@ -53,7 +54,8 @@ static int set_securebits(unsigned long bits)
 	u32 old = current->securebits, locked = (old & SECURE_ALL_LOCKS) >> 1;
 
 	if (((old ^ bits) & locked) || ((old & SECURE_ALL_LOCKS) & ~bits) ||
-	    (bits & ~(unsigned long)(SECURE_ALL_BITS | SECURE_ALL_LOCKS)) || !capable(CAP_SETPCAP))
+	    (bits & ~(unsigned long)(SECURE_ALL_BITS | SECURE_ALL_LOCKS)) ||
+	    !capable_here(CAP_SETPCAP))
 		return -EPERM;
 	current->securebits = (u32)bits;
 	return 0;
@@ -61,7 +63,7 @@ static int set_securebits(unsigned long bits)
 
 static int drop_bounding(unsigned long cap)
 {
-	if (!capable(CAP_SETPCAP))
+	if (!capable_here(CAP_SETPCAP))
 		return -EPERM;
 	if (cap > CAP_LAST_CAP)
 		return -EINVAL;

@@ -84,7 +84,7 @@ static bool may_prlimit(const struct task *t)
 {
 	const struct cred *c = &current->cred, *tc = &t->cred;
 
-	if (t->process == current->process || capable(CAP_SYS_RESOURCE))
+	if (t->process == current->process || ns_capable(tc->user_ns, CAP_SYS_RESOURCE))
 		return true;
 	return c->uid == tc->uid && c->uid == tc->euid && c->uid == tc->suid && c->gid == tc->gid &&
 	       c->gid == tc->egid && c->gid == tc->sgid;

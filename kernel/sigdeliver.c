@@ -6,6 +6,7 @@
 #include <kern/err.h>
 #include <kernel/session.h>
 #include <kernel/signal.h>
+#include <kernel/user_namespace.h>
 #include <uapi/time.h>
 
 #define NR_RESTART_SYSCALL 219
@@ -28,7 +29,7 @@ static void report_to_parent(struct process *p, int code, int status)
 		const struct k_sigaction *action = &parent->action[SIGCHLD - 1];
 
 		process_cputime(p, &utime, &stime);
-		info.si_uid = current->cred.uid;
+		info.si_uid = shown_uid(parent->leader->cred.user_ns, current->cred.uid);
 		info.si_utime = (long)(utime / (NSEC_PER_SEC / USER_HZ));
 		info.si_stime = (long)(stime / (NSEC_PER_SEC / USER_HZ));
 		if (READ_ONCE(action->handler) != SIG_IGN &&

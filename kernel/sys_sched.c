@@ -5,6 +5,7 @@
  */
 #include <arch/uaccess.h>
 #include <kernel/syscall.h>
+#include <kernel/user_namespace.h>
 #include <kernel/task.h>
 #include <kernel/time.h>
 #include <uapi/sched.h>
@@ -23,7 +24,8 @@ static bool may_change(const struct task *t)
 {
 	const struct cred *c = &current->cred;
 
-	return c->euid == t->cred.euid || c->euid == t->cred.uid || capable(CAP_SYS_NICE);
+	return c->euid == t->cred.euid || c->euid == t->cred.uid ||
+	       ns_capable(t->cred.user_ns, CAP_SYS_NICE);
 }
 
 /* tasklist_lock held. */
@@ -196,7 +198,7 @@ SYSCALL_DEFINE2(sched_rr_get_interval, int, pid, struct timespec __user *, inter
 static int for_each_named(int which, int who, int (*fn)(struct task *t, int *arg), int *arg)
 {
 	struct process *p, *self = current->process;
-	u32 uid = who ? (u32)who : current->cred.uid;
+	u32 uid = who ? make_kuid(current_user_ns(), (u32)who) : current->cred.uid;
 	int ret = -ESRCH, err;
 	struct task *t;
 

@@ -7,6 +7,7 @@
 #include <kernel/signal.h>
 #include <kernel/syscall.h>
 #include <kernel/time.h>
+#include <kernel/user_namespace.h>
 
 #define SIGSET_BYTES sizeof(u64)
 
@@ -29,7 +30,7 @@ static int may_signal(const struct task *t, int sig)
 		return 0;
 	if (sig == SIGCONT && t->process->sid == self->sid)
 		return 0;
-	return capable(CAP_KILL) ? 0 : -EPERM;
+	return ns_capable(t->cred.user_ns, CAP_KILL) ? 0 : -EPERM;
 }
 
 static void sender_info(struct siginfo *info, int sig, int code)
@@ -39,26 +40,39 @@ static void sender_info(struct siginfo *info, int sig, int code)
 	info->si_code = code;
 	info->si_pad = 0;
 	info->si_pid = current->process->pid;
-	info->si_uid = current->cred.uid;
+	info->si_uid = shown_uid(current_user_ns(), current->cred.uid);
 	info->si_value.sival_ptr = 0;
 	info->si_utime = 0; /* the rest of SIGINFO_USED */
 	info->si_stime = 0;
 }
 
-/* Signal 0 only asks. tasklist_lock held. 0, -EINVAL, -EPERM or -EAGAIN. */
-static int signal_process(struct process *p, int sig, const struct siginfo *info)
+/* The caller's si_uid, as t's user namespace puts it. tasklist_lock held. */
+static void translate_uid(struct siginfo *info, const struct task *t)
 {
-	int ret = p->leader ? may_signal(p->leader, sig) : 0;
+	const struct user_namespace *from = current_user_ns(), *to = t->cred.user_ns;
 
-	if (!ret && sig)
-		ret = send_signal_process(p, sig, info);
+	if (unlikely(from != to) && info->si_code != SI_TIMER && info->si_code != SI_SIGIO)
+		info->si_uid = shown_uid(to, make_kuid(from, info->si_uid));
+}
+
+/* Signal 0 only asks. tasklist_lock held. 0, -EINVAL, -EPERM or -EAGAIN. */
+static int signal_process(struct process *p, int sig, struct siginfo *info)
+{
+	unsigned int uid = info->si_uid; /* for the next receiver of the same */
+	int ret = may_signal(p->leader, sig);
+
+	if (ret || !sig)
+		return ret;
+	translate_uid(info, p->leader);
+	ret = send_signal_process(p, sig, info);
+	info->si_uid = uid;
 	return ret;
 }
 
 /* ---- kill ---- */
 
 /* One success is success. */
-static int kill_pgrp(int pgid, int sig, const struct siginfo *info)
+static int kill_pgrp(int pgid, int sig, struct siginfo *info)
 {
 	struct process *p;
 	bool done = false;
@@ -72,7 +86,7 @@ static int kill_pgrp(int pgid, int sig, const struct siginfo *info)
 	return done ? 0 : ret;
 }
 
-static int kill_all(int sig, const struct siginfo *info)
+static int kill_all(int sig, struct siginfo *info)
 {
 	struct process *p;
 	bool found = false;
@@ -112,7 +126,7 @@ SYSCALL_DEFINE2(kill, int, pid, int, sig)
 }
 
 /* tgid 0: whichever process the thread is of. */
-static int signal_thread(int tgid, int tid, int sig, const struct siginfo *info)
+static int signal_thread(int tgid, int tid, int sig, struct siginfo *info)
 {
 	struct task *t = current;
 	int ret;
@@ -127,8 +141,10 @@ static int signal_thread(int tgid, int tid, int sig, const struct siginfo *info)
 		ret = -ESRCH;
 	else
 		ret = may_signal(t, sig);
-	if (!ret && sig)
+	if (!ret && sig) {
+		translate_uid(info, t);
 		ret = send_signal_task(t, sig, info);
+	}
 	spin_unlock(&tasklist_lock);
 	return ret;
 }

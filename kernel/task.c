@@ -9,6 +9,7 @@
 #include <kernel/pid.h>
 #include <kernel/signal.h>
 #include <kernel/user.h>
+#include <kernel/user_namespace.h>
 #include <mm/page_alloc.h>
 
 #define DEFAULT_STACK_LIMIT (8UL << 20)
@@ -68,6 +69,7 @@ void task_init(void)
 	t->user = user_find(0);
 	strscpy(t->comm, "swapper", sizeof(t->comm));
 	sigpending_init(&t->pending);
+	t->cred.user_ns = &init_user_ns;
 	t->cred.cap_effective = CAP_FULL_SET;
 	t->cred.cap_permitted = CAP_FULL_SET;
 	t->cred.cap_bounding = CAP_FULL_SET;

@@ -26,6 +26,7 @@ struct fs_context;
 struct file;
 struct tty;
 struct user;
+struct user_namespace;
 
 enum task_state {
 	TASK_RUNNING,	      /* running or on a run queue */
@@ -37,8 +38,9 @@ enum task_state {
 	TASK_DEAD,	      /* reaped or self-reaping: freed after the last switch away */
 };
 
-/* User and group identity, capability sets. */
+/* User and group identity in kernel ids, capability sets and where they count. */
 struct cred {
+	struct user_namespace *user_ns; /* a task's own: one reference */
 	u32 uid, euid, suid, fsuid;
 	u32 gid, egid, sgid, fsgid;
 	u64 cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient;
@@ -270,6 +272,8 @@ struct mm *sched_use_mm(struct mm *mm);
 /* The caller leaves its address space for good. */
 void sched_drop_mm(void);
 
+/* A capability in the initial user namespace; towards ns (kernel/user_namespace.h). */
 bool capable(int cap);
+bool ns_capable(const struct user_namespace *ns, int cap);
 
 #endif

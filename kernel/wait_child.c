@@ -8,6 +8,7 @@
 #include <kernel/rusage.h>
 #include <kernel/signal.h>
 #include <kernel/syscall.h>
+#include <kernel/user_namespace.h>
 #include <kernel/wait_child.h>
 #include <uapi/wait.h>
 
@@ -37,7 +38,7 @@ static bool eligible(const struct wait_request *rq, const struct process *p)
 static void fill(struct wait_request *rq, struct process *p, int code, int status, int wstatus)
 {
 	rq->pid = p->pid;
-	rq->uid = p->leader->cred.uid;
+	rq->uid = shown_uid(current_user_ns(), p->leader->cred.uid);
 	rq->code = code;
 	rq->status = status;
 	rq->wstatus = wstatus;

@@ -54,10 +54,15 @@ def document(sources):
            "Made by `make docs` from kernel/syscalls.def and tests/user; do not edit.", "",
            "A call that is not in the list returns ENOSYS and counts in `syscall_enosys` of /proc/vmstat. A flag",
            "that is not honoured is refused. Each test passes on Linux too.", "",
-           "**User namespaces** do not exist: `unshare(CLONE_NEWUSER)` is EINVAL, as on a Linux built without them, and",
-           "CAP_IPC_LOCK can be had in the one namespace there is only. What Linux's rule protects against, a program that gives",
-           "itself the capability and locks beyond its limit, cannot be tried, so that row of `mlock_limit` is skipped. A",
-           "namespace whose ids and maps were not honoured everywhere (stat, kill, /proc, set-user-ID) would be worse than none.", "",
+           "**User namespaces** (kernel/user_namespace.h) are the only ones: `clone`, `unshare` and `setns` take",
+           "CLONE_NEWUSER, the flags of other namespaces are EINVAL, as on a Linux built without those. The kernel stores and",
+           "compares ids of the initial namespace; the maps translate what a program passes and what it is shown (set*id,",
+           "stat, chown, /proc/PID/status, si_uid, AT_UID, shmctl), 65534 for what has no number there. A capability counts",
+           "for what belongs to its namespace: the ids, the processes and the inodes that are mapped there; what belongs to",
+           "the machine (RLIMIT_MEMLOCK, mount, reboot, the clock, hard limits) asks the initial namespace. Unlike",
+           "Linux: `/proc/sys/user`, the `ioctl`s of namespace files and pidfds for `setns` do not exist; RLIMIT_NPROC and",
+           "SHM_LOCK count a user of the machine, in whatever namespace; and a process that is not dumpable belongs to the",
+           "initial namespace's root, even if it was started in another.", "",
            "## System calls", "", "| number | call | tests |", "|---|---|---|"]
     for number, name in calls():
         out.append(f"| {number} | {name} | {listed(users_of_call(name, sources))} |")

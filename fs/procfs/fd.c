@@ -2,6 +2,7 @@
  *
  * /proc/PID/fd and fdinfo: a process's open files.
  */
+#include <fs/internal.h>
 #include <fs/procfs/internal.h>
 #include <kern/err.h>
 #include <kern/printf.h>
@@ -51,7 +52,7 @@ static int fd_permission(const struct inode *inode, int mask)
 {
 	const struct task *t = proc_node(inode)->task;
 
-	if (t->process == current->process || capable(CAP_DAC_OVERRIDE))
+	if (t->process == current->process || inode_capable(inode, CAP_DAC_OVERRIDE))
 		return 0;
 	return current->cred.fsuid == inode->uid && !(mask & ~(inode->mode >> 6) & 7) ? 0 : -EACCES;
 }

@@ -64,6 +64,9 @@ struct seq {
 	u64 cursor;	  /* where the next record is; the source's own measure, 0 at the start */
 	bool overflow;	  /* the record did not fit */
 	void *owner, *it; /* the source's, from start to stop */
+	/* [I] Who opened the file: the ids in the text are its user namespace's, to which it has a reference. */
+	struct cred opener;
+	struct user_namespace *ns; /* [I] the maps': what they are about, a reference */
 };
 
 void seq_printf(struct seq *s, const char *fmt, ...) __printf(2, 3);
@@ -89,6 +92,8 @@ extern const struct file_ops proc_text_fops;
 int proc_text_open(struct inode *inode, struct file *f);
 void proc_text_release(struct file *f);
 ssize_t proc_text_read(struct file *f, char __user *buf, size_t n, u64 *pos);
+/* What is written, with a 0 behind it, to be freed. ERR_PTR(-EFAULT, -ENOMEM). */
+char *proc_copy_text(const char __user *buf, size_t n);
 ssize_t proc_text_write(struct file *f, const char __user *buf, size_t n, u64 *pos);
 
 /* ---- tree.c ---- */
@@ -127,7 +132,8 @@ extern const struct inode_ops self_iops, thread_self_iops;
 /* ---- the files of a process ---- */
 extern const struct seq_source maps_source, smaps_source;
 extern const struct file_ops mem_fops, pagemap_fops, cmdline_fops, environ_fops, auxv_fops;
-extern const struct inode_ops exe_iops, cwd_iops, root_iops, fd_iops, fd_dir_iops, fdinfo_dir_iops;
+extern const struct inode_ops exe_iops, cwd_iops, root_iops, ns_user_iops, fd_iops, fd_dir_iops,
+	fdinfo_dir_iops;
 extern const struct file_ops fd_dir_fops;
 int smaps_rollup_show(struct seq *s);
 int status_show(struct seq *s);
@@ -142,6 +148,10 @@ int oom_score_adj_write(const struct proc_node *node, char *text);
 int wchan_show(struct seq *s);
 int personality_show(struct seq *s);
 int mounts_show(struct seq *s);
+int uid_map_show(struct seq *s);
+int gid_map_show(struct seq *s);
+int setgroups_show(struct seq *s);
+extern const struct file_ops uid_map_fops, gid_map_fops, setgroups_fops;
 
 /* ---- system-wide files ---- */
 int meminfo_show(struct seq *s);

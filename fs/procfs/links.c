@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * /proc/PID/exe, cwd and root: links that lead to the object itself, whatever has become of its name.
+ * /proc/PID/exe, cwd, root and ns/user: links that lead to the object itself, whatever has become of its name.
  */
+#include <fs/internal.h>
 #include <fs/procfs/internal.h>
 #include <kern/err.h>
 #include <kern/string.h>
+#include <kernel/user_namespace.h>
 #include <mm/mm.h>
 #include <mm/slab.h>
 
@@ -79,6 +81,11 @@ static struct dentry *root_of(const struct proc_node *node)
 	return dir_of(node, true);
 }
 
+static struct dentry *ns_user_of(const struct proc_node *node)
+{
+	return user_ns_dentry(task_get_user_ns(node->task));
+}
+
 #define LINK_OPS(name)                                                                             \
 	static struct dentry *name##_follow(struct inode *inode)                                   \
 	{                                                                                          \
@@ -95,6 +102,7 @@ static struct dentry *root_of(const struct proc_node *node)
 LINK_OPS(exe);
 LINK_OPS(cwd);
 LINK_OPS(root);
+LINK_OPS(ns_user);
 
 /* ---- fd/N: the same, but for an open file ---- */
 

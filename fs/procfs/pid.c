@@ -36,18 +36,29 @@ static const struct file_ops task_dir_fops;
 		.name = n, .mode = S_IFREG | (m), .fops = f                                        \
 	}
 
+#define NS_FILE(n, s, f)                                                                           \
+	{                                                                                          \
+		.name = n, .mode = S_IFREG | 0644, .show = s, .fops = f                            \
+	}
+
 #define ENTRIES_OF_A_TASK                                                                          \
 	RAW("auxv", 0400, &auxv_fops), RAW("cmdline", 0444, &cmdline_fops),                        \
 		TEXT_RW("comm", 0644, comm_show, comm_write), LINK("cwd", &cwd_iops),              \
 		RAW("environ", 0400, &environ_fops), LINK("exe", &exe_iops),                       \
 		DIR("fd", 0500, &fd_dir_iops, &fd_dir_fops),                                       \
 		DIR("fdinfo", 0555, &fdinfo_dir_iops, &fd_dir_fops),                               \
+		NS_FILE("gid_map", gid_map_show, &gid_map_fops),                                   \
 		TEXT("limits", 0444, limits_show),                                                 \
 		{ .name = "maps",                                                                  \
 		  .mode = S_IFREG | 0444,                                                          \
 		  .source = &maps_source,                                                          \
 		  .guarded = true },                                                               \
 		RAW("mem", 0600, &mem_fops), TEXT("mounts", 0444, mounts_show),                    \
+		{ .name = "ns",                                                                    \
+		  .mode = S_IFDIR | 0511,                                                          \
+		  .iops = &proc_dir_iops,                                                          \
+		  .fops = &proc_dir_fops,                                                          \
+		  .children = ns_entries },                                                        \
 		TEXT("oom_score", 0444, oom_score_show),                                           \
 		TEXT_RW("oom_score_adj", 0644, oom_score_adj_show, oom_score_adj_write),           \
 		RAW("pagemap", 0400, &pagemap_fops),                                               \
@@ -55,7 +66,7 @@ static const struct file_ops task_dir_fops;
 		  .mode = S_IFREG | 0400,                                                          \
 		  .show = personality_show,                                                        \
 		  .guarded = true },                                                               \
-		LINK("root", &root_iops),                                                          \
+		LINK("root", &root_iops), NS_FILE("setgroups", setgroups_show, &setgroups_fops),   \
 		{ .name = "smaps",                                                                 \
 		  .mode = S_IFREG | 0444,                                                          \
 		  .source = &smaps_source,                                                         \
@@ -65,7 +76,10 @@ static const struct file_ops task_dir_fops;
 		  .show = smaps_rollup_show,                                                       \
 		  .guarded = true },                                                               \
 		TEXT("stat", 0444, pid_stat_show), TEXT("statm", 0444, statm_show),                \
-		TEXT("status", 0444, status_show), TEXT("wchan", 0444, wchan_show)
+		TEXT("status", 0444, status_show),                                                 \
+		NS_FILE("uid_map", uid_map_show, &uid_map_fops), TEXT("wchan", 0444, wchan_show)
+
+static const struct proc_entry ns_entries[] = { LINK("user", &ns_user_iops), { 0 } };
 
 static const struct proc_entry tid_entries[] = { ENTRIES_OF_A_TASK, { 0 } };
 static const struct proc_entry pid_entries[] = {
@@ -107,7 +121,8 @@ bool proc_may_inspect(struct task *t)
 	spin_lock(&tasklist_lock);
 	may = me->fsuid == it->euid && me->fsuid == it->suid && me->fsuid == it->uid &&
 	      me->fsgid == it->egid && me->fsgid == it->sgid && me->fsgid == it->gid &&
-	      !(it->cap_permitted & ~me->cap_effective) && READ_ONCE(t->process->dumpable);
+	      me->user_ns == it->user_ns && !(it->cap_permitted & ~me->cap_effective);
+	may = (may || ns_capable(it->user_ns, CAP_SYS_PTRACE)) && READ_ONCE(t->process->dumpable);
 	spin_unlock(&tasklist_lock);
 	return may;
 }

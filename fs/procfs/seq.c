@@ -12,6 +12,7 @@
 #include <kern/printf.h>
 #include <kern/string.h>
 #include <kernel/signal.h>
+#include <kernel/user_namespace.h>
 #include <mm/slab.h>
 #include <stdarg.h>
 
@@ -301,6 +302,8 @@ int proc_text_open(struct inode *inode, struct file *f)
 		return -ENOMEM;
 	mutex_init(&s->lock);
 	s->node = node;
+	s->opener = current->cred;
+	user_ns_get(s->opener.user_ns);
 	f->private = s;
 	return 0;
 }
@@ -309,8 +312,23 @@ void proc_text_release(struct file *f)
 {
 	struct seq *s = f->private;
 
+	user_ns_put(s->opener.user_ns);
 	kfree(s->buf);
 	kfree(s);
+}
+
+char *proc_copy_text(const char __user *buf, size_t n)
+{
+	char *text = kmalloc(n + 1, GFP_KERNEL);
+
+	if (!text)
+		return ERR_PTR(-ENOMEM);
+	if (copy_from_user(text, buf, n)) {
+		kfree(text);
+		return ERR_PTR(-EFAULT);
+	}
+	text[n] = 0;
+	return text;
 }
 
 ssize_t proc_text_write(struct file *f, const char __user *buf, size_t n, u64 *pos)
@@ -325,14 +343,9 @@ ssize_t proc_text_write(struct file *f, const char __user *buf, size_t n, u64 *p
 		return (ssize_t)n;
 	if (n >= PAGE_SIZE)
 		return -EINVAL;
-	text = kmalloc(n + 1, GFP_KERNEL);
-	if (!text)
-		return -ENOMEM;
-	if (copy_from_user(text, buf, n)) {
-		kfree(text);
-		return -EFAULT;
-	}
-	text[n] = 0;
+	text = proc_copy_text(buf, n);
+	if (IS_ERR(text))
+		return PTR_ERR(text);
 	ret = node->entry->write(node, text);
 	kfree(text);
 	if (ret)

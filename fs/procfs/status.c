@@ -5,6 +5,7 @@
 #include <fs/procfs/internal.h>
 #include <kern/err.h>
 #include <kern/string.h>
+#include <kernel/user_namespace.h>
 #include <mm/mm.h>
 #include <uapi/signal.h>
 
@@ -82,6 +83,7 @@ static bool take_snapshot(struct task *t, struct snapshot *sn)
 static void put_ids(struct seq *s, struct task *t, const struct snapshot *sn)
 {
 	struct fs_context *fs = task_get_fs(t);
+	const struct user_namespace *ns = s->opener.user_ns;
 	const struct cred *c = &sn->cred;
 	int slots = task_files_max(t);
 
@@ -94,12 +96,14 @@ static void put_ids(struct seq *s, struct task *t, const struct snapshot *sn)
 	}
 	seq_printf(s, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
 		   state_text(t), t->process->pid, t->tid, sn->ppid);
-	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid);
-	seq_printf(s, "Gid:\t%u\t%u\t%u\t%u\n", c->gid, c->egid, c->sgid, c->fsgid);
+	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\n", shown_uid(ns, c->uid), shown_uid(ns, c->euid),
+		   shown_uid(ns, c->suid), shown_uid(ns, c->fsuid));
+	seq_printf(s, "Gid:\t%u\t%u\t%u\t%u\n", shown_gid(ns, c->gid), shown_gid(ns, c->egid),
+		   shown_gid(ns, c->sgid), shown_gid(ns, c->fsgid));
 	seq_printf(s, "FDSize:\t%d\n", ALIGN_UP(slots, 64));
 	seq_puts(s, "Groups:\t");
 	for (u32 i = 0; i < c->ngroups; i++)
-		seq_printf(s, i ? " %u" : "%u", c->groups[i]);
+		seq_printf(s, i ? " %u" : "%u", shown_gid(ns, c->groups[i]));
 	seq_printf(s, " \nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t%d\n",
 		   t->process->pid, t->tid, sn->pgid, sn->sid, !t->mm && !t->process->zombie);
 }

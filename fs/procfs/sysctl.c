@@ -12,6 +12,7 @@
 #include <kern/string.h>
 #include <kernel/pid.h>
 #include <kernel/random.h>
+#include <kernel/user_namespace.h>
 #include <kernel/utsname.h>
 #include <mm/migrate.h>
 #include <mm/mm.h>
@@ -359,6 +360,8 @@ static const struct proc_entry kernel_entries[] = {
 	NUMBER("ngroups_max", ARRAY_SIZE(((struct cred *)0)->groups)),
 	UTS_CONSTANT("osrelease", release),
 	UTS_CONSTANT("ostype", sysname),
+	NUMBER("overflowgid", OVERFLOW_ID),
+	NUMBER("overflowuid", OVERFLOW_ID),
 	NUMBER("pid_max", PID_MAX),
 	DIR("random", random_entries),
 	KNOB("randomize_va_space", "kernel.randomize_va_space", knob_aslr),

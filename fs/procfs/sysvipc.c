@@ -40,7 +40,7 @@ static int shm_show_next(struct seq *s)
 	spin_lock(&shm_lock);
 	seg = shm_next(&index);
 	if (seg)
-		shm_describe(seg, &r);
+		shm_describe(seg, s->opener.user_ns, &r);
 	spin_unlock(&shm_lock);
 	if (!seg)
 		return 0;
