@@ -194,7 +194,7 @@ static __noinline unsigned int zap_large(struct unmap_batch *b, pte_t *pte, unsi
 	if (pte_is_promoted(pte) && max == PTRS_PER_TABLE) {
 		(void)huge_suspend(pte);
 		seen = pte_read(pte); /* they are all like this one */
-		memset(pte, 0, PAGE_SIZE);
+		pte_clear_table(pte);
 		n = max;
 		whole = true;
 	} else {

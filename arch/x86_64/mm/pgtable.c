@@ -172,7 +172,7 @@ static __noinline pte_t *table_of_huge(const pte_t *upper, unsigned long va)
 {
 	pte_t *const *below = __atomic_load_n(&virt_to_page(upper)->pt_below, __ATOMIC_ACQUIRE);
 
-	return below[table_index(va, PMD_SHIFT)];
+	return __atomic_load_n(&below[table_index(va, PMD_SHIFT)], __ATOMIC_RELAXED);
 }
 
 static __always_inline pte_t entry_of(const pte_t *table, unsigned long va, unsigned int shift)
@@ -222,7 +222,8 @@ static bool table_add(struct pgtable *pt, pte_t *entry)
 	if (!page)
 		return false;
 	spin_lock(&pt->lock);
-	if (pte_none(*entry)) {
+	/* Who was faster may be promoting it, which does not take this lock. */
+	if (pte_none(pte_read(entry))) {
 		__atomic_store_n(entry, page_to_phys(page) | TABLE_BITS, __ATOMIC_RELEASE);
 		atomic_inc(&pt->nr_tables);
 		page = NULL;
