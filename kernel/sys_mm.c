@@ -16,17 +16,18 @@
 
 /* ---- mm/caller.h ---- */
 
+_Static_assert((int)LIMIT_DATA == RLIMIT_DATA && (int)LIMIT_STACK == RLIMIT_STACK &&
+		       (int)LIMIT_MEMLOCK == RLIMIT_MEMLOCK && (int)LIMIT_AS == RLIMIT_AS,
+	       "enum caller_limit has the numbers of RLIMIT_*");
+
 unsigned long caller_rlimit(enum caller_limit which)
 {
-	static const unsigned char resource[] = {
-		[LIMIT_AS] = RLIMIT_AS,		 [LIMIT_DATA] = RLIMIT_DATA,
-		[LIMIT_STACK] = RLIMIT_STACK,	 [LIMIT_MEMLOCK] = RLIMIT_MEMLOCK,
-		[LIMIT_DATA_HARD] = RLIMIT_DATA,
-	};
-	const struct rlimit *limit = &current->process->rlimits[resource[which]];
+	return READ_ONCE(current->process->rlimits[which].rlim_cur);
+}
 
-	return unlikely(which == LIMIT_DATA_HARD) ? READ_ONCE(limit->rlim_max)
-						  : READ_ONCE(limit->rlim_cur);
+unsigned long caller_hard_data_limit(void)
+{
+	return READ_ONCE(current->process->rlimits[RLIMIT_DATA].rlim_max);
 }
 
 bool caller_has_ipc_lock(void)

@@ -42,7 +42,7 @@ static bool data_limit_allows(unsigned long pages)
 
 	/* A soft limit of 0 stops brk alone, for the sake of programs like Valgrind: mmap asks the hard one. */
 	if (unlikely(limit == 0))
-		limit = caller_rlimit(LIMIT_DATA_HARD);
+		limit = caller_hard_data_limit();
 	return pages <= limit >> PAGE_SHIFT;
 }
 

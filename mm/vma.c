@@ -319,13 +319,6 @@ static struct vma *absorb_following(struct mm *mm, struct vma *vma, unsigned int
 	return vma_erase_pieces(mm, vma, n);
 }
 
-struct vma_neighbours vma_neighbours(struct mm *mm, unsigned long addr)
-{
-	struct vma *next = vma_find(mm, addr);
-
-	return (struct vma_neighbours){ next ? vma_prev(next) : vma_last(mm), next };
-}
-
 struct vma *vma_merge_new(struct mm *mm, const struct vma_desc *d, const struct vma_neighbours *nb)
 {
 	struct vma *prev = nb->prev, *next = nb->next;

@@ -26,7 +26,12 @@ struct vma_neighbours {
 };
 
 /* Those around addr, which no vma contains (one that does is next). */
-struct vma_neighbours vma_neighbours(struct mm *mm, unsigned long addr);
+static inline struct vma_neighbours vma_neighbours(struct mm *mm, unsigned long addr)
+{
+	struct vma *next = vma_find(mm, addr);
+
+	return (struct vma_neighbours){ next ? vma_prev(next) : vma_last(mm), next };
+}
 
 /* ---- vma_index.c: an address space's own. The rest of the index is in mm/mm.h ---- */
 

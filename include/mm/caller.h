@@ -8,10 +8,13 @@
 
 #include <kern/types.h>
 
-enum caller_limit { LIMIT_AS, LIMIT_DATA, LIMIT_STACK, LIMIT_MEMLOCK, LIMIT_DATA_HARD };
+/* With the numbers of RLIMIT_*. */
+enum caller_limit { LIMIT_DATA = 2, LIMIT_STACK = 3, LIMIT_MEMLOCK = 8, LIMIT_AS = 9 };
 
-/* The limit in bytes, soft unless its name says otherwise; ~0UL is no limit. */
+/* The soft limit in bytes; ~0UL is no limit. */
 unsigned long caller_rlimit(enum caller_limit which);
+/* The hard one of LIMIT_DATA. */
+unsigned long caller_hard_data_limit(void);
 bool caller_has_ipc_lock(void);	 /* CAP_IPC_LOCK: no RLIMIT_MEMLOCK */
 bool caller_has_rawio(void);	 /* CAP_SYS_RAWIO: may map below mmap_min_addr */
 bool caller_has_sys_admin(void); /* CAP_SYS_ADMIN: uses the commit reserve */

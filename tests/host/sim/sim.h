@@ -60,12 +60,24 @@ unsigned long sim_tlb_entries(struct mm *mm);
 /* ---- sim_caller.c ---- */
 
 extern struct sim_caller {
-	unsigned long rlimit[LIMIT_DATA_HARD + 1]; /* by enum caller_limit */
+	unsigned long rlimit[LIMIT_AS + 1]; /* by enum caller_limit */
+	unsigned long hard_data_limit;
 	bool ipc_lock, rawio, sys_admin;
 	bool fatal_signal; /* park_interrupted() says yes */
 	unsigned long faults, major_faults;
 	void (*while_reading)(void); /* called when a disk file's page is read */
 } sim_caller;
+
+/* Limits as most processes have them, and no privilege. */
+#define SIM_CALLER_INIT                                                                            \
+	{                                                                                          \
+		.rlimit = {                                                                        \
+			[LIMIT_DATA] = ~0UL,                                                       \
+			[LIMIT_STACK] = 8UL << 20,                                                 \
+			[LIMIT_MEMLOCK] = 64UL << 10,                                              \
+			[LIMIT_AS] = ~0UL,                                                         \
+		},                                                                                 \
+	}
 
 /* ---- sim_block.c ---- */
 

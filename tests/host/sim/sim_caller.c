@@ -6,13 +6,16 @@
 #include "sim_host.h"
 #include <mm/writeback.h>
 
-struct sim_caller sim_caller = {
-	.rlimit = { ~0UL, ~0UL, 8UL << 20, 64UL << 10 },
-};
+struct sim_caller sim_caller = SIM_CALLER_INIT;
 
 unsigned long caller_rlimit(enum caller_limit which)
 {
 	return sim_caller.rlimit[which];
+}
+
+unsigned long caller_hard_data_limit(void)
+{
+	return sim_caller.hard_data_limit;
 }
 
 bool caller_has_ipc_lock(void)

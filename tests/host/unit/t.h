@@ -23,7 +23,7 @@ static struct sim_resources t_before;
 
 static inline int t_setup(void **state)
 {
-	sim_caller = (struct sim_caller){ .rlimit = { ~0UL, ~0UL, 8UL << 20, 64UL << 10 } };
+	sim_caller = (struct sim_caller)SIM_CALLER_INIT;
 	knob_fault_around_bytes = 65536;
 	knob_max_map_count = 65530;
 	knob_stack_guard_gap = 256;
