@@ -308,62 +308,67 @@ static __always_inline pte_t next_in_table(const pte_t *table, unsigned long *va
 		       : next_leading_on(table, va, end, shift, empty_too);
 }
 
-/* The same from an upper table on. *found: the entry's last-level table, from *va on, which ends at *stop. */
-static __always_inline bool next_below(const pte_t *upper, unsigned long *va, unsigned long end,
-				       unsigned long *stop, bool empty_too, pte_t **found)
+/* The last-level table behind e, the entry for va of an upper table: from va on, up to *stop. */
+static __always_inline pte_t *enter_table(const pte_t *upper, pte_t e, unsigned long va,
+					  unsigned long end, unsigned long *stop)
 {
-	pte_t e = next_in_table(upper, va, end, PMD_SHIFT, empty_too), *table;
+	pte_t *table = likely(!(e & PTE_PS)) ? entry_table(e) : table_of_huge(upper, va);
 
-	if (unlikely(!e))
-		return false;
-	table = likely(!(e & PTE_PS)) ? entry_table(e) : table_of_huge(upper, *va);
-	*found = &table[table_index(*va, PAGE_SHIFT)];
-	*stop = min((*va | (PMD_SIZE - 1)) + 1, end);
-	return true;
+	*stop = min((va | (PMD_SIZE - 1)) + 1, end);
+	return &table[table_index(va, PAGE_SHIFT)];
 }
 
 static __always_inline pte_t *next_table(const struct pgtable *pt, unsigned long *va,
 					 unsigned long end, unsigned long *stop, bool empty_too)
 {
-	pte_t *found;
-
 	while (*va < end) {
 		pte_t e = next_in_table(pt->root, va, end, PGD_SHIFT, empty_too);
+		const pte_t *upper;
 
 		if (likely(e))
 			e = next_in_table(entry_table(e), va, end, PUD_SHIFT, empty_too);
-		if (likely(e) && next_below(entry_table(e), va, end, stop, empty_too, &found))
-			return found;
+		if (unlikely(!e))
+			continue;
+		upper = entry_table(e);
+		e = next_in_table(upper, va, end, PMD_SHIFT, empty_too);
+		if (likely(e))
+			return enter_table(upper, e, *va, end, stop);
 	}
 	return NULL;
 }
 
-/* Mostly it is below the same upper table. */
 static __noinline pte_t *search_next(const struct pgtable *pt, unsigned long *va, unsigned long end,
 				     unsigned long *stop)
 {
-	const pte_t *upper;
-	pte_t *found;
-
-	if (likely(find_upper(pt, *va, &upper)) && next_below(upper, va, end, stop, false, &found))
-		return found;
 	return next_table(pt, va, end, stop, false);
+}
+
+/* The entry of upper for *va leads to nothing in use. Mostly another one does, if any. */
+static __noinline pte_t *search_below(const struct pgtable *pt, const pte_t *upper,
+				      unsigned long *va, unsigned long end, unsigned long *stop)
+{
+	pte_t e = next_leading_on(upper, va, end, PMD_SHIFT, false);
+
+	return likely(e) ? enter_table(upper, e, *va, end, stop) : search_next(pt, va, end, stop);
 }
 
 /* Mostly the table at *va itself is there. */
 pte_t *pgtable_next(const struct pgtable *pt, unsigned long *va, unsigned long end,
 		    unsigned long *stop)
 {
-	unsigned long a = *va, table_end = (a | (PMD_SIZE - 1)) + 1;
-	pte_t *table;
+	unsigned long a = *va;
+	bool more = end > (a | (PMD_SIZE - 1)) + 1;
+	const pte_t *upper;
+	pte_t e;
 
 	if (unlikely(a >= end))
 		return NULL;
-	table = last_table(pt, a);
-	if (unlikely(!table || !is_used(table)))
-		return end <= table_end ? NULL : search_next(pt, va, end, stop);
-	*stop = min(table_end, end);
-	return &table[table_index(a, PAGE_SHIFT)];
+	if (unlikely(!find_upper(pt, a, &upper)))
+		return more ? search_next(pt, va, end, stop) : NULL;
+	e = entry_of(upper, a, PMD_SHIFT);
+	if (unlikely(!leads_on(e, PMD_SHIFT, false)))
+		return more ? search_below(pt, upper, va, end, stop) : NULL;
+	return enter_table(upper, e, a, end, stop);
 }
 
 pte_t *pgtable_next_table(const struct pgtable *pt, unsigned long *va, unsigned long end,
