@@ -15,7 +15,8 @@
 
 static struct file *swap_device_name;
 
-static inline struct block_device *swap_device_on(u32 pages)
+/* A device of that many pages, as mkswap leaves it. */
+static inline struct block_device *swap_device_create(u32 pages)
 {
 	struct block_device *dev = sim_block_create((u64)pages * PG);
 	u8 *header = sim_block_data(dev);
@@ -24,6 +25,13 @@ static inline struct block_device *swap_device_on(u32 pages)
 	memcpy(header + SWAP_DEVICE_VERSION, &version, sizeof(version));
 	memcpy(header + SWAP_DEVICE_LAST_PAGE, &last, sizeof(last));
 	memcpy(header + PG - 10, "SWAPSPACE2", 10);
+	return dev;
+}
+
+static inline struct block_device *swap_device_on(u32 pages)
+{
+	struct block_device *dev = swap_device_create(pages);
+
 	swap_device_name = sim_file(0, true);
 	assert_int_equal(swap_area_on(swap_device_name, dev, SWAP_PRIO_NEXT), 0);
 	return dev;
