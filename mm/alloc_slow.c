@@ -16,6 +16,8 @@
 #include "alloc.h"
 #include "reclaim.h"
 
+#include <kern/printk.h>
+#include <mm/swap.h>
 #include <sync/mutex.h>
 
 #define MAX_ROUNDS 16  /* of reclaim without any progress, before somebody is killed */
@@ -55,6 +57,17 @@ static bool may_use_reserves(void)
 	return *caller_reclaiming() || park_interrupted(PARK_KILLABLE);
 }
 
+/* Pages. What Linux's report says, as far as it tells why nothing could be reclaimed. */
+static void say_short(gfp_t gfp, unsigned int order)
+{
+	pr_err("No memory for order %u, gfp %#x: free %lu of %lu, min %lu; anon %lu active, %lu inactive; "
+	       "file %lu active, %lu inactive; unevictable %lu; dirty %lu; in writing %lu; swap %lu free",
+	       order, gfp, nr_zone_free_pages(), totalram_pages(), watermark_pages(WMARK_MIN),
+	       stat_read(NR_ACTIVE_ANON), stat_read(NR_INACTIVE_ANON), stat_read(NR_ACTIVE_FILE),
+	       stat_read(NR_INACTIVE_FILE), stat_read(NR_UNEVICTABLE), stat_read(NR_FILE_DIRTY),
+	       stat_read(NR_WRITEBACK), swap_free_pages());
+}
+
 static struct mutex kill_mutex = MUTEX_INIT(kill_mutex);
 static unsigned long kills; /* [kill_mutex] attempts */
 
@@ -72,8 +85,10 @@ static bool make_room_by_killing(gfp_t gfp, unsigned int order, struct page **pa
 	*page = buddy_alloc(gfp, order, watermark_pages(WMARK_MIN));
 	if (!*page && kills == before) {
 		*page = buddy_collect(gfp, order);
-		if (!*page)
+		if (!*page) {
+			say_short(gfp, order);
 			more = caller_out_of_memory();
+		}
 		RACY_WRITE(kills, kills + 1);
 	}
 	mutex_unlock(&kill_mutex);

@@ -221,7 +221,8 @@ void mm_validate(struct mm *mm)
 void validate_mm(struct mm *mm)
 {
 	static atomic_long_t changes;
-	unsigned long work = (unsigned long)mm->map_count + mm_rss(mm);
+	unsigned long work = (unsigned long)mm->map_count + mm_rss(mm) +
+			     (unsigned long)atomic_read(&mm->rss[RSS_SWAP]);
 	struct vma *vma;
 
 	if (!knob_debug_validate)
