@@ -92,35 +92,37 @@ int user_ns_create(struct cred *new)
 
 /* ---- entering ---- */
 
-/* Another task uses the caller's address space, or its fs_context. References alone could be /proc's. */
-static bool others_share(bool fs)
+bool user_ns_may_unshare(void)
+{
+	const struct list_head *threads = &current->process->threads;
+
+	/* Without a lock: who is alone stays alone. */
+	return READ_ONCE(threads->next) == READ_ONCE(threads->prev);
+}
+
+/* Another task uses the caller's fs_context. References alone could be /proc's. */
+static bool fs_is_shared(void)
 {
 	struct task *self = current, *t;
 	struct process *p;
 	bool found = false;
 
-	if (fs ? refcount_read(&self->fs->refs) == 1 : atomic_read(&self->mm->users) == 1)
+	if (refcount_read(&self->fs->refs) == 1)
 		return false;
 	spin_lock(&tasklist_lock);
 	list_for_each_entry(p, &all_processes, node)
 		list_for_each_entry(t, &p->threads, thread_node)
-			if (t != self && (fs ? t->fs == self->fs : t->mm == self->mm))
+			if (t != self && t->fs == self->fs)
 				found = true;
 	spin_unlock(&tasklist_lock);
 	return found;
 }
 
-bool user_ns_may_unshare(void)
-{
-	return !others_share(false);
-}
-
 int user_ns_enter(struct user_namespace *ns)
 {
-	struct task *self = current;
-	struct cred new = self->cred;
+	struct cred new = current->cred;
 
-	if (ns == new.user_ns || READ_ONCE(self->process->nr_threads) > 1 || others_share(true))
+	if (ns == new.user_ns || !user_ns_may_unshare() || fs_is_shared())
 		return -EINVAL;
 	if (!ns_capable(ns, CAP_SYS_ADMIN))
 		return -EPERM;

@@ -72,9 +72,9 @@ static inline struct user_namespace *current_user_ns(void)
  * -ENOMEM.
  */
 int user_ns_create(struct cred *new);
-/* Nobody else runs in the caller's address space, a thread or a child of vfork(). */
+/* The caller has no other threads: all of a process are in one namespace. */
 bool user_ns_may_unshare(void);
-/* setns(): the caller goes into ns. 0, -EINVAL (it is there, or is not alone), -EPERM, as setns(2) says. */
+/* setns(): the caller goes into ns. 0, -EINVAL (it is there, or not alone), -EPERM. */
 int user_ns_enter(struct user_namespace *ns);
 
 /* ---- ids ---- */
