@@ -9,6 +9,7 @@
  * (a reader through /proc, a copy in flight) holds a reference and forces the copy.
  */
 #include "fault_ctx.h"
+#include "huge_zero.h"
 #include "large.h"
 #include "lru.h"
 #include "mapcount.h"
@@ -50,12 +51,20 @@ static pte_t anon_pte(const struct fault_ctx *f)
 	return f->vma->flags & VM_WRITE ? e | PTE_W : e;
 }
 
+/* Where the huge zero page is not wanted a read brings what a write would, as in Linux. */
+static bool huge_read(struct fault_ctx *f)
+{
+	return knob_thp_zero_page ? huge_zero_fault(f) : anon_fault_large(f, 1UL << PMD_ORDER);
+}
+
 enum fault_result anon_get_folio(struct fault_ctx *f)
 {
 	unsigned long orders;
 
 	if (!f->write) {
 		stat_inc(FAULT_ZERO);
+		if (unlikely(thp_fault_orders(f->vma) & 1UL << PMD_ORDER) && huge_read(f))
+			return FAULT_DONE;
 		f->new = pte_make(page_to_pfn(zero_page_frame),
 				  (f->vma->page_prot & ~PTE_MLOCKED) | PTE_SPECIAL);
 		return FAULT_DONE;
@@ -189,6 +198,9 @@ static enum wp_action wp_decide(struct fault_ctx *f, pte_t bits)
 
 static enum fault_result wp_copy(struct fault_ctx *f)
 {
+	if (!f->old_folio && huge_zero_is_mapped(f->pte) &&
+	    anon_fault_large(f, thp_fault_orders(f->vma) & 1UL << PMD_ORDER))
+		return FAULT_DONE;
 	f->folio = alloc_for_fault(f, !f->old_folio);
 	if (unlikely(!f->folio)) {
 		if (f->old_folio)

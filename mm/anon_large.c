@@ -8,6 +8,7 @@
 #include "alloc.h"
 #include "collapse.h"
 #include "fault_ctx.h"
+#include "huge_zero.h"
 #include "large.h"
 #include "lru.h"
 #include "mapcount.h"
@@ -54,16 +55,22 @@ static bool promotes(struct mm *mm, unsigned long addr, unsigned int order)
 	return order == PMD_ORDER && !pgtable_prepare_promotion(&mm->pgt, addr);
 }
 
+/* Nothing is in the way of n new entries. */
+static bool is_vacant(const pte_t *pte, unsigned long n)
+{
+	return ptes_are_none(pte, n) || (n == PTRS_PER_TABLE && huge_zero_is_mapped(pte));
+}
+
 /* False: it does not fit, or somebody was faster. */
 static bool try_order(struct vma *vma, unsigned long addr, pte_t *pte, unsigned int order)
 {
 	unsigned long size = PAGE_SIZE << order, start = ALIGN_DOWN(addr, size);
 	spinlock_t *ptl = pte_lockptr(pte);
 	struct folio *folio;
-	bool free, promote;
+	bool vacant, promote;
 
 	pte -= (addr - start) >> PAGE_SHIFT;
-	if (start < vma->start || start + size > vma->end || !ptes_are_none(pte, 1UL << order))
+	if (start < vma->start || start + size > vma->end || !is_vacant(pte, 1UL << order))
 		return false;
 	folio = large_alloc_for_fault(vma, order, ANON_FLAGS);
 	if (!folio) {
@@ -73,11 +80,13 @@ static bool try_order(struct vma *vma, unsigned long addr, pte_t *pte, unsigned 
 	folio_set_anon(folio, vma, start, false);
 	promote = promotes(vma->mm, start, order);
 	spin_lock(ptl);
-	free = ptes_are_none(pte, 1UL << order) && !fault_lost_pages(vma->mm);
-	if (free)
+	vacant = is_vacant(pte, 1UL << order) && !fault_lost_pages(vma->mm);
+	if (vacant) {
+		huge_zero_clear(vma->mm, start, pte);
 		anon_install_large(vma, start, pte, folio, promote);
+	}
 	spin_unlock(ptl);
-	if (!free) {
+	if (!vacant) {
 		folio_put(folio);
 		return false;
 	}

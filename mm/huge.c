@@ -8,6 +8,14 @@
 #include "large.h"
 #include "mapcount.h"
 
+/* The huge zero page is in no count. */
+static void count_apart(struct folio *folio)
+{
+	stat_inc(THP_SPLIT_PMD);
+	if (!folio_is_huge_zero(folio))
+		large_map_apart(folio);
+}
+
 struct folio *__huge_suspend(pte_t *pte)
 {
 	pgtable_demote(pte);
@@ -16,8 +24,7 @@ struct folio *__huge_suspend(pte_t *pte)
 
 void __huge_demote(pte_t *pte)
 {
-	stat_inc(THP_SPLIT_PMD);
-	large_map_apart(__huge_suspend(pte));
+	count_apart(__huge_suspend(pte));
 }
 
 void huge_promote(struct mm *mm, unsigned long va, pte_t *pte)
@@ -30,7 +37,7 @@ bool huge_is_whole(const pte_t *table)
 	const pte_t must = PTE_P | PTE_A;
 	pte_t first = pte_read(table);
 
-	if ((first & must) != must || pte_special(first) || ((first & PTE_W) && !(first & PTE_D)))
+	if ((first & must) != must || ((first & PTE_W) && !(first & PTE_D)))
 		return false;
 	if (!IS_ALIGNED(first & PTE_ADDR_MASK, PMD_SIZE) ||
 	    pfn_folio(pte_pfn(first))->order != PMD_ORDER)
@@ -53,15 +60,18 @@ void huge_resume(struct mm *mm, unsigned long va, pte_t *pte, struct folio *foli
 		huge_promote(mm, va, pte);
 		return;
 	}
-	stat_inc(THP_SPLIT_PMD);
-	large_map_apart(folio);
+	count_apart(folio);
 }
 
 void huge_promote_if_whole(struct mm *mm, unsigned long va, pte_t *pte)
 {
+	struct folio *folio;
+
 	if (!can_promote(mm, va, pte))
 		return;
-	large_map_together(pfn_folio(pte_pfn(pte_read(pte))));
+	folio = pfn_folio(pte_pfn(pte_read(pte)));
+	if (!folio_is_huge_zero(folio))
+		large_map_together(folio);
 	huge_promote(mm, va, pte);
 }
 

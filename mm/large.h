@@ -17,8 +17,17 @@ struct fault_ctx;
 /* One more of order; those of PMD_ORDER are in /proc/vmstat, too. */
 void thp_count(unsigned int order, enum thp_event event);
 
+extern unsigned long thp_always_orders; /* whatever knob thp says. Bit n: order n */
+
+unsigned long __thp_fault_orders(const struct vma *vma);
 /* Bit n: order n. */
-unsigned long thp_fault_orders(const struct vma *vma);
+static inline unsigned long thp_fault_orders(const struct vma *vma)
+{
+	if (likely(!(vma->flags & VM_HUGEPAGE) && READ_ONCE(knob_thp) != THP_ALWAYS &&
+		   !READ_ONCE(thp_always_orders)))
+		return 0;
+	return __thp_fault_orders(vma);
+}
 /* A fault in the vma that finds no block of 2 MiB tries to make one. */
 bool thp_fault_compacts(const struct vma *vma);
 /* thp_fault_orders() for a vma of a file: what some page of it may have. mm/shmem_large.c. */

@@ -6,6 +6,7 @@
 
 #include "collapse.h"
 #include "folio.h"
+#include "huge_zero.h"
 #include "large.h"
 #include "lru.h"
 #include "populate.h"
@@ -195,6 +196,7 @@ void mm_put(struct mm *mm)
 		munlock_by_gup(mm, 0, TASK_SIZE);
 	tlb_context_release(&mm->tlb);
 	unmap_all(mm);
+	huge_zero_exit(mm);
 	free_vmas(mm);
 	WRITE_ONCE(mm->oom_reaped, true);
 	mmap_write_unlock(mm);

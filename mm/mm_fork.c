@@ -11,6 +11,7 @@
 #include <mm/swap.h>
 
 #include "collapse.h"
+#include "huge_zero.h"
 #include "large.h"
 #include "mapcount.h"
 #include "vma.h"
@@ -62,8 +63,11 @@ static __noinline bool copy_promoted(struct mm *mm, struct mm *old, unsigned lon
 	struct folio *folio = huge_suspend(src);
 	bool loses_write = pte_read(src) & cow;
 
-	folio_ref_add(folio, (int)PTRS_PER_TABLE);
-	large_map_whole(folio);
+	if (!folio_is_huge_zero(folio)) {
+		folio_ref_add(folio, (int)PTRS_PER_TABLE);
+		large_map_whole(folio);
+		atomic_add(&mm->rss[folio_rss_kind(folio)], (long)PTRS_PER_TABLE);
+	}
 	for (unsigned long i = 0; i < PTRS_PER_TABLE; i++) {
 		/* Reclaim may have asked who uses it; a promoted table is one whose entries are accessed. */
 		pte_t e = (pte_read(src + i) | PTE_A) & ~cow;
@@ -72,7 +76,6 @@ static __noinline bool copy_promoted(struct mm *mm, struct mm *old, unsigned lon
 		pte_set(dst + i, e & ~PTE_MLOCKED);
 	}
 	pte_used_add(dst, PTRS_PER_TABLE, PTRS_PER_TABLE);
-	atomic_add(&mm->rss[folio_rss_kind(folio)], (long)PTRS_PER_TABLE);
 	huge_promote(old, va, src);
 	huge_promote(mm, va, dst);
 	return loses_write;
@@ -287,6 +290,8 @@ struct mm *mm_fork(struct mm *old)
 		if (err)
 			break;
 	}
+	if (unlikely(READ_ONCE(old->huge_zero)))
+		huge_zero_fork(mm);
 	/* Entries that reclaim took are shared as slots: nobody may still write to the pages. */
 	if (flush || unlikely(atomic_read(&old->unflushed)))
 		tlb_flush_range(&old->tlb, 0, TASK_SIZE, false);

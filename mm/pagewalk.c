@@ -4,6 +4,7 @@
  */
 #include <mm/swap.h>
 
+#include "huge_zero.h"
 #include "mapcount.h"
 #include "shmem.h"
 
@@ -49,7 +50,7 @@ static void usage_add_huge(struct vma_usage *u, const pte_t *pte)
 {
 	const struct folio *folio;
 
-	if (likely(!pte_is_promoted(pte)))
+	if (likely(!pte_is_promoted(pte)) || huge_zero_is_mapped(pte))
 		return;
 	folio = pfn_folio(pte_pfn(pte_read(pte)));
 	if (folio_test(folio, PG_anon))
@@ -142,8 +143,8 @@ static u64 pagemap_word(pte_t e, bool show_pfn)
 	u64 word = PM_PRESENT | (show_pfn ? pte_pfn(e) : 0);
 	struct page *page = pfn_to_page(pte_pfn(e));
 
-	if (pte_special(e))
-		return word;
+	if (pte_special(e)) /* the huge one seems to be a file's, as in Linux */
+		return folio_is_huge_zero(page_folio(page)) ? word | PM_FILE : word;
 	if (!folio_test(page_folio(page), PG_anon))
 		word |= PM_FILE;
 	if (page_mapcount(page) == 1)
@@ -240,6 +241,12 @@ static bool page_is_user(unsigned long flags)
 	return flags & ((1UL << PG_anon) | (1UL << PG_uptodate));
 }
 
+static u64 compound_bits(const struct folio *folio, const struct page *page)
+{
+	return 1ULL << (page == &folio->page ? KPF_COMPOUND_HEAD : KPF_COMPOUND_TAIL) |
+	       (folio->order == PMD_ORDER ? 1ULL << KPF_THP : 0);
+}
+
 u64 page_kpageflags(unsigned long pfn)
 {
 	struct page *page = pfn_to_page(pfn);
@@ -249,15 +256,15 @@ u64 page_kpageflags(unsigned long pfn)
 
 	if (page == zero_page_frame)
 		return (1ULL << KPF_ZERO_PAGE) | (1ULL << KPF_RESERVED);
+	if (folio_is_huge_zero(folio))
+		return 1ULL << KPF_ZERO_PAGE | compound_bits(folio, page);
 	for (unsigned int i = 0; i < ARRAY_SIZE(kpageflag_bits); i++)
 		if (flags & (1UL << kpageflag_bits[i].flag))
 			word |= 1ULL << kpageflag_bits[i].kpf;
 	if (page_is_user(flags) && page_mapcount(page) > 0)
 		word |= 1ULL << KPF_MMAP;
-	if (flags & 1UL << PG_large) {
-		word |= 1ULL << (page == &folio->page ? KPF_COMPOUND_HEAD : KPF_COMPOUND_TAIL);
-		word |= folio->order == PMD_ORDER ? 1ULL << KPF_THP : 0;
-	}
+	if (flags & 1UL << PG_large)
+		word |= compound_bits(folio, page);
 	return word;
 }
 

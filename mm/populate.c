@@ -366,9 +366,11 @@ struct page *mm_get_page(struct mm *mm, unsigned long addr, bool write, bool for
 			spin_lock(ptl);
 			e = pte_read(pte);
 			if (pte_present(e) && (!write || pte_write(e) || is_own_copy(f.vma, e))) {
-				page = pfn_to_page(pte_pfn(e));
-				if (!pte_special(e))
+				page = zero_page_frame; /* of whichever size it is */
+				if (!pte_special(e)) {
+					page = pfn_to_page(pte_pfn(e));
 					folio_get(page_folio(page));
+				}
 			}
 			spin_unlock(ptl);
 			if (!IS_ERR(page))

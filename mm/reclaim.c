@@ -506,7 +506,7 @@ static unsigned long reclaim(struct scan *sc)
 	*reclaiming = true;
 	for (int priority = (int)first_priority(); priority >= 0 && !enough(sc); priority--) {
 		sc->priority = (unsigned int)priority;
-		sc->reclaimed += split_deferred(LRU_BATCH);
+		sc->reclaimed += split_deferred(LRU_BATCH) + huge_zero_shrink();
 		shrink_lists(sc);
 		if (sc->dirty)
 			writeback_wake(sc->dirty);

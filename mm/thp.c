@@ -7,10 +7,9 @@
 #include "vma.h"
 
 /* Orders by policy; those that inherit are knob_mthp_orders. Changed under lock, read without. */
-static struct {
-	spinlock_t lock;
-	unsigned long always, advised;
-} sizes = { .lock = SPINLOCK_INIT };
+unsigned long thp_always_orders;
+static unsigned long advised_orders;
+static spinlock_t lock = SPINLOCK_INIT;
 
 unsigned long thp_defrag = THP_DEFRAG_MADVISE;
 
@@ -40,9 +39,9 @@ enum thp_size_policy thp_size_policy(unsigned int order)
 {
 	unsigned long bit = 1UL << order;
 
-	if (READ_ONCE(sizes.always) & bit)
+	if (READ_ONCE(thp_always_orders) & bit)
 		return THP_SIZE_ALWAYS;
-	if (READ_ONCE(sizes.advised) & bit)
+	if (READ_ONCE(advised_orders) & bit)
 		return THP_SIZE_MADVISE;
 	return READ_ONCE(knob_mthp_orders) & bit ? THP_SIZE_INHERIT : THP_SIZE_NEVER;
 }
@@ -56,20 +55,20 @@ void thp_set_size_policy(unsigned int order, enum thp_size_policy policy)
 {
 	unsigned long bit = 1UL << order;
 
-	spin_lock(&sizes.lock);
-	set_bit_if(&sizes.always, bit, policy == THP_SIZE_ALWAYS);
-	set_bit_if(&sizes.advised, bit, policy == THP_SIZE_MADVISE);
+	spin_lock(&lock);
+	set_bit_if(&thp_always_orders, bit, policy == THP_SIZE_ALWAYS);
+	set_bit_if(&advised_orders, bit, policy == THP_SIZE_MADVISE);
 	set_bit_if(&knob_mthp_orders, bit, policy == THP_SIZE_INHERIT);
-	spin_unlock(&sizes.lock);
+	spin_unlock(&lock);
 }
 
-unsigned long thp_fault_orders(const struct vma *vma)
+unsigned long __thp_fault_orders(const struct vma *vma)
 {
-	unsigned long orders = READ_ONCE(sizes.always), flags = vma->flags;
+	unsigned long orders = READ_ONCE(thp_always_orders), flags = vma->flags;
 	unsigned long thp = READ_ONCE(knob_thp);
 
 	if (flags & VM_HUGEPAGE)
-		orders |= READ_ONCE(sizes.advised);
+		orders |= READ_ONCE(advised_orders);
 	if (thp == THP_ALWAYS || (thp == THP_MADVISE && (flags & VM_HUGEPAGE)))
 		orders |= READ_ONCE(knob_mthp_orders);
 	if (likely(!orders) || (flags & (VM_NOHUGEPAGE | VM_DROPPABLE)))

@@ -221,6 +221,18 @@ static __noinline unsigned int zap_large(struct unmap_batch *b, pte_t *pte, unsi
 	return n;
 }
 
+/* The entry of a zero page, at most max with it. How many were cleared. */
+static unsigned int zap_zeroes(pte_t *pte, unsigned int max)
+{
+	if (max == PTRS_PER_TABLE && huge_suspend(pte)) {
+		memset(pte, 0, PAGE_SIZE);
+		return max;
+	}
+	huge_demote(pte);
+	pte_set(pte, 0);
+	return 1;
+}
+
 /* A present entry that is not of the common kind, and what belongs to it, if any may go. How many entries it was. */
 static __noinline unsigned int zap_other(struct unmap_batch *b, pte_t *pte, unsigned int max,
 					 struct zapped *z)
@@ -236,13 +248,12 @@ static __noinline unsigned int zap_other(struct unmap_batch *b, pte_t *pte, unsi
 		b->folios[b->nr++] = folio;
 		z->others++;
 	}
-	if (unlikely(folio && folio_is_large(folio))) {
+	if (!folio)
+		n = zap_zeroes(pte, max);
+	else if (unlikely(folio_is_large(folio)))
 		n = zap_large(b, pte, max, folio);
-	} else {
-		e = pte_get_and_clear(pte);
-		if (folio)
-			zap_folio(b, folio, e, z);
-	}
+	else
+		zap_folio(b, folio, pte_get_and_clear(pte), z);
 	z->left -= n;
 	z->last = pte + n - 1;
 	return n;

@@ -89,7 +89,10 @@ static void check_entry(const struct vma *vma, unsigned long va, pte_t e, struct
 	CHECK(!(e & PTE_P) || (vma->flags & VM_ACCESS), vma);
 	if (pte_special(e)) {
 		CHECK(!pte_mlocked(e), vma);
-		CHECK(pte_pfn(e) == page_to_pfn(zero_page_frame) && !pte_write(e), vma);
+		CHECK(!pte_write(e), vma);
+		CHECK(pte_pfn(e) == page_to_pfn(zero_page_frame) ||
+			      (vma->mm->huge_zero && folio_is_huge_zero(pfn_folio(pte_pfn(e)))),
+		      vma);
 		return;
 	}
 	folio = pfn_folio(pte_pfn(e));

@@ -18,6 +18,7 @@
 #include <mm/mm.h>
 #include <mm/page_alloc.h>
 #include <mm/slab.h>
+#include <mm/thp.h>
 #include <mm/stats.h>
 #include <mm/writeback.h>
 #include <sync/rcu.h>
@@ -133,6 +134,7 @@ static int drop_caches_write(const struct proc_node *node __maybe_unused, char *
 		kstack_drain();
 		pgtable_drain();
 		(void)slab_shrink();
+		(void)huge_zero_shrink();
 	}
 	if (what & 1)
 		(void)writeback_drop_clean();

@@ -255,17 +255,7 @@ static int pmd_size_show(struct seq *s)
 	return 0;
 }
 
-/* There is no huge zero page. */
-static int use_zero_page_show(struct seq *s)
-{
-	seq_puts(s, "0\n");
-	return 0;
-}
-
-static int use_zero_page_write(const struct proc_node *node __maybe_unused, char *text)
-{
-	return strcmp(line_of(text), "0") ? -EINVAL : 0;
-}
+static const struct number use_zero_page = { &knob_thp_zero_page, 0, 1 };
 
 static const struct proc_entry thp_entries[] = {
 	WORDS("defrag", &defrag),
@@ -283,8 +273,9 @@ static const struct proc_entry thp_entries[] = {
 	WORDS("shmem_enabled", &shmem_enabled),
 	{ .name = "use_zero_page",
 	  .mode = S_IFREG | 0644,
-	  .show = use_zero_page_show,
-	  .write = use_zero_page_write },
+	  .show = number_show,
+	  .write = number_write,
+	  .data = &use_zero_page },
 	{ 0 },
 };
 

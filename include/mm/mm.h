@@ -153,6 +153,7 @@ struct mm {
 		lock_walks; /* [A] VM_LOCKED changed somewhere, and the entries do not all say so yet */
 	atomic_t unflushed; /* [A] reclaim took entries, and the TLBs may not know yet: mm/rmap.h */
 	bool oom_reaped; /* [A] its private pages are gone: killed for want of memory, or at its end */
+	bool huge_zero;	 /* [A] until its end it may map the huge zero page: mm/huge_zero.c */
 	bool khugepaged; /* [A] to be scanned: mm/khugepaged.c, as what follows */
 	unsigned long khugepaged_at,
 		khugepaged_round; /* its thread's: where it is, and when it was done */

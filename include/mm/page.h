@@ -352,5 +352,12 @@ static inline void folio_ref_unfreeze(struct folio *f, int n)
 
 /* The page of zeroes that read faults map: reserved, never counted, never on a list. */
 extern struct page *zero_page_frame;
+/* 2 MiB of the same, or NULL: mm/huge_zero.c. */
+extern struct folio *huge_zero_folio;
+
+static inline bool folio_is_huge_zero(const struct folio *f)
+{
+	return f == READ_ONCE(huge_zero_folio);
+}
 
 #endif

@@ -52,6 +52,9 @@ enum thp_event {
 	NR_THP_EVENTS,
 };
 
+/* Frees the huge zero page if no address space has read through it. Pages. */
+unsigned long huge_zero_shrink(void);
+
 /* How often it happened to folios of this order. */
 unsigned long thp_events(unsigned int order, enum thp_event event);
 

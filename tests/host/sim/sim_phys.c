@@ -79,6 +79,7 @@ struct sim_resources sim_resources(void)
 {
 	rcu_barrier();
 	slab_shrink();
+	huge_zero_shrink();
 	pgtable_drain();
 	drain_pcps();
 	buddy_validate();
