@@ -42,6 +42,7 @@ HOST_EXTRA_madt := arch/x86_64/boot/madt.c
 HOST_EXTRA_pvh := arch/x86_64/boot/pvh.c arch/x86_64/boot/ranges.c
 HOST_EXTRA_elf := kernel/elf.c
 HOST_EXTRA_cpio := fs/cpio.c
+HOST_EXTRA_mm_ops := $(sort $(wildcard $(HOST_DIR)/fuzz/mm/*.c))
 HOST_EXTRA_virtqueue := drivers/virtqueue.c
 
 hostq := $(if $(filter 1,$(V)),,@)
