@@ -152,6 +152,8 @@ bool swap_cache_replace(struct folio *old, struct folio *new)
 	}
 	slot->pfn = (u32)folio_pfn(new);
 	WRITE_ONCE(new->swap, old->swap);
+	/* Who finds it now, and waits for its lock, must not take it for a file's. */
+	folio_set(new, PG_swapbacked);
 	folio_set(new, PG_swapcache);
 	folio_get(new);
 	WRITE_ONCE(old->swap, 0);
