@@ -149,7 +149,7 @@ void huge_zero_clear(struct mm *mm, unsigned long start, pte_t *table)
 	if (!huge_zero_is_mapped(table))
 		return;
 	(void)huge_suspend(table);
-	memset(table, 0, PAGE_SIZE);
+	pte_clear_table(table);
 	pte_used_sub(table, PTRS_PER_TABLE);
 	tlb_flush_range(&mm->tlb, start, start + PMD_SIZE, false);
 }

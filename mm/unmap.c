@@ -225,7 +225,7 @@ static __noinline unsigned int zap_large(struct unmap_batch *b, pte_t *pte, unsi
 static unsigned int zap_zeroes(pte_t *pte, unsigned int max)
 {
 	if (max == PTRS_PER_TABLE && huge_suspend(pte)) {
-		memset(pte, 0, PAGE_SIZE);
+		pte_clear_table(pte);
 		return max;
 	}
 	huge_demote(pte);

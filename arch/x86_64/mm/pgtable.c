@@ -445,7 +445,7 @@ void pgtable_promote(struct pgtable *pt, unsigned long va, const pte_t *pte)
 	ASSERT(IS_ALIGNED(huge & PTE_ADDR_MASK, PMD_SIZE) && (huge & PTE_P));
 	__atomic_store_n(&pte_table(entry)->pt_below[table_index(va, PMD_SHIFT)], table,
 			 __ATOMIC_RELAXED);
-	pte_table(pte)->pt_huge = entry;
+	RACY_WRITE(pte_table(pte)->pt_huge, entry);
 	pte_table(pte)->pt_owner = pt;
 	atomic_inc(&pt->nr_promoted);
 	__atomic_store_n(entry, huge, __ATOMIC_RELEASE);
@@ -457,7 +457,7 @@ void pgtable_demote(pte_t *pte)
 	pte_t old, *table = page_address(page);
 
 	old = __atomic_exchange_n(page->pt_huge, page_to_phys(page) | TABLE_BITS, __ATOMIC_ACQ_REL);
-	page->pt_huge = NULL;
+	RACY_WRITE(page->pt_huge, NULL);
 	atomic_dec(&page->pt_owner->nr_promoted);
 	if (!(old & PTE_A))
 		for (unsigned int i = 0; i < PTRS_PER_TABLE; i++)
