@@ -57,10 +57,12 @@ static int count_entry(pte_t e, struct census *c)
 	return 0;
 }
 
-/* Page-table lock held. */
+/* As mm_collapse(), where 0 is: there is something to do. Page-table lock held. */
 static int take_census(const pte_t *table, const struct collapse_limits *limits, struct census *c)
 {
 	*c = (struct census){ 0 };
+	if (pte_is_promoted(table))
+		return COLLAPSE_NOTHING_TO_DO;
 	for (unsigned int i = 0; i < PTRS_PER_TABLE; i++) {
 		int err = count_entry(pte_read(table + i), c);
 
@@ -90,7 +92,7 @@ static struct vma *suitable_vma(struct mm *mm, unsigned long addr)
 	return vma;
 }
 
-/* As mm_collapse(), where 0 is: there is something to do. mmap_lock held. */
+/* The same for the table of addr, if it has one. mmap_lock held. */
 static int look(struct mm *mm, unsigned long addr, const struct collapse_limits *limits,
 		struct census *c)
 {
@@ -103,7 +105,7 @@ static int look(struct mm *mm, unsigned long addr, const struct collapse_limits 
 	spin_lock(pte_lockptr(table));
 	if (!pte_is_promoted(table))
 		huge_promote_if_whole(mm, addr, table);
-	result = pte_is_promoted(table) ? COLLAPSE_NOTHING_TO_DO : take_census(table, limits, c);
+	result = take_census(table, limits, c);
 	spin_unlock(pte_lockptr(table));
 	return result;
 }
@@ -260,7 +262,7 @@ static int replace(struct mm *mm, unsigned long addr, const struct collapse_limi
 	t.table = pgtable_find(&mm->pgt, addr);
 	folio_set_anon(folio, t.vma, addr, false);
 	anon_vma_lock(t.vma);
-	/* Nothing changes from here on, but for what reclaim took out or moved since. */
+	/* Nothing changes from here on; but faults, reclaim and migration may have come first. */
 	spin_lock(pte_lockptr(t.table));
 	result = take_census(t.table, limits, &c);
 	spin_unlock(pte_lockptr(t.table));
