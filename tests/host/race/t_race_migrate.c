@@ -6,8 +6,7 @@
  */
 #include "../../../mm/lru.h"
 #include "../../../mm/reclaim.h"
-#include "crew.h"
-#include "../unit/migrate_now.h"
+#include "mover.h"
 #include "../unit/swap_device.h"
 
 #define B 0xd0000000UL
@@ -21,39 +20,6 @@
 
 static struct mm *mm;
 static struct file *file;
-
-/* ---- movers ---- */
-
-#define MOVED_AT_ONCE 8
-
-/* The frames of all memory, again and again: as compaction does it. */
-static void mover(u64 *x)
-{
-	unsigned long pfn = next_random(x) % max_pfn();
-
-	while (!is_done()) {
-		LIST_HEAD(folios);
-		unsigned int n = 0;
-
-		for (unsigned long i = 0; i < max_pfn() && n < MOVED_AT_ONCE; i++) {
-			struct page *page = pfn_to_page(pfn);
-			struct folio *folio = NULL;
-
-			pfn = pfn + 1 == max_pfn() ? 1 : pfn + 1;
-			if (READ_ONCE(page->flags) & 1UL << PG_lru)
-				folio = lru_isolate_page(page, next_random(x) % 4);
-			if (!folio)
-				continue;
-			list_add(&folio->lru, &folios);
-			n++;
-		}
-		if (n)
-			(void)migrate_folios(&folios, &migrate_anywhere,
-					     next_random(x) % 4 ? MIGRATE_ASYNC : MIGRATE_SYNC);
-		else
-			host_yield();
-	}
-}
 
 static void reclaimer(u64 *x)
 {
