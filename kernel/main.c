@@ -13,6 +13,7 @@
 #include <kern/string.h>
 #include <kern/xarray.h>
 #include <kernel/flusher.h>
+#include <kernel/kcompactd.h>
 #include <kernel/khugepaged.h>
 #include <kernel/fork.h>
 #include <kernel/futex.h>
@@ -179,6 +180,7 @@ void kernel_main(const struct boot_info *bi)
 	virtio_blk_init();
 	flusher_init();
 	khugepaged_init();
+	kcompactd_init();
 	rcu_init();
 
 	smp_init(bi);

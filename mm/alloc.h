@@ -23,6 +23,15 @@ struct page *alloc_when_short(gfp_t gfp, unsigned int order);
  * Allocates nothing and waits for no lock that an allocation may be under.
  */
 bool compact_for(unsigned int order);
+/*
+ * kcompactd's: the same without anybody waiting, and waiting itself; score not 0: until no more than so many percent of
+ * free memory are in smaller blocks. No locks held.
+ */
+void compact_in_background(unsigned int order, unsigned int score);
+/* Percent of free memory that lies in blocks smaller than of this order. */
+unsigned int fragmentation(unsigned int order);
+/* An allocation found no block of this order: kcompactd is to make one. Any context. mm/kcompactd.c. */
+void kcompactd_ask(unsigned int order);
 /* For compaction. The free blocks of the pageblock at pfn, allocated and put on free by their order; unless one is as
  * large as the pageblock, or memory is short. How many pages.
  */

@@ -137,6 +137,8 @@ struct page *alloc_when_short(gfp_t gfp, unsigned int order)
 	if (gfp & GFP_LIGHT)
 		return NULL;
 	kswapd_wake();
+	if (unlikely(order))
+		kcompactd_ask(order);
 	page = buddy_alloc(gfp, order, gfp & GFP_ATOMIC ? keep / 2 : keep);
 	if (page)
 		return page;

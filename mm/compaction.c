@@ -23,10 +23,13 @@
 
 struct compaction {
 	unsigned int order; /* stop when there is a free block of this order */
+	unsigned int
+		score; /* not 0: stop when no more than so much of free memory is in smaller ones */
 	enum migrate_mode mode;
 	unsigned long migrate_pfn;		/* the next frame of the lower scanner */
 	unsigned long free_pfn;			/* above it the upper scanner has been */
 	struct list_head free[PAGEBLOCK_ORDER]; /* what it has found, by order */
+	long migrate_scanned, free_scanned;	/* frames */
 };
 
 /* ---- the upper scanner ---- */
@@ -39,7 +42,7 @@ static bool find_free(struct compaction *c)
 	if (c->free_pfn < ALIGN_UP(c->migrate_pfn, PAGEBLOCK_PAGES) + PAGEBLOCK_PAGES)
 		return false;
 	c->free_pfn -= PAGEBLOCK_PAGES;
-	stat_add(COMPACTFREE_SCANNED, PAGEBLOCK_PAGES);
+	c->free_scanned += PAGEBLOCK_PAGES;
 	if (!arch_pfn_valid(c->free_pfn))
 		return true;
 	pages = buddy_take_block(c->free_pfn, c->free);
@@ -131,7 +134,7 @@ static unsigned int isolate_some(struct compaction *c, unsigned long end, struct
 			pfn += max(skip, 1UL);
 		}
 	}
-	stat_add(COMPACTMIGRATE_SCANNED, (long)(pfn - c->migrate_pfn));
+	c->migrate_scanned += (long)(pfn - c->migrate_pfn);
 	stat_add(COMPACTISOLATED, (long)isolated);
 	c->migrate_pfn = pfn;
 	return n;
@@ -161,6 +164,26 @@ static bool have_met(const struct compaction *c)
 	return c->migrate_pfn >= c->free_pfn;
 }
 
+unsigned int fragmentation(unsigned int order)
+{
+	unsigned long all = 0, large = 0;
+
+	for (unsigned int i = 0; i <= MAX_ORDER; i++) {
+		unsigned long pages = buddy_nr_free(i) << i;
+
+		all += pages;
+		large += i >= order ? pages : 0;
+	}
+	return all ? (unsigned int)((all - large) * 100 / all) : 0;
+}
+
+static bool is_enough(const struct compaction *c)
+{
+	if (c->score)
+		return fragmentation(c->order) <= c->score;
+	return c->order != WHOLE_ZONE && buddy_has_block(c->order);
+}
+
 static void compact(struct compaction *c)
 {
 	c->migrate_pfn = ALIGN_DOWN(min_pfn(), PAGEBLOCK_PAGES);
@@ -170,11 +193,13 @@ static void compact(struct compaction *c)
 	while (!have_met(c) && !park_interrupted(PARK_KILLABLE)) {
 		empty_pageblock(c);
 		drain_this_pcp();
-		if (c->order != WHOLE_ZONE && buddy_has_block(c->order))
+		if (is_enough(c))
 			break;
 	}
 	release_free(c);
 	drain_this_pcp();
+	stat_add(COMPACTMIGRATE_SCANNED, c->migrate_scanned);
+	stat_add(COMPACTFREE_SCANNED, c->free_scanned);
 }
 
 void compact_memory(void)
@@ -186,7 +211,7 @@ void compact_memory(void)
 	drain_pcps();
 }
 
-/* ---- for an allocation ---- */
+/* ---- for an allocation, or before one comes ---- */
 
 #define DEFER_MAX 6
 
@@ -211,13 +236,18 @@ static void note_result(bool success)
 	WRITE_ONCE(defer.shift, success ? 0 : min(READ_ONCE(defer.shift) + 1, DEFER_MAX + 0u));
 }
 
+/* Less memory is not enough to move things about, and lack of memory not what compaction helps against. */
+static bool is_suitable(unsigned int order)
+{
+	return nr_free_pages() >= watermark_pages(WMARK_LOW) + (2UL << order);
+}
+
 bool compact_for(unsigned int order)
 {
 	struct compaction c = { .order = order, .mode = MIGRATE_ASYNC };
 	bool success;
 
-	/* Less is not enough to move things about, and lack of memory not what compaction helps against. */
-	if (nr_free_pages() < watermark_pages(WMARK_LOW) + (2UL << order) || is_deferred())
+	if (!is_suitable(order) || is_deferred())
 		return false;
 	stat_inc(COMPACTSTALL);
 	compact(&c);
@@ -225,4 +255,19 @@ bool compact_for(unsigned int order)
 	stat_inc(success ? COMPACTSUCCESS : COMPACTFAIL);
 	note_result(success);
 	return success;
+}
+
+void compact_in_background(unsigned int order, unsigned int score)
+{
+	struct compaction c = { .order = order, .score = score, .mode = MIGRATE_SYNC };
+
+	if (!is_suitable(order) || (!score && (buddy_has_block(order) || is_deferred())))
+		return;
+	stat_inc(KCOMPACTD_WAKE);
+	drain_pcps();
+	compact(&c);
+	if (!score)
+		note_result(buddy_has_block(order));
+	stat_add(KCOMPACTD_MIGRATE_SCANNED, c.migrate_scanned);
+	stat_add(KCOMPACTD_FREE_SCANNED, c.free_scanned);
 }

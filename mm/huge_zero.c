@@ -12,7 +12,6 @@
  *
  * Locking: huge_zero.lock, innermost; the frames are an address space's from keep() on.
  */
-#include "alloc.h"
 #include "collapse.h"
 #include "fault_ctx.h"
 #include "huge_zero.h"
@@ -27,10 +26,8 @@ static struct {
 
 static struct folio *alloc_zeroes(const struct vma *vma)
 {
-	struct folio *folio = folio_alloc(GFP_LIGHT | __GFP_ZERO, PMD_ORDER);
+	struct folio *folio = thp_alloc_pmd(vma);
 
-	if (!folio && thp_fault_compacts(vma) && compact_for(PMD_ORDER))
-		folio = folio_alloc(GFP_LIGHT | __GFP_ZERO, PMD_ORDER);
 	if (folio)
 		RACY_WRITE(folio->flags, 1UL << PG_reserved);
 	else

@@ -12,7 +12,6 @@
  * are changed under several such locks at once: all are atomic, and who changes one between two states tells the LRU,
  * which looks at it again under its own lock (mm/lru_mlock.c).
  */
-#include "alloc.h"
 #include "mapcount.h"
 #include "mlock_count.h"
 
@@ -43,10 +42,8 @@ void large_init(struct folio *folio)
 	INIT_LIST_HEAD(&page->deferred);
 }
 
-struct folio *large_alloc(gfp_t gfp, unsigned int order, unsigned long flags)
+static struct folio *make_large(struct folio *folio, unsigned long flags)
 {
-	struct folio *folio = folio_alloc(gfp, order);
-
 	if (!folio)
 		return NULL;
 	/* Nobody else sees the folio yet: a plain store. */
@@ -55,13 +52,16 @@ struct folio *large_alloc(gfp_t gfp, unsigned int order, unsigned long flags)
 	return folio;
 }
 
+struct folio *large_alloc(gfp_t gfp, unsigned int order, unsigned long flags)
+{
+	return make_large(folio_alloc(gfp, order), flags);
+}
+
 struct folio *large_alloc_for_fault(const struct vma *vma, unsigned int order, unsigned long flags)
 {
-	struct folio *folio = large_alloc(GFP_LIGHT | __GFP_ZERO, order, flags);
-
-	if (!folio && order == PMD_ORDER && vma && thp_fault_compacts(vma) && compact_for(order))
-		folio = large_alloc(GFP_LIGHT | __GFP_ZERO, order, flags);
-	return folio;
+	return make_large(order == PMD_ORDER ? thp_alloc_pmd(vma)
+					     : folio_alloc(GFP_LIGHT | __GFP_ZERO, order),
+			  flags);
 }
 
 /* What a mapping of the whole adds to nr_mapped, as Linux's ENTIRELY_MAPPED: one number says which pages are mapped. */

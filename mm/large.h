@@ -28,8 +28,11 @@ static inline unsigned long thp_fault_orders(const struct vma *vma)
 		return 0;
 	return __thp_fault_orders(vma);
 }
-/* A fault in the vma that finds no block of 2 MiB tries to make one. */
-bool thp_fault_compacts(const struct vma *vma);
+/*
+ * A folio of 2 MiB for a fault in the vma, or (NULL) for a write to a file: contents zeroed, no flags. NULL: there is no
+ * such block, and if thp_defrag says so none could be made.
+ */
+struct folio *thp_alloc_pmd(const struct vma *vma);
 /* thp_fault_orders() for a vma of a file: what some page of it may have. mm/shmem_large.c. */
 unsigned long shmem_vma_orders(const struct vma *vma);
 /* These entries of one table are none, as far as one sees without its lock. */

@@ -3,6 +3,9 @@
  * Which large folios anonymous memory gets: knobs thp and mthp.orders, what Linux's
  * /sys/kernel/mm/transparent_hugepage makes of them for each size, and MADV_HUGEPAGE and MADV_NOHUGEPAGE of the vma.
  */
+#include <mm/kcompactd.h>
+
+#include "alloc.h"
 #include "large.h"
 #include "vma.h"
 
@@ -76,13 +79,27 @@ unsigned long __thp_fault_orders(const struct vma *vma)
 	return orders & THP_ORDERS;
 }
 
-bool thp_fault_compacts(const struct vma *vma)
+/* A fault in the vma that finds no block tries to make one. */
+static bool fault_compacts(const struct vma *vma, unsigned long defrag)
 {
-	unsigned long defrag = READ_ONCE(thp_defrag);
-
 	return defrag == THP_DEFRAG_ALWAYS ||
 	       ((defrag == THP_DEFRAG_MADVISE || defrag == THP_DEFRAG_DEFER_MADVISE) &&
 		(vma->flags & VM_HUGEPAGE));
+}
+
+struct folio *thp_alloc_pmd(const struct vma *vma)
+{
+	struct folio *folio = folio_alloc(GFP_LIGHT | __GFP_ZERO, PMD_ORDER);
+	unsigned long defrag = READ_ONCE(thp_defrag);
+
+	if (likely(folio))
+		return folio;
+	kcompactd_watch();
+	if (vma && fault_compacts(vma, defrag) && compact_for(PMD_ORDER))
+		folio = folio_alloc(GFP_LIGHT | __GFP_ZERO, PMD_ORDER);
+	else if (defrag == THP_DEFRAG_DEFER || defrag == THP_DEFRAG_DEFER_MADVISE)
+		kcompactd_ask(PMD_ORDER);
+	return folio;
 }
 
 bool thp_eligible(const struct vma *vma)

@@ -14,6 +14,7 @@
 #include <kernel/random.h>
 #include <kernel/user_namespace.h>
 #include <kernel/utsname.h>
+#include <mm/kcompactd.h>
 #include <mm/migrate.h>
 #include <mm/mm.h>
 #include <mm/page_alloc.h>
@@ -191,6 +192,18 @@ static int stat_refresh_write(const struct proc_node *node __maybe_unused,
 	return 0;
 }
 
+/* Whoever sets it wants it to be looked after, and at once. */
+static int proactiveness_write(const struct proc_node *node, char *text)
+{
+	int err = knob_write(node, text);
+
+	if (!err) {
+		kcompactd_watch();
+		kcompactd_wake();
+	}
+	return err;
+}
+
 /* Only 1 is a command. */
 static int compact_memory_write(const struct proc_node *node __maybe_unused, char *text)
 {
@@ -208,6 +221,13 @@ static const struct proc_entry vm_entries[] = {
 	  .iops = &sysctl_iops,
 	  .show = stat_refresh_show,
 	  .write = compact_memory_write },
+	{ .name = "compaction_proactiveness",
+	  .mode = S_IFREG | 0644,
+	  .iops = &sysctl_iops,
+	  .show = knob_show,
+	  .write = proactiveness_write,
+	  .data = &(const struct sysctl_knob){ "vm.compaction_proactiveness",
+					       &knob_compaction_proactiveness } },
 	KNOB("compact_unevictable_allowed", "vm.compact_unevictable_allowed",
 	     knob_compact_unevictable_allowed),
 	KNOB("dirty_background_ratio", "vm.dirty_background_ratio", knob_dirty_background_ratio),

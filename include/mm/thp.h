@@ -32,12 +32,12 @@ enum shmem_size_policy {
 enum shmem_size_policy shmem_size_policy(unsigned int order);
 void shmem_set_size_policy(unsigned int order, enum shmem_size_policy policy);
 
-/* What a fault does that finds no free block of 2 MiB: DEFER and NEVER take smaller ones, the others compact. */
+/* What a fault does that finds no free block of 2 MiB. */
 enum thp_defrag {
-	THP_DEFRAG_ALWAYS,
-	THP_DEFRAG_DEFER,
-	THP_DEFRAG_DEFER_MADVISE, /* compacts in areas of MADV_HUGEPAGE */
-	THP_DEFRAG_MADVISE,	  /* the same */
+	THP_DEFRAG_ALWAYS, /* it compacts */
+	THP_DEFRAG_DEFER,  /* it takes smaller ones, and kcompactd is asked for the next time */
+	THP_DEFRAG_DEFER_MADVISE, /* the former in areas of MADV_HUGEPAGE, the latter elsewhere */
+	THP_DEFRAG_MADVISE,	  /* the former there, nothing elsewhere */
 	THP_DEFRAG_NEVER,
 };
 

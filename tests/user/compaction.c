@@ -4,12 +4,12 @@
  * who uses the pages notices nothing but other frame numbers. Locked pages move as well, unless
  * compact_unevictable_allowed says no, and are locked all the time.
  */
+#include "blocks.h"
 #include "lock.h"
 
 #define COMPACT_MEMORY "/proc/sys/vm/compact_memory"
 #define UNEVICTABLE_ALLOWED "/proc/sys/vm/compact_unevictable_allowed"
 #define PAGES (64 * MIB / PAGE)
-#define LARGE 9 /* an order: 2 MiB */
 #define SAMPLE 32
 
 /* False: there is no such file, or it is not ours to write. */
@@ -29,31 +29,6 @@ static bool can_compact(void)
 }
 
 static const char *const cannot = "cannot write " COMPACT_MEMORY;
-
-/* Free blocks of 2 MiB, those in larger ones included. */
-static long large_blocks(void)
-{
-	char *text = slurp("/proc/buddyinfo");
-	long sum = 0;
-
-	MUST(text);
-	for (char *line = text; *line; line = strchr(line, '\n') + 1) {
-		char *at = strstr(line, "zone");
-
-		MUST(at && strchr(line, '\n'));
-		at += strcspn(at, " ");
-		at += strspn(at, " ");
-		at += strcspn(at, " ");
-		for (int order = 0; *at && *at != '\n'; order++) {
-			long n = strtol(at, &at, 10);
-
-			if (order >= LARGE)
-				sum += n << (order - LARGE);
-			at += strspn(at, " ");
-		}
-	}
-	return sum;
-}
 
 static unsigned char mark(size_t page, size_t at)
 {
@@ -115,7 +90,7 @@ FORKED_TEST(large_blocks_come_back, "after compact_memory there are large free b
 	CHECK(tell(COMPACT_MEMORY, "1"));
 	/* Elsewhere so much is going on that it need not show. */
 	if (proc_value("/proc/meminfo", "MemTotal:") < (long)(GIB / 1024))
-		CHECK_RANGE(large_blocks() - before, (long)(PAGES >> LARGE) / 4, 1L << 30);
+		CHECK_RANGE(large_blocks() - before, (long)(PAGES >> BLOCK_ORDER) / 4, 1L << 30);
 	CHECK_RANGE(proc_value("/proc/vmstat", "pgmigrate_success") - moved, 1, 1L << 30);
 	CHECK_RANGE(moved_frames(p), 1, (long)(PAGES / SAMPLE));
 	CHECK_EQ(wrong_bytes(p), 0);

@@ -3,11 +3,14 @@
  * Fuzzed operations beside the program: on its files, and what the kernel does with its pages at any time.
  */
 #include "oracle.h"
+#include "../../../../mm/alloc.h"
 #include "../../../../mm/collapse.h"
 #include "../../../../mm/large.h"
 #include "../../../../mm/lru.h"
 #include "../../../../mm/reclaim.h"
 #include "../../unit/migrate_now.h"
+
+#include <mm/kcompactd.h>
 
 /* ---- files ---- */
 
@@ -106,8 +109,15 @@ void op_migrate(struct space *s)
 void op_compact(struct space *s)
 {
 	(void)s;
-	TRACE("compact\n");
-	compact_memory();
+	knob_compaction_proactiveness = take_below(101);
+	TRACE("compact(%lu)\n", knob_compaction_proactiveness);
+	if (!knob_compaction_proactiveness) {
+		compact_memory();
+		return;
+	}
+	kcompactd_ask(1 + take_below(MAX_ORDER));
+	kcompactd_serve();
+	kcompactd_look();
 }
 
 static struct collapse_limits take_limits(void)

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A machine that has been up for long: most of its memory was used, in small pages, among them the kernel's own, and every
+ * second page was given back. Folios of 2 MiB are to be had all the same: when faults compact, when they ask kcompactd, and
+ * when kcompactd sees to it by itself. Settings are the machine's, and are put back.
+ */
+#include "blocks.h"
+#include "folio.h"
+
+#define PROACTIVENESS "/proc/sys/vm/compaction_proactiveness"
+#define ENABLED THP_FILES "/enabled"
+#define DEFRAG THP_FILES "/defrag"
+#define BLOCK (PAGE << BLOCK_ORDER)
+#define PATIENCE_MS 30000
+#define SMALL_MACHINE (GIB / 1024) /* elsewhere it takes too long */
+#define AMONG 64		   /* user pages between two of the kernel's */
+#define MAX_PIPES 400
+
+static long meminfo_kb(const char *name)
+{
+	return proc_value("/proc/meminfo", name);
+}
+
+static const char *why_not(void)
+{
+	if (meminfo_kb("MemTotal:") >= (long)SMALL_MACHINE)
+		return "a large machine";
+	if (access(PROACTIVENESS, W_OK) || access(DEFRAG, W_OK))
+		return "no " PROACTIVENESS " or " DEFRAG;
+	return NULL;
+}
+
+static char enabled_before[20], defrag_before[20], proactiveness_before[20];
+
+static void settings(const char *defrag, const char *proactiveness)
+{
+	MUST(get_word(ENABLED, enabled_before, sizeof(enabled_before)));
+	MUST(get_word(DEFRAG, defrag_before, sizeof(defrag_before)));
+	snprintf(proactiveness_before, sizeof(proactiveness_before), "%ld",
+		 atol(slurp(PROACTIVENESS)));
+	MUST(set_word(ENABLED, "madvise"));
+	MUST(set_word(DEFRAG, defrag));
+	MUST(set_word(PROACTIVENESS, proactiveness));
+}
+
+static void restore_settings(void)
+{
+	MUST(set_word(ENABLED, enabled_before));
+	MUST(set_word(DEFRAG, defrag_before));
+	MUST(set_word(PROACTIVENESS, proactiveness_before));
+}
+
+/* Some pages that cannot be moved: a pipe with something in it, a page table. */
+static void use_kernel_memory(size_t i)
+{
+	static int pipes[MAX_PIPES][2];
+	char *far = (char *)(0x200000000000UL + i * GIB);
+
+	if (i >= MAX_PIPES || pipe(pipes[i]))
+		return;
+	MUST(write(pipes[i][1], "x", 1) == 1);
+	store(map_at(far, PAGE, RW), 1);
+}
+
+/* Most of what is free, and half of it is free again. */
+static char *fragment(size_t *pages)
+{
+	char *p;
+
+	*pages = (size_t)meminfo_kb("MemFree:") / 4 * 3 / 4;
+	p = map_anon(*pages * PAGE, RW);
+	(void)madvise(p, *pages * PAGE, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < *pages; i++) {
+		if (i % AMONG == 0)
+			use_kernel_memory(i / AMONG);
+		store(p + i * PAGE, (unsigned char)(i + 1));
+	}
+	for (size_t i = 1; i < *pages; i += 2)
+		MUST(!madvise(p + i * PAGE, PAGE, MADV_DONTNEED));
+	return p;
+}
+
+static long wrong(const char *p, size_t pages)
+{
+	long n = 0;
+
+	for (size_t i = 0; i < pages; i += 2)
+		n += load(p + i * PAGE) != (unsigned char)(i + 1);
+	return n;
+}
+
+/* As many as free memory is large enough for, and something is left for the others. */
+static long possible(void)
+{
+	return (meminfo_kb("MemFree:") - meminfo_kb("MemTotal:") / 24) * 1024 / (long)BLOCK;
+}
+
+static char *huge_area(long n)
+{
+	char *p = map_anon(((size_t)n + 1) * BLOCK, RW);
+
+	p = (char *)(((uintptr_t)p + BLOCK - 1) & ~(BLOCK - 1));
+	MUST(!madvise(p, (size_t)n * BLOCK, MADV_HUGEPAGE));
+	return p;
+}
+
+/* How many of n areas of 2 MiB come as one folio. */
+static long had(char *p, long n)
+{
+	for (long i = 0; i < n; i++)
+		store(p + (size_t)i * BLOCK, 1);
+	return smaps_kb(p, "AnonHugePages") * 1024 / (long)BLOCK;
+}
+
+static void say_share(long got, long of)
+{
+	say("# %ld of %ld\n", got, of);
+	CHECK_RANGE(got, of * 4 / 5, of);
+}
+
+FORKED_TEST(faults, "faults that compact get at least four of five")
+{
+	const char *reason = why_not();
+	size_t pages;
+
+	if (reason)
+		SKIP(reason);
+	settings("madvise", "0");
+	char *p = fragment(&pages);
+	long n = possible();
+
+	say("# %ld blocks are free\n", large_blocks());
+	say_share(had(huge_area(n), n), n);
+	CHECK_EQ(wrong(p, pages), 0);
+	restore_settings();
+}
+
+FORKED_TEST(in_advance, "kcompactd gets four of five in advance, when it is told to")
+{
+	const char *reason = why_not();
+	size_t pages;
+	long waited = 0;
+
+	if (reason)
+		SKIP(reason);
+	settings("never", "0");
+	char *p = fragment(&pages);
+	long n = possible(), wakes = proc_value("/proc/vmstat", "compact_daemon_wake");
+
+	say("# %ld blocks are free\n", large_blocks());
+	MUST(set_word(PROACTIVENESS, "95"));
+	for (; large_blocks() < n * 9 / 10 && waited < PATIENCE_MS; waited += 100)
+		sleep_ms(100);
+	say("# %ld blocks are free after %ld ms, %ld wakes\n", large_blocks(), waited,
+	    proc_value("/proc/vmstat", "compact_daemon_wake") - wakes);
+	say_share(had(huge_area(n), n), n);
+	CHECK_EQ(wrong(p, pages), 0);
+	restore_settings();
+}
+
+FORKED_TEST(deferred, "a fault that does not wait asks kcompactd, and the next one finds a block")
+{
+	const char *reason = why_not();
+	size_t pages;
+	long waited = 0;
+
+	if (reason)
+		SKIP(reason);
+	settings("defer", "0");
+	char *p = fragment(&pages);
+	long wakes = proc_value("/proc/vmstat", "compact_daemon_wake");
+	char *q = huge_area(large_blocks() + 1);
+
+	/* Those that are there are used up. */
+	(void)had(q, large_blocks());
+	q = huge_area(1);
+	while (!had(q, 1) && waited < PATIENCE_MS) {
+		MUST(!madvise(q, BLOCK, MADV_DONTNEED));
+		sleep_ms(10);
+		waited += 10;
+	}
+	CHECK_EQ(smaps_kb(q, "AnonHugePages"), 2048);
+	if (waited)
+		CHECK_RANGE(proc_value("/proc/vmstat", "compact_daemon_wake") - wakes, 1, 1L << 30);
+	CHECK_EQ(wrong(p, pages), 0);
+	restore_settings();
+}
+
+TEST_MAIN()
