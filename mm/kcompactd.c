@@ -26,7 +26,7 @@ static struct {
 	bool due;	    /* [A] */
 	unsigned int order; /* [A] of the block that was missing; 0: none */
 	bool watching;	    /* [A] */
-	unsigned int skip;  /* its own: looks */
+	unsigned int skip;  /* [A] looks */
 } kcompactd;
 
 /* ---- the thread's sleep ---- */
@@ -76,6 +76,13 @@ void kcompactd_watch(void)
 	kcompactd_wake();
 }
 
+void kcompactd_look_again(void)
+{
+	WRITE_ONCE(kcompactd.skip, 0);
+	kcompactd_watch();
+	kcompactd_wake();
+}
+
 bool kcompactd_watches(void)
 {
 	return READ_ONCE(kcompactd.watching) && READ_ONCE(knob_compaction_proactiveness);
@@ -91,10 +98,10 @@ static unsigned int low_score(void)
 
 void kcompactd_look(void)
 {
-	unsigned int before, low = low_score();
+	unsigned int before, low = low_score(), skip = READ_ONCE(kcompactd.skip);
 
-	if (kcompactd.skip) {
-		kcompactd.skip--;
+	if (skip) {
+		WRITE_ONCE(kcompactd.skip, skip - 1);
 		return;
 	}
 	before = fragmentation(PMD_ORDER);
@@ -102,5 +109,5 @@ void kcompactd_look(void)
 		return;
 	compact_in_background(PMD_ORDER, low);
 	if (fragmentation(PMD_ORDER) >= before)
-		kcompactd.skip = LOOKS_SKIPPED;
+		WRITE_ONCE(kcompactd.skip, LOOKS_SKIPPED);
 }

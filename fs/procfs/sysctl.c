@@ -192,15 +192,12 @@ static int stat_refresh_write(const struct proc_node *node __maybe_unused,
 	return 0;
 }
 
-/* Whoever sets it wants it to be looked after, and at once. */
 static int proactiveness_write(const struct proc_node *node, char *text)
 {
 	int err = knob_write(node, text);
 
-	if (!err) {
-		kcompactd_watch();
-		kcompactd_wake();
-	}
+	if (!err)
+		kcompactd_look_again();
 	return err;
 }
 

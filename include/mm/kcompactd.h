@@ -14,6 +14,8 @@ void kcompactd_wait(void);
 void kcompactd_wake(void);
 /* Somebody wants 2 MiB, or will: it sees to it from now on that there are some. Any context. */
 void kcompactd_watch(void);
+/* Somebody has changed how much it is to see to: what was tried in vain may not be now. */
+void kcompactd_look_again(void);
 /* Makes the block that was asked for last, if any. */
 void kcompactd_serve(void);
 /* Twice a second somebody is to look. */
