@@ -198,15 +198,10 @@ static inline void pte_set(pte_t *p, pte_t e)
 	__atomic_store_n(p, e, __ATOMIC_RELEASE);
 }
 
-/* All of a table. Each entry is stored at once, for a fault may look at it. */
+/* All of a table. zero_page() writes words, so that a fault that looks sees whole entries. */
 static inline void pte_clear_table(pte_t *table)
 {
-#ifdef __SANITIZE_THREAD__
-	for (unsigned int i = 0; i < PTRS_PER_TABLE; i++)
-		pte_set(table + i, 0);
-#else
 	zero_page(table);
-#endif
 }
 
 /* Takes the entry out, together with accessed and dirty bits the CPU sets meanwhile. */
