@@ -301,16 +301,18 @@ unsigned int lru_isolate(enum lru_list list, unsigned int max, struct list_head 
 	if (list == LRU_INACTIVE_ANON)
 		for (unsigned int cpu = 0; cpu < cpu_limit(); cpu++)
 			collect_new_folios(&new_folios[cpu]);
-	for (; looked < max && !list_empty(from); looked++) {
+	while (looked < max && !list_empty(from)) {
 		struct folio *folio = list_entry(from->prev, struct folio, lru);
+		unsigned int n = (unsigned int)folio_nr_pages(folio);
 
+		looked += n;
 		if (unlikely(!folio_try_get(folio))) {
 			list_move(&folio->lru, from);
 			continue;
 		}
 		take_off(folio);
 		list_add(&folio->lru, to);
-		pages += (long)folio_nr_pages(folio);
+		pages += n;
 	}
 	spin_unlock(&lru.lock);
 	stat_add(lru_stat(list), -pages);

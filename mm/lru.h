@@ -36,8 +36,9 @@ enum lru_list {
 #define LRU_BATCH 32u /* folios handled under one hold of lru_lock: Linux's SWAP_CLUSTER_MAX */
 
 /*
- * Looks at up to max folios from the end of a list and moves those that live to `to` (by folio->lru, oldest last),
- * each with a reference. How many it looked at.
+ * Looks at folios from the end of a list until they have max pages, and moves those that live to `to` (by folio->lru, oldest
+ * last), each with a reference. How many pages it looked at: one large folio may be more than max. Who counted folios would
+ * hide 64 MiB of huge pages from all others who need memory, until it is done with them.
  */
 unsigned int lru_isolate(enum lru_list list, unsigned int max, struct list_head *to);
 /* The same for one folio, which the caller has a hold on. False: on no list, or unevictable. */

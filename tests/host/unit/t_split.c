@@ -3,6 +3,7 @@
  * Large folios: what is counted, and what is mapped as one, stays right when they are split, and when that fails.
  */
 #include "../../../mm/large.h"
+#include "../../../mm/lru.h"
 #include "t.h"
 
 #include <mm/rmap.h>
@@ -128,11 +129,27 @@ static void test_fork_of_unused(void **state)
 	sim_mm_put(child);
 }
 
+/* Reclaim takes so many pages off a list at a time, and not so many folios: others find the rest. */
+static void test_isolated_by_pages(void **state)
+{
+	struct mm *mm = *state;
+	struct folio *folio = large_folio(mm);
+	LIST_HEAD(folios);
+
+	t_map(mm, B + PMD_SIZE, 4, RW);
+	for (unsigned long i = 0; i < 4; i++)
+		sim_poke(mm, B + PMD_SIZE + i * PG, 1);
+	assert_int_equal(lru_isolate(LRU_INACTIVE_ANON, LRU_BATCH, &folios), NR);
+	assert_true(folios.next == &folio->lru && folios.prev == &folio->lru);
+	lru_putback(&folios);
+	assert_int_equal(stat_read(NR_INACTIVE_ANON), NR + 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T_MM(test_locked_pages), T_MM(test_all_locked),	    T_MM(test_failed),
-		T_MM(test_two_vmas),	 T_MM(test_fork_of_unused),
+		T_MM(test_two_vmas),	 T_MM(test_fork_of_unused), T_MM(test_isolated_by_pages),
 	};
 
 	sim_boot(T_FRAMES);
