@@ -64,15 +64,13 @@ def measure(kernel, strategies, cache, args, data):
 
 
 def measure_all(cache, args, data, seen):
-    """{kernel: {strategy: figures}}. The kernels take turns, some strategies each, so that both have what the host does beside
+    """{kernel: {strategy: figures}}. The kernels take turns, a strategy each, so that both have what the host does beside
     them. Goes on with what `seen` has, and says each figure as it comes: at full size this takes hours.
     """
-    names = list(NAMES)
-    for i in range(0, len(names), args.by):
+    for name in NAMES:
         for kernel in KERNELS:
             figures = seen.setdefault(kernel, {})
-            missing = [name for name in names[i : i + args.by] if name not in figures]
-            for strategy, pair in measure(kernel, missing, cache, args, data) if missing else ():
+            for strategy, pair in measure(kernel, [name], cache, args, data) if name not in figures else ():
                 figures[strategy] = pair
                 print(f"{cache} {strategy} {kernel}: {number(sum(pair))} ms", file=sys.stderr, flush=True)
                 keep(args)
@@ -178,7 +176,6 @@ def parse_args():
     args = p.parse_args()
     if args.full:
         args.size, args.accesses, args.mem, args.runs = "5G", 15000000, "8G", 1
-    args.by = 4 if args.full else 1
     args.kept = {}
     if args.figures and os.path.exists(args.figures):
         with open(args.figures, encoding="utf-8") as f:
