@@ -79,17 +79,26 @@ static inline void restore_orders(void)
 					       orders_before[shared][order]);
 }
 
-/* For the rest of the test, memory with MADV_HUGEPAGE, private or shared, may have folios of all orders. Restored when the process exits. */
-static inline void allow_all_orders(void)
+/* The words of all orders come back when the process exits. */
+static inline void save_orders(void)
 {
+	if (orders_owner == getpid())
+		return;
 	orders_owner = getpid();
 	for (unsigned int shared = 0; shared < 2; shared++)
 		for (unsigned int order = MIN_ORDER; order <= MAX_ORDER; order++)
-			if (get_word(order_file(order, shared), orders_before[shared][order],
-				     sizeof(orders_before[0][0])))
-				(void)set_word(order_file(order, shared),
-					       shared ? "advise" : "madvise");
+			(void)get_word(order_file(order, shared), orders_before[shared][order],
+				       sizeof(orders_before[0][0]));
 	atexit(restore_orders);
+}
+
+/* For the rest of the test, memory with MADV_HUGEPAGE, private or shared, may have folios of all orders. */
+static inline void allow_all_orders(void)
+{
+	save_orders();
+	for (unsigned int shared = 0; shared < 2; shared++)
+		for (unsigned int order = MIN_ORDER; order <= MAX_ORDER; order++)
+			(void)set_word(order_file(order, shared), shared ? "advise" : "madvise");
 }
 
 /* ---- memory ---- */

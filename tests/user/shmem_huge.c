@@ -18,15 +18,16 @@ static void restore_word(void)
 		(void)set_word(SHMEM_ENABLED, word_before);
 }
 
-/* For the rest of the test. False: the kernel does not let us. */
+/* For the rest of the test, of 2 MiB, too, where each size has a say. False: the kernel does not let us. */
 static bool enable(const char *word)
 {
 	if (!word_before[0]) {
 		if (!get_word(SHMEM_ENABLED, word_before, sizeof(word_before)))
 			return false;
-		orders_owner = getpid();
+		save_orders();
 		atexit(restore_word);
 	}
+	(void)set_word(order_file(MAX_ORDER, true), "inherit");
 	return set_word(SHMEM_ENABLED, word);
 }
 
