@@ -423,6 +423,7 @@ struct task *kernel_thread_create(void (*fn)(void *), void *arg, const char *nam
 	}
 	t->tid = tid;
 	t->process->pid = tid;
+	t->process->kernel_thread = !init;
 	if (init)
 		init_process = t->process;
 	pid_attach(t);

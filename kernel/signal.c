@@ -180,9 +180,10 @@ static inline bool wants_signal(const struct task *t, int sig)
 	return !t->stopped && (t == current || !signal_pending(t));
 }
 
+/* As init, a kernel thread: what it does would be cut short (park_interrupted()), and it does not go away. */
 bool is_immortal(const struct process *p)
 {
-	return p->pid == 1 && !p->mortal;
+	return p->kernel_thread || (p->pid == 1 && !p->mortal);
 }
 
 static bool sig_ignored(const struct process *p, const struct task *t, int sig)

@@ -93,7 +93,7 @@ void set_blocked_locked(u64 mask);
 void signal_retarget(struct process *p, u64 lost);
 /* The action of sig changed: what is pending and ignored now goes. */
 void signal_drop_ignored(struct process *p, int sig);
-/* The default action of sig is nothing for init, but for faults of its own. */
+/* Default actions are nothing for init, but for faults of its own, and for kernel threads. */
 bool is_immortal(const struct process *p);
 
 /* ---- sigframe.c ---- */

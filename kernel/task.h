@@ -73,11 +73,12 @@ struct process {
 	struct task *exec_task;	   /* [S] execve: every other thread must end */
 	bool stopped;		   /* [S] by a job-control signal */
 	unsigned int stop_count;   /* [S] threads that have yet to stop before stopped is set */
-	int stop_by;	 /* [S] the signal of the stop that begins or is under way, or 0 */
-	int cld_report;	 /* [S] CLD_* that a thread still has to tell the parent, or 0 */
-	bool mortal;	 /* [S] pid 1 that a forced signal kills all the same */
-	int stop_signal; /* [S] to be reported by wait4, 0 when it was */
-	bool continued;	 /* [S] to be reported by wait4(WCONTINUED) */
+	int stop_by;	    /* [S] the signal of the stop that begins or is under way, or 0 */
+	int cld_report;	    /* [S] CLD_* that a thread still has to tell the parent, or 0 */
+	bool mortal;	    /* [S] pid 1 that a forced signal kills all the same */
+	bool kernel_thread; /* [const] signals are nothing to it */
+	int stop_signal;    /* [S] to be reported by wait4, 0 when it was */
+	bool continued;	    /* [S] to be reported by wait4(WCONTINUED) */
 
 	struct itimer_state itimers[3]; /* [S] ITIMER_REAL, VIRTUAL, PROF */
 	int exit_code;			/* [T] wait status once a zombie */
