@@ -215,23 +215,31 @@ void compact_memory(void)
 
 #define DEFER_MAX 6
 
-/* After a failure so many attempts, doubled each time, are left out: what is in the way does not go at once. */
+/*
+ * After a failure so many attempts, doubled each time, are left out: what is in the way does not go at once. But a failure for
+ * huge pages says nothing about smaller blocks, which somebody may have to be killed for.
+ */
 static struct {
 	unsigned int considered, shift; /* [A] guesses */
-} defer;
+	unsigned int order;		/* [A] the smallest that failed lately */
+} defer = { .order = MAX_ORDER + 1 };
 
-static bool is_deferred(void)
+static bool is_deferred(unsigned int order)
 {
 	unsigned int shift = READ_ONCE(defer.shift), considered = READ_ONCE(defer.considered) + 1;
 
-	if (considered >= 1u << shift)
+	if (order < READ_ONCE(defer.order) || considered >= 1u << shift)
 		return false;
 	WRITE_ONCE(defer.considered, considered);
 	return true;
 }
 
-static void note_result(bool success)
+static void note_result(unsigned int order, bool success)
 {
+	if (success)
+		WRITE_ONCE(defer.order, max(READ_ONCE(defer.order), order + 1));
+	else
+		WRITE_ONCE(defer.order, min(READ_ONCE(defer.order), order));
 	WRITE_ONCE(defer.considered, 0);
 	WRITE_ONCE(defer.shift, success ? 0 : min(READ_ONCE(defer.shift) + 1, DEFER_MAX + 0u));
 }
@@ -247,13 +255,13 @@ bool compact_for(unsigned int order)
 	struct compaction c = { .order = order, .mode = MIGRATE_ASYNC };
 	bool success;
 
-	if (!is_suitable(order) || is_deferred())
+	if (!is_suitable(order) || is_deferred(order))
 		return false;
 	stat_inc(COMPACTSTALL);
 	compact(&c);
 	success = buddy_has_block(order);
 	stat_inc(success ? COMPACTSUCCESS : COMPACTFAIL);
-	note_result(success);
+	note_result(order, success);
 	return success;
 }
 
@@ -261,13 +269,13 @@ void compact_in_background(unsigned int order, unsigned int score)
 {
 	struct compaction c = { .order = order, .score = score, .mode = MIGRATE_SYNC };
 
-	if (!is_suitable(order) || (!score && (buddy_has_block(order) || is_deferred())))
+	if (!is_suitable(order) || (!score && (buddy_has_block(order) || is_deferred(order))))
 		return;
 	stat_inc(KCOMPACTD_WAKE);
 	drain_pcps();
 	compact(&c);
 	if (!score)
-		note_result(buddy_has_block(order));
+		note_result(order, buddy_has_block(order));
 	stat_add(KCOMPACTD_MIGRATE_SCANNED, c.migrate_scanned);
 	stat_add(KCOMPACTD_FREE_SCANNED, c.free_scanned);
 }
