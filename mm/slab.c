@@ -54,14 +54,15 @@ struct kmem_cache {
 	const char *name;	/* [I] */
 	unsigned int id;	/* [I] index of its stack in each CPU's row */
 	unsigned int size;	/* [I] bytes from one object to the next */
-	unsigned int per_slab;	/* [I] objects */
 	unsigned int order;	/* [I] of a slab */
+	unsigned int min_order; /* [I] of one that is made when memory is short: an object fits */
 	unsigned int stack_max; /* [I] objects on a CPU's stack: fewer when they are large */
 	spinlock_t lock;
 	struct list_head full;	  /* [lock] slabs without free objects */
 	struct list_head partial; /* [lock] slabs with free and used objects */
 	struct list_head empty;	  /* [lock] slabs without used objects: one is kept */
-	unsigned long nr_slabs;	  /* [lock] */
+	unsigned long nr_pages;	  /* [lock] of all slabs */
+	unsigned long nr_objects; /* [lock] of all slabs, free or not */
 	unsigned long nr_taken;	  /* [lock] sum of nr_used */
 };
 
@@ -189,17 +190,42 @@ static inline void poison_check(struct kmem_cache *c, void *obj)
 
 /* ---- slabs ---- */
 
+static unsigned long slab_nr_pages(const struct slab *slab)
+{
+	return 1UL << ((const struct folio *)slab)->order;
+}
+
+static unsigned int slab_nr_objects(const struct slab *slab)
+{
+	return (unsigned int)((slab_nr_pages(slab) << PAGE_SHIFT) / slab->cache->size);
+}
+
+/* Nothing is reclaimed, and nobody killed, for a large block where a smaller one will do. */
+static struct folio *alloc_block(const struct kmem_cache *c, gfp_t gfp)
+{
+	struct folio *folio;
+
+	gfp &= ~__GFP_ZERO;
+	if (c->order > c->min_order) {
+		folio = folio_alloc_kernel(gfp | GFP_LIGHT, c->order);
+		if (folio)
+			return folio;
+	}
+	return folio_alloc_kernel(gfp, c->min_order);
+}
+
 static struct slab *slab_create(struct kmem_cache *c, gfp_t gfp)
 {
-	struct folio *folio = folio_alloc_kernel(gfp & ~__GFP_ZERO, c->order);
+	struct folio *folio = alloc_block(c, gfp);
 	struct slab *slab = (struct slab *)folio;
-	unsigned int i = c->per_slab;
+	unsigned int i;
 	char *base;
 
 	if (!folio)
 		return NULL;
 	base = folio_address(folio);
 	slab->cache = c;
+	i = slab_nr_objects(slab);
 	slab->nr_used = 0;
 	slab->free = NULL;
 	do {
@@ -224,6 +250,13 @@ static void slab_destroy(struct slab *slab)
 	RACY_WRITE(slab->flags, 0);
 	atomic_set(&folio->refcount, 0);
 	free_pages(&folio->page, folio->order);
+}
+
+/* It joins the cache, or leaves it. Lock held. */
+static void count_slab(struct kmem_cache *c, const struct slab *slab, bool joins)
+{
+	c->nr_pages += joins ? slab_nr_pages(slab) : -slab_nr_pages(slab);
+	c->nr_objects += joins ? slab_nr_objects(slab) : -(unsigned long)slab_nr_objects(slab);
 }
 
 static void move_slab(struct slab *slab, struct list_head *to)
@@ -272,7 +305,7 @@ static struct slab *return_object(struct kmem_cache *c, void *obj)
 		return NULL;
 	}
 	list_del(&slab->list);
-	c->nr_slabs--;
+	count_slab(c, slab, false);
 	return slab;
 }
 
@@ -293,7 +326,7 @@ static __noinline void *cache_refill(struct kmem_cache *c, gfp_t gfp)
 			return NULL;
 		flags = spin_lock_irqsave(&c->lock);
 		list_add(&slab->list, &c->empty);
-		c->nr_slabs++;
+		count_slab(c, slab, true);
 		obj = take_object(c);
 	}
 	stack = this_stack(c);
@@ -321,15 +354,15 @@ static __noinline unsigned long cache_drain(struct kmem_cache *c, unsigned long 
 	spin_unlock_irqrestore(&c->lock, flags);
 	while ((slab = dead) != NULL) {
 		dead = slab->free;
+		pages += slab_nr_pages(slab);
 		slab_destroy(slab);
-		pages += 1UL << c->order;
 	}
 	return pages;
 }
 
 /* ---- the interface ---- */
 
-/* Small slabs for small objects; for large ones the block grows until little of it is wasted. */
+/* Small slabs for small objects; for large ones the block grows until little of it is wasted, if there is such a block. */
 static unsigned int slab_order(unsigned int size)
 {
 	for (unsigned int order = 0; order < MAX_SLAB_ORDER; order++) {
@@ -355,7 +388,8 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align
 	c->id = nr_caches;
 	c->size = (unsigned int)size;
 	c->order = slab_order(c->size);
-	c->per_slab = (unsigned int)((PAGE_SIZE << c->order) / size);
+	while (PAGE_SIZE << c->min_order < size)
+		c->min_order++;
 	c->stack_max = size <= 512 ? STACK_MAX : size <= 2048 ? STACK_MAX / 2 : STACK_MAX / 8;
 	spin_lock_init(&c->lock);
 	INIT_LIST_HEAD(&c->full);
@@ -513,7 +547,7 @@ unsigned long slab_pages(void)
 	unsigned long n = 0;
 
 	for (struct kmem_cache *c = caches; c < caches + published_caches(); c++)
-		n += READ_ONCE(c->nr_slabs) << c->order;
+		n += READ_ONCE(c->nr_pages);
 	return n;
 }
 
@@ -522,17 +556,19 @@ static unsigned long drop_empty(struct kmem_cache *c)
 {
 	irqflags_t flags = spin_lock_irqsave(&c->lock);
 	struct slab *slab = NULL;
+	unsigned long pages;
 
 	if (!list_empty(&c->empty)) {
 		slab = list_first_entry(&c->empty, struct slab, list);
 		list_del(&slab->list);
-		c->nr_slabs--;
+		count_slab(c, slab, false);
 	}
 	spin_unlock_irqrestore(&c->lock, flags);
 	if (!slab)
 		return 0;
+	pages = slab_nr_pages(slab);
 	slab_destroy(slab);
-	return 1UL << c->order;
+	return pages;
 }
 
 void slab_drain_cpu(void *pages)
@@ -567,7 +603,7 @@ void slab_for_each_cache(void (*fn)(void *arg, const char *name, unsigned long a
 	for (struct kmem_cache *c = caches; c < caches + published_caches(); c++) {
 		irqflags_t flags = spin_lock_irqsave(&c->lock);
 		unsigned long active = objects_in_use(c);
-		unsigned long total = c->nr_slabs * c->per_slab;
+		unsigned long total = c->nr_objects;
 
 		spin_unlock_irqrestore(&c->lock, flags);
 		fn(arg, c->name, active, total, c->size);
@@ -577,44 +613,44 @@ void slab_for_each_cache(void (*fn)(void *arg, const char *name, unsigned long a
 static void validate_slab(struct kmem_cache *c, struct slab *slab)
 {
 	char *base = page_address((struct page *)slab);
-	unsigned int nr_free = 0;
+	unsigned int nr_free = 0, nr = slab_nr_objects(slab);
 
 	BUG_ON(slab->flags != 1UL << PG_slab || slab->cache != c);
 	for (char *obj = slab->free; obj; obj = get_link(obj)) {
-		BUG_ON(obj < base || obj >= base + (size_t)c->per_slab * c->size);
+		BUG_ON(obj < base || obj >= base + (size_t)nr * c->size);
 		BUG_ON((unsigned long)(obj - base) % c->size);
-		BUG_ON(++nr_free > c->per_slab);
+		BUG_ON(++nr_free > nr);
 		poison_check(c, obj);
 		mem_freed(obj, c->size);
 	}
-	BUG_ON(nr_free + slab->nr_used != c->per_slab);
+	BUG_ON(nr_free + slab->nr_used != nr);
 }
 
 void slab_validate(void)
 {
 	for (struct kmem_cache *c = caches; c < caches + published_caches(); c++) {
 		irqflags_t flags = spin_lock_irqsave(&c->lock);
-		unsigned long slabs = 0, used = 0;
+		unsigned long objects = 0, used = 0;
 		struct slab *slab;
 
 		list_for_each_entry(slab, &c->full, list) {
 			validate_slab(c, slab);
 			BUG_ON(slab->free);
 			used += slab->nr_used;
-			slabs++;
+			objects += slab_nr_objects(slab);
 		}
 		list_for_each_entry(slab, &c->partial, list) {
 			validate_slab(c, slab);
 			BUG_ON(!slab->free || slab->nr_used == 0);
 			used += slab->nr_used;
-			slabs++;
+			objects += slab_nr_objects(slab);
 		}
 		list_for_each_entry(slab, &c->empty, list) {
 			validate_slab(c, slab);
 			BUG_ON(slab->nr_used);
-			slabs++;
+			objects += slab_nr_objects(slab);
 		}
-		BUG_ON(slabs != c->nr_slabs || used != c->nr_taken);
+		BUG_ON(objects != c->nr_objects || used != c->nr_taken);
 		spin_unlock_irqrestore(&c->lock, flags);
 	}
 }

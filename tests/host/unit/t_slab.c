@@ -142,9 +142,31 @@ static void test_failure(void **state)
 	assert_null(kmalloc(100, GFP_KERNEL));
 	slab_shrink();
 	fail_at(FAIL_ALLOC_PAGES, 1);
-	assert_null(kmalloc(3000, GFP_KERNEL));
+	assert_null(kmalloc(1000, GFP_KERNEL));
 	fail_at(FAIL_KMALLOC, 1);
 	assert_null(kmalloc(100000, GFP_KERNEL));
+}
+
+/* There is no block for a slab of the usual size: a smaller one will do, with as many objects as it has room for. */
+static void test_smaller_slab(void **state)
+{
+	unsigned long pages = slab_pages();
+	void *p[4];
+
+	(void)state;
+	slab_shrink();
+	for (unsigned int i = 0; i < ARRAY_SIZE(p); i++) {
+		fail_at(FAIL_ALLOC_PAGES, 1);
+		p[i] = kmalloc(3000, GFP_KERNEL);
+		assert_non_null(p[i]);
+		slab_validate();
+	}
+	assert_int_equal(slab_pages(), pages + ARRAY_SIZE(p));
+	for (unsigned int i = 0; i < ARRAY_SIZE(p); i++)
+		kfree(p[i]);
+	slab_shrink();
+	slab_validate();
+	assert_int_equal(slab_pages(), pages);
 }
 
 static void free_twice(void)
@@ -198,8 +220,9 @@ static void test_misuse(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_one_cache), T(test_alignment),	   T(test_kmalloc_sizes), T(test_random),
-		T(test_shrink),	   T(test_for_each_cache), T(test_failure),	  T(test_misuse),
+		T(test_one_cache), T(test_alignment),	 T(test_kmalloc_sizes),
+		T(test_random),	   T(test_shrink),	 T(test_for_each_cache),
+		T(test_failure),   T(test_smaller_slab), T(test_misuse),
 	};
 
 	sim_boot(T_FRAMES);
