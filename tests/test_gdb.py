@@ -62,7 +62,7 @@ QUESTIONS = {
     **{f"pt {name}": f"pt {address:#x}" for name, address in
        (("anon", ANON), ("no access", NO_ACCESS), ("locked", LOCKED), ("lazy", LAZY), ("shared", SHARED), ("huge", HUGE))},
     **{f"page {name}": f"page {address:#x}" for name, address in (("anon", ANON), ("locked", LOCKED), ("none", NONE), ("shared", SHARED), ("huge", HUGE), ("head", HUGE & -1 << 21))},
-    "page of the kernel": "page cpus", "page of a function": "page kernel_main", "pt of the kernel": "pt 0xffff888000200000", "page table": "page ((struct mm *)cpus[0].current_task->mm)->pgt.root",
+    "page of the kernel": "page cpus", "page of a function": "page kernel_main", "pt of the kernel": "pt 0xffff888008000000", "page table": "page ((struct mm *)cpus[0].current_task->mm)->pgt.root",
     "not a symbol": "pt no_such_symbol", "pt?": "pt", "page?": "page", "lru?": "lru nowhere",
 }  # fmt: skip
 
@@ -107,7 +107,7 @@ def test_pt(answers):
     assert {"P", "U", "SPECIAL"} <= set(said["pt locked"].split())
     assert said["pt lazy"].endswith(" 0000000000000000  none")
     lines = said["pt of the kernel"].splitlines()
-    assert lines[-2].startswith("PMD [  1]") and lines[-2].endswith(" PS") and lines[-1] == "one of 512 pages: frame 0x200"
+    assert lines[-2].startswith("PMD [ 64]") and lines[-2].endswith(" PS") and lines[-1] == "one of 512 pages: frame 0x8000"
 
 
 def test_page(answers):
