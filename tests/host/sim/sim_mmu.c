@@ -224,19 +224,22 @@ static pte_t page_of(pte_t e, unsigned long va)
 	return e & PTE_PS ? (e & ~PTE_PS) + (va & (PMD_SIZE - 1) & PAGE_MASK) : e;
 }
 
-/* The entry that maps va, through the cache of table pointers. */
-static pte_t *walk(phys_t root, unsigned long va)
+/* The entry that maps va, through the cache of table pointers; NULL: none. huge: it is, or was, one of 2 MiB. */
+static pte_t *walk(phys_t root, unsigned long va, bool *huge)
 {
 	struct entry *t = *find(tables, root, va >> PMD_SHIFT);
 
+	*huge = false;
 	if (!t) {
 		pte_t *entry = walk_upper(root, va), upper;
 
 		if (!entry)
 			return NULL;
 		upper = __atomic_load_n(entry, __ATOMIC_RELAXED);
-		if (upper & PTE_PS)
+		if (upper & PTE_PS) {
+			*huge = true;
 			return entry;
+		}
 		t = load(tables, root, va >> PMD_SHIFT, upper);
 	}
 	return &check_table(t->pte)[(va >> PAGE_SHIFT) & (PTRS_PER_TABLE - 1)];
@@ -258,6 +261,7 @@ static struct entry *translate(phys_t root, unsigned long va, enum fault_access 
 	struct entry **at = find(pages, root, va >> PAGE_SHIFT);
 	pte_t set = access == FAULT_WRITE ? PTE_A | PTE_D : PTE_A;
 	pte_t *pte, e;
+	bool huge;
 
 	*present = false;
 	if (*at) {
@@ -269,12 +273,16 @@ static struct entry *translate(phys_t root, unsigned long va, enum fault_access 
 		 */
 		drop(pages, at);
 	}
-	pte = walk(root, va);
+again:
+	pte = walk(root, va, &huge);
 	if (!pte)
 		return NULL;
 	/* Checked and marked in one step, as the CPU does it: an entry that is cleared meanwhile stays clear. */
 	e = __atomic_load_n(pte, __ATOMIC_RELAXED);
 	do {
+		/* Demoted since the walk: what was a page of 2 MiB is a table, and not a page to use. */
+		if (huge && (e & PTE_P) && !(e & PTE_PS))
+			goto again;
 		*present = e & PTE_P;
 		if (!allows(e, access))
 			return NULL;
