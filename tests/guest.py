@@ -45,7 +45,7 @@ class JobResult:
     status: int | None = None  # None: the machine ended first
     output: bytearray = field(default_factory=bytearray)
     trouble: str = ""  # what the machine said when it ended
-    memory: dict = field(default_factory=dict)  # "before"/"after" -> (free KiB, slab KiB)
+    memory: dict = field(default_factory=dict)  # "before"/"after" -> {label of /proc/meminfo: KiB}
     caches: dict = field(default_factory=dict)  # "before"/"after" -> {cache: objects}
     wrong: str = ""  # what a debug kernel says that does not hold (/proc/validate)
     done: threading.Event = field(default_factory=threading.Event)
@@ -58,14 +58,19 @@ class JobResult:
         """
         if self.wrong:
             return f"the kernel's books are wrong: {self.wrong}"
-        before, after = self.memory.get("before"), self.memory.get("after")
-        if not before or not after or min(before) <= 0:
+        before, after = self.memory.get("before", {}), self.memory.get("after", {})
+        if not all(m.get("MemFree") and m.get("Slab") for m in (before, after)):
             return f"the leak oracle has no figures: {self.memory}"
         old, new = self.caches.get("before", {}), self.caches.get("after", {})
-        if sum(before) == sum(after) and old == new:
+        if before["MemFree"] + before["Slab"] == after["MemFree"] + after["Slab"] and old == new:
             return ""
-        changed = [f"{name} {old.get(name, 0)} -> {new.get(name, 0)}" for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
-        return f"leak: free and slab KiB {before} before, {after} after; objects: {', '.join(changed) or 'the same'}"
+        return f"leak: KiB: {changes(before, after)}; objects: {changes(old, new) or 'the same'}"
+
+
+def changes(old, new):
+    """The entries of two dictionaries of numbers that are not the same, as text."""
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    return ", ".join(f"{name} {old.get(name, 0)} -> {new.get(name, 0)}" for name in names)
 
 
 class BatchSession(vm.Session):
@@ -116,11 +121,10 @@ class BatchSession(vm.Session):
         elif word == "books" and self.current:
             self.current.wrong += rest
         elif word == "mem":
-            when, free, slab = rest.split(" ")
-            if when == "before":
-                self._next_books()
-            self._books()[0][when] = (int(free), int(slab))
-            if when == "after" and self.current:
+            when, label, *figure = rest.split(" ")
+            if figure:
+                self._books()[0].setdefault(when, {})[label] = int(figure[0])
+            elif when == "after" and self.current:
                 self.current.done.set()
 
     def _next_books(self):

@@ -24,7 +24,8 @@
  *	begin NAME	end STATUS	(a shell's $?: the exit code, or 128 + the signal's number)
  *	o COUNT, e COUNT	so many bytes of standard output, error follow
  *	in [COUNT]	the job's input pipe has room [so many bytes follow; 0: end of input]
- *	mem WHEN FREE_KB SLAB_KB	slab WHEN CACHE OBJECTS	(batches only: WHEN is before or after)
+ *	slab WHEN CACHE OBJECTS		(batches only: WHEN is before or after)
+ *	mem WHEN LABEL KB		(a line of /proc/meminfo, likewise; "mem WHEN end" follows the last)
  *	exit STATUS	the last job's status; the machine powers off
  *
  * This program allocates nothing after it has started, so that memory which is missing after a job is the
@@ -194,6 +195,19 @@ static void load_modules(void)
 	while ((path = strsep(&rest, "\n")))
 		if (*path)
 			load_module(path);
+}
+
+/*
+ * Pages and page tables that a job would be said to keep when init touched them first while it runs: those of
+ * the stack, and those of the vDSO's clock, which may lie alone in their page table.
+ */
+static void touch_memory(void)
+{
+	volatile char stack[32 * 1024];
+
+	for (size_t i = 0; i < sizeof(stack); i += 1024)
+		stack[i] = 0;
+	now_ms();
 }
 
 static int open_console(void)
@@ -655,14 +669,6 @@ static void empty_directory(const char *path)
 		empty_directory(path);
 }
 
-/* The figure of a line of /proc/meminfo, or -1. */
-static long meminfo(const char *text, const char *label)
-{
-	const char *line = strstr(text, label);
-
-	return line ? strtol(line + strlen(label), NULL, 10) : -1;
-}
-
 /*
  * A task's stack is given back by the CPU it died on, once that has gone on to another task: to us, and
  * then every task that ended before is gone.
@@ -720,12 +726,25 @@ static void report_books(const char *when)
 		report("books %s %s", when, text);
 }
 
-/* Free memory and live kernel objects once everything that can be given back is given back. */
+/* A line for each of the text's that holds a word and then a figure. */
+static void report_figures(const char *word, const char *when, char *text)
+{
+	char name[64], *next;
+	long figure;
+
+	for (char *line = text; line && *line; line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = 0;
+		if (sscanf(line, "%63[^ :]%*[ :]%ld", name, &figure) == 2)
+			report("%s %s %s %ld\n", word, when, name, figure);
+	}
+}
+
+/* Memory and live kernel objects once everything that can be given back is given back. */
 static void report_memory(const char *when)
 {
-	static char text[64 * 1024];
-	char cache[64], *line, *next;
-	long active;
+	static char slabs[64 * 1024], memory[4096];
 	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
 
 	visit_every_cpu();
@@ -734,16 +753,11 @@ static void report_memory(const char *when)
 		write_all(fd, "3\n", 2);
 		close(fd);
 	}
-	read_file("/proc/slabinfo", text, sizeof(text));
-	for (line = text; line && *line; line = next) {
-		next = strchr(line, '\n');
-		if (next)
-			*next++ = 0;
-		if (sscanf(line, "%63[^ ] %ld", cache, &active) == 2)
-			report("slab %s %s %ld\n", when, cache, active);
-	}
-	read_file("/proc/meminfo", text, sizeof(text));
-	report("mem %s %ld %ld\n", when, meminfo(text, "\nMemFree:"), meminfo(text, "\nSlab:"));
+	read_file("/proc/slabinfo", slabs, sizeof(slabs));
+	read_file("/proc/meminfo", memory, sizeof(memory));
+	report_figures("slab", when, slabs);
+	report_figures("mem", when, memory);
+	report("mem %s end\n", when);
 }
 
 static int run_batch_job(void)
@@ -799,6 +813,7 @@ int main(void)
 	sigset_t set;
 
 	umask(022);
+	touch_memory();
 	mount_filesystems();
 	set_up_streams();
 	load_modules();
