@@ -70,14 +70,21 @@ enum fault_result fault_map_large(struct mm *mm, struct fault_ctx *f, struct fol
 /* Some size has a policy of its own: shmem_set_size_policy(). */
 extern bool shmem_sizes_set;
 
-/* Without looking any further. */
-static inline bool mapping_may_be_large(const struct mapping *m)
+/* Files with this policy (mapping->huge) may have large folios, without looking any further. */
+static inline bool shmem_may_be_large(const unsigned long *huge)
 {
-	return m->huge &&
-	       (READ_ONCE(*m->huge) != SHMEM_HUGE_NEVER ||
+	return huge &&
+	       (READ_ONCE(*huge) != SHMEM_HUGE_NEVER ||
 		READ_ONCE(knob_thp_shmem) == SHMEM_HUGE_FORCE || READ_ONCE(shmem_sizes_set));
 }
 
+static inline bool mapping_may_be_large(const struct mapping *m)
+{
+	return shmem_may_be_large(m->huge);
+}
+
+/* What some page of a file with this policy may have, in an area of MADV_HUGEPAGE at least. Bit n: order n. */
+unsigned long shmem_orders(const unsigned long *huge);
 /* filemap_new_large() for a fault in vma, or NULL: none. */
 struct folio *shmem_new_large(struct mapping *m, const struct vma *vma, unsigned long index,
 			      u64 end);

@@ -3,6 +3,7 @@
  * mmap: check, find a place, make room, charge, merge or create; population comes after the lock is
  * gone. The order of the checks is Linux's, because programs see it through errno.
  */
+#include "filemap_large.h"
 #include "populate.h"
 #include "vma.h"
 
@@ -12,12 +13,10 @@
 	 MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |    \
 	 MAP_HUGETLB | MAP_32BIT | MAP_FIXED_NOREPLACE)
 
-#define MAP_32BIT_LOW 0x40000000UL
-#define MAP_32BIT_HIGH 0x80000000UL
-
 /* One call's way through the checks. */
 struct map_request {
-	unsigned long addr, len; /* bytes; len page-aligned */
+	unsigned long addr; /* the hint; map_region(): the place */
+	unsigned long len;  /* bytes, page-aligned */
 	unsigned long prot, map_flags;
 	unsigned long vm_flags;
 	struct file *file;	 /* NULL when anonymous */
@@ -31,54 +30,6 @@ static unsigned long prot_to_vm_flags(unsigned long prot)
 {
 	return (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) |
 	       (prot & PROT_EXEC ? VM_EXEC : 0);
-}
-
-/* The highest place below mmap_base, or else the lowest above. 0: none. */
-static unsigned long find_place(struct mm *mm, unsigned long len, unsigned long map_flags)
-{
-	unsigned long low = max(PAGE_SIZE, PAGE_ALIGN(knob_mmap_min_addr)), addr;
-
-	if (map_flags & MAP_32BIT)
-		return vma_gap(mm, len, MAP_32BIT_LOW, MAP_32BIT_HIGH, true);
-	addr = vma_gap(mm, len, low, mm->mmap_base, false);
-	return addr ? addr : vma_gap(mm, len, mm->mmap_base, TASK_SIZE, true);
-}
-
-/* A hint is taken when the place is free, guard gaps included, and ends below high. */
-static bool hint_fits(struct mm *mm, unsigned long addr, unsigned long len, unsigned long high)
-{
-	struct vma *vma;
-
-	if (len > high || addr > high - len)
-		return false;
-	vma = vma_find(mm, addr);
-	return !vma || addr + len <= vma_start_gap(vma);
-}
-
-unsigned long get_unmapped_area(struct mm *mm, unsigned long addr, unsigned long len,
-				unsigned long map_flags)
-{
-	mmap_assert_write_locked(mm);
-	if (len > TASK_SIZE)
-		return (unsigned long)-ENOMEM;
-	if (map_flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
-		if (addr > TASK_SIZE - len)
-			return (unsigned long)-ENOMEM;
-		if (!IS_ALIGNED(addr, PAGE_SIZE))
-			return (unsigned long)-EINVAL;
-		if (addr < knob_mmap_min_addr && !caller_has_rawio())
-			return (unsigned long)-EPERM;
-		return addr;
-	}
-	addr &= PAGE_MASK;
-	if (addr) {
-		/* A hint below the minimum is moved up to it. */
-		addr = max(addr, PAGE_ALIGN(knob_mmap_min_addr));
-		if (hint_fits(mm, addr, len, map_flags & MAP_32BIT ? MAP_32BIT_HIGH : TASK_SIZE))
-			return addr;
-	}
-	addr = find_place(mm, len, map_flags);
-	return addr ? addr : (unsigned long)-ENOMEM;
 }
 
 /* No byte of the mapping may lie beyond the largest file offset, 2^63 - 1. */
@@ -100,8 +51,17 @@ static int check_secret(const struct mm *mm, struct map_request *rq)
 	return 0;
 }
 
+/* *place was found before it was known what is mapped there, which now says where its large folios fit. */
+static void place_for_folios(struct mm *mm, const struct map_request *rq, unsigned long *place)
+{
+	const unsigned long *huge = rq->mapping ? rq->mapping->huge : &knob_thp_shmem;
+
+	if (!(rq->map_flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) && shmem_may_be_large(huge))
+		*place = shmem_unmapped_area(mm, rq->addr, rq->len, rq->map_flags, huge, rq->pgoff);
+}
+
 /* What the file's mode allows. Fills vm_flags and mapping. */
-static int check_file(const struct mm *mm, struct map_request *rq)
+static int check_file(struct mm *mm, struct map_request *rq, unsigned long *place)
 {
 	unsigned long type = rq->map_flags & MAP_TYPE;
 	struct file_mmap fm;
@@ -133,12 +93,14 @@ static int check_file(const struct mm *mm, struct map_request *rq)
 			rq->vm_flags &= ~(VM_MAYWRITE | VM_SHARED);
 	}
 	rq->mapping = fm.mapping;
+	if (fm.mapping || (rq->vm_flags & VM_MAYSHARE))
+		place_for_folios(mm, rq, place);
 	if (fm.mapping && (RACY_READ(fm.mapping->flags) & MAPPING_SECRET))
 		return check_secret(mm, rq);
 	return 0;
 }
 
-static int check_anonymous(struct map_request *rq)
+static int check_anonymous(struct mm *mm, struct map_request *rq, unsigned long *place)
 {
 	switch (rq->map_flags & MAP_TYPE) {
 	case MAP_SHARED:
@@ -146,16 +108,17 @@ static int check_anonymous(struct map_request *rq)
 			return -EINVAL;
 		rq->pgoff = 0;
 		rq->vm_flags |= VM_SHARED | VM_MAYSHARE;
+		place_for_folios(mm, rq, place);
 		return 0;
 	case MAP_DROPPABLE:
 		if ((rq->map_flags & MAP_LOCKED) || (rq->vm_flags & VM_GROWSDOWN))
 			return -EINVAL;
 		/* What may be forgotten at any time is no promise, and no child's business. */
 		rq->vm_flags |= VM_DROPPABLE | VM_NORESERVE | VM_WIPEONFORK | VM_DONTDUMP;
-		rq->pgoff = rq->addr >> PAGE_SHIFT;
+		rq->pgoff = *place >> PAGE_SHIFT;
 		return 0;
 	case MAP_PRIVATE:
-		rq->pgoff = rq->addr >> PAGE_SHIFT;
+		rq->pgoff = *place >> PAGE_SHIFT;
 		return 0;
 	default:
 		return -EINVAL;
@@ -298,7 +261,6 @@ static long do_mmap(struct mm *mm, struct map_request *rq)
 	addr = get_unmapped_area(mm, rq->addr, rq->len, rq->map_flags);
 	if (IS_ERR_VALUE(addr))
 		return (long)addr;
-	rq->addr = addr;
 	if (rq->map_flags & MAP_FIXED_NOREPLACE) {
 		struct vma *vma = vma_find(mm, addr);
 
@@ -318,9 +280,10 @@ static long do_mmap(struct mm *mm, struct map_request *rq)
 		rq->vm_flags |= VM_POPULATE;
 	if ((rq->vm_flags & VM_LOCKED) && !may_lock_pages(mm, rq->len >> PAGE_SHIFT))
 		return -EAGAIN;
-	err = rq->file ? check_file(mm, rq) : check_anonymous(rq);
+	err = rq->file ? check_file(mm, rq, &addr) : check_anonymous(mm, rq, &addr);
 	if (err)
 		return err;
+	rq->addr = addr;
 	if ((rq->map_flags & MAP_NORESERVE) && knob_overcommit_memory != 2)
 		rq->vm_flags |= VM_NORESERVE;
 	err = make_shared_file(rq);

@@ -6,7 +6,7 @@
  * All page tables of the new place are allocated before the first entry moves, so a move happens
  * completely or not at all.
  */
-#include "large.h"
+#include "filemap_large.h"
 #include "populate.h"
 #include "unmap.h"
 #include "vma.h"
@@ -241,6 +241,19 @@ static long move_vma(struct mm *mm, struct vma *vma, const struct remap_request 
 	return (long)rq->new_addr;
 }
 
+/* get_unmapped_area() for what is moved. */
+static unsigned long find_new_place(struct mm *mm, const struct vma *vma,
+				    const struct remap_request *rq, unsigned long hint,
+				    unsigned long map_flags)
+{
+	const struct mapping *m = vma->mapping;
+
+	if (m && mapping_may_be_large(m))
+		return shmem_unmapped_area(mm, hint, rq->new_len, map_flags, m->huge,
+					   vma_index(vma, rq->addr));
+	return get_unmapped_area(mm, hint, rq->new_len, map_flags);
+}
+
 /* MREMAP_FIXED and MREMAP_DONTUNMAP. */
 static long remap_to(struct mm *mm, struct remap_request *rq)
 {
@@ -274,8 +287,7 @@ static long remap_to(struct mm *mm, struct remap_request *rq)
 	if ((rq->flags & MREMAP_DONTUNMAP) &&
 	    !may_expand_vm(mm, vma->flags, rq->old_len >> PAGE_SHIFT))
 		return -ENOMEM;
-	place = get_unmapped_area(mm, rq->new_addr, rq->new_len,
-				  rq->flags & MREMAP_FIXED ? MAP_FIXED : 0);
+	place = find_new_place(mm, vma, rq, rq->new_addr, rq->flags & MREMAP_FIXED ? MAP_FIXED : 0);
 	if (IS_ERR_VALUE(place))
 		return (long)place;
 	rq->new_addr = place;
@@ -319,7 +331,7 @@ static long grow(struct mm *mm, struct remap_request *rq)
 		return grow_in_place(mm, vma, rq);
 	if (!(rq->flags & MREMAP_MAYMOVE))
 		return -ENOMEM;
-	place = get_unmapped_area(mm, 0, rq->new_len, 0);
+	place = find_new_place(mm, vma, rq, 0, 0);
 	if (IS_ERR_VALUE(place))
 		return (long)place;
 	rq->new_addr = place;

@@ -93,14 +93,14 @@ static unsigned long orders_by_size(const struct mapping *m, bool advised, unsig
 	return READ_ONCE(sizes.always) | within_size(m, within, index, end);
 }
 
-/* Bit n: order n. */
-static unsigned long allowed_orders(const struct mapping *m, const struct vma *vma,
+/* Of a fault in a vma with these flags. Bit n: order n. */
+static unsigned long allowed_orders(const struct mapping *m, unsigned long vm_flags,
 				    unsigned long index, u64 end)
 {
 	unsigned long global = READ_ONCE(knob_thp_shmem), orders;
-	bool advised = vma && (vma->flags & VM_HUGEPAGE), internal = m->huge == &knob_thp_shmem;
+	bool advised = vm_flags & VM_HUGEPAGE, internal = m->huge == &knob_thp_shmem;
 
-	if (!m->huge || global == SHMEM_HUGE_DENY || (vma && (vma->flags & VM_NOHUGEPAGE)))
+	if (!m->huge || global == SHMEM_HUGE_DENY || (vm_flags & VM_NOHUGEPAGE))
 		return 0;
 	if (global != SHMEM_HUGE_FORCE)
 		global = READ_ONCE(*m->huge);
@@ -110,10 +110,17 @@ static unsigned long allowed_orders(const struct mapping *m, const struct vma *v
 	return orders & THP_ORDERS;
 }
 
+/* As of a page in the middle of a file that is large enough. */
 unsigned long shmem_vma_orders(const struct vma *vma)
 {
-	/* As of a page in the middle of a file that is large enough. */
-	return allowed_orders(vma->mapping, vma, 0, ~0ULL >> 1);
+	return allowed_orders(vma->mapping, vma->flags, 0, ~0ULL >> 1);
+}
+
+unsigned long shmem_orders(const unsigned long *huge)
+{
+	const struct mapping any = { .huge = huge };
+
+	return allowed_orders(&any, VM_HUGEPAGE, 0, ~0ULL >> 1);
 }
 
 /* It can be mapped as it is: all of it is in the vma, at addresses aligned like its frames. */
@@ -158,7 +165,7 @@ static struct folio *try_order(struct mapping *m, const struct vma *vma, unsigne
 struct folio *shmem_new_large(struct mapping *m, const struct vma *vma, unsigned long index,
 			      u64 end)
 {
-	unsigned long orders = allowed_orders(m, vma, index, end);
+	unsigned long orders = allowed_orders(m, vma ? vma->flags : 0, index, end);
 
 	while (orders) {
 		unsigned int order = 63 - (unsigned int)__builtin_clzl(orders);

@@ -180,7 +180,7 @@ static inline unsigned long future_lock_flags(const struct mm *mm)
 }
 bool future_populates(const struct mm *mm);
 
-/* ---- mmap.c, munmap.c, stack.c ---- */
+/* ---- unmapped_area.c ---- */
 
 /*
  * Where a mapping of len bytes goes: addr itself when MAP_FIXED or when the hint fits. The address or -errno.
@@ -188,6 +188,18 @@ bool future_populates(const struct mm *mm);
  */
 unsigned long get_unmapped_area(struct mm *mm, unsigned long addr, unsigned long len,
 				unsigned long map_flags);
+/*
+ * The same for len bytes, from page pgoff, of a file of this policy (mapping->huge), with shmem_may_be_large(): if that is not
+ * where the address says, a place where its largest folios can be mapped, as far as there is one. As Linux's
+ * shmem_get_unmapped_area(): for 2 MiB that of 6.1, with other sizes that of 6.14. Private anonymous memory is placed
+ * without such regard, as in 6.1; 6.7 aligns what is a multiple of 2 MiB.
+ */
+unsigned long shmem_unmapped_area(struct mm *mm, unsigned long hint, unsigned long len,
+				  unsigned long map_flags, const unsigned long *huge,
+				  unsigned long pgoff);
+
+/* ---- munmap.c, stack.c ---- */
+
 /* mm_munmap() with mmap_lock held for writing: [start, end) aligned, user space. 0 or -ENOMEM (nothing done). */
 int munmap_locked(struct mm *mm, unsigned long start, unsigned long end);
 

@@ -372,6 +372,92 @@ TEST(split_on_demand, "2 MiB become pages when they are told to")
 	CHECK(!set_word(SPLIT_FILE, "0,0x0,0x1000"));
 }
 
+/* Where 2 MiB of the file could be mapped as one: offset is that of p. */
+static bool is_aligned(const char *p, size_t offset)
+{
+	return ((uintptr_t)p - offset) % HUGE == 0;
+}
+
+static char *map_anywhere(size_t size, int flags, int fd, size_t offset)
+{
+	char *p = mmap(NULL, size, RW, flags, fd, (off_t)offset);
+
+	MUST(p != MAP_FAILED);
+	return p;
+}
+
+/* Of two mappings one after the other, neither of whole 2 MiB, both. */
+static bool both_aligned(int flags, int fd)
+{
+	size_t size = HUGE + PAGE;
+	char *p = map_anywhere(size, flags, fd, 0), *q = map_anywhere(size, flags, fd, 0);
+	bool both = is_aligned(p, 0) && is_aligned(q, 0);
+
+	MUST(!munmap(p, size) && !munmap(q, size));
+	return both;
+}
+
+TEST(placed, "what may have 2 MiB is placed so that they can be mapped as one")
+{
+	static const struct {
+		const char *word;
+		bool aligned;
+	} cases[] = { { "never", false },      { "deny", false },  { "advise", true },
+		      { "within_size", true }, { "always", true }, { "force", true } };
+	int fd = memfd(), zero = open("/dev/zero", O_RDWR | O_CLOEXEC);
+
+	if (!enable("advise"))
+		SKIP(cannot);
+	MUST(zero >= 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		bool aligned = cases[i].aligned;
+
+		MUST(enable(cases[i].word));
+		CHECK_EQ(both_aligned(MAP_SHARED, fd), aligned);
+		CHECK_EQ(both_aligned(MAP_PRIVATE, fd), aligned);
+		CHECK_EQ(both_aligned(MAP_SHARED | MAP_ANONYMOUS, -1), aligned);
+		CHECK_EQ(both_aligned(MAP_SHARED, zero), aligned);
+	}
+	MUST(enable("advise"));
+	close(zero);
+	close(fd);
+}
+
+TEST(placed_by_offset, "the place depends on the offset, and on a hint that is free")
+{
+	static const size_t offsets[] = { 0, PAGE, HUGE - PAGE, HUGE, 7 * PAGE + HUGE };
+	int fd = memfd();
+	char *p, *q, *hint;
+
+	if (!enable("advise"))
+		SKIP(cannot);
+	for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
+		p = map_anywhere(2 * HUGE + 3 * PAGE, MAP_SHARED, fd, offsets[i]);
+		CHECK(is_aligned(p, offsets[i]));
+		/* There is no room above it: what grows is moved. */
+		q = mmap(p + 2 * HUGE + 3 * PAGE, PAGE, PROT_NONE, ANON | MAP_FIXED_NOREPLACE, -1,
+			 0);
+		MUST(q == p + 2 * HUGE + 3 * PAGE || errno == EEXIST);
+		p = mremap(p, 2 * HUGE + 3 * PAGE, 3 * HUGE, MREMAP_MAYMOVE);
+		MUST(p != MAP_FAILED);
+		CHECK(is_aligned(p, offsets[i]));
+		MUST(!munmap(p, 3 * HUGE));
+		if (q != MAP_FAILED)
+			MUST(!munmap(q, PAGE));
+	}
+	hint = place() + 5 * PAGE;
+	p = mmap(hint, HUGE, RW, MAP_SHARED, fd, 0);
+	CHECK_EQ(p, hint);
+	/* A hint that is not free is none. */
+	q = mmap(p + PAGE, HUGE, RW, MAP_SHARED, fd, 0);
+	CHECK(q != MAP_FAILED && is_aligned(q, 0));
+	MUST(!munmap(p, HUGE) && !munmap(q, HUGE));
+	p = mmap(NULL, HUGE, RW, MAP_SHARED | MAP_32BIT, fd, 0);
+	CHECK(p != MAP_FAILED && is_aligned(p, 0) && (uintptr_t)p + HUGE <= 1UL << 31);
+	MUST(!munmap(p, HUGE));
+	close(fd);
+}
+
 static char *mount_tmpfs(const char *options)
 {
 	char *dir = scratch("mnt");

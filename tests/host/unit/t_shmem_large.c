@@ -85,6 +85,62 @@ static void each_order(void **state, void (*fn)(struct mm *mm, unsigned int orde
 		fn(*state, order);
 }
 
+/* ---- where it is mapped ---- */
+
+static unsigned long map_anywhere(struct mm *mm, struct file *f, unsigned long len,
+				  unsigned long pgoff, unsigned long flags)
+{
+	long addr = mm_mmap(mm, 0, len, RW, MAP_SHARED | flags, f, pgoff);
+
+	assert_true(addr > 0);
+	return (unsigned long)addr;
+}
+
+/* Address and offset agree modulo the size of the largest folio that there may be, and the next lower place is taken. */
+static void placed(struct mm *mm, unsigned int order)
+{
+	unsigned long size = PG << order, n = 1UL << order;
+	struct file *f = large_file(4 * n, n);
+
+	for (unsigned long pgoff = 0; pgoff < n; pgoff += n / 4) {
+		unsigned long first = map_anywhere(mm, f, 2 * size + PG, pgoff, 0);
+		unsigned long second = map_anywhere(mm, f, 2 * size + PG, pgoff, 0);
+
+		assert_int_equal(first & (size - 1), pgoff * PG);
+		assert_int_equal(first - second, 3 * size);
+		t_validate(mm);
+		assert_int_equal(mm_munmap(mm, second, first - second + 2 * size + PG), 0);
+	}
+	/* Too short for one. */
+	if (order > THP_MIN_ORDER) {
+		unsigned long first = map_anywhere(mm, f, size - PG, 0, 0);
+		unsigned long second = map_anywhere(mm, f, size + PG, 1, 0);
+
+		assert_int_equal(first - second, size + PG);
+		assert_int_equal(mm_munmap(mm, second, 2 * size), 0);
+	}
+	end(f);
+}
+
+static void test_placed(void **state)
+{
+	each_order(state, placed);
+}
+
+/* Where there is room for the mapping, but not for another 2 MiB, it goes there as ever. */
+static void test_no_room_to_align(void **state)
+{
+	struct file *f = large_file(2 * PTRS_PER_TABLE, 1UL << PMD_ORDER);
+	const unsigned long low = 0x40000000UL, high = 0x80000000UL, hole = 0x50001000UL;
+	struct mm *mm = *state;
+
+	t_map(mm, low, (hole - low) / PG, PROT_NONE);
+	t_map(mm, hole + PMD_SIZE, (high - hole - PMD_SIZE) / PG, PROT_NONE);
+	assert_int_equal(map_anywhere(mm, f, PMD_SIZE, 0, MAP_32BIT), hole);
+	assert_int_equal(mm_munmap(mm, low, high - low), 0);
+	end(f);
+}
+
 /* ---- faults ---- */
 
 static void one_fault(struct mm *mm, unsigned int order)
@@ -572,6 +628,8 @@ static void test_mincore(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T_MM(test_placed),
+		T_MM(test_no_room_to_align),
 		T_MM(test_fault),
 		T_MM(test_mapped_twice),
 		T_MM(test_private_copy),
