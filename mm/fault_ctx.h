@@ -9,6 +9,7 @@
 
 #define FAULT_IO_MAJOR 1u   /* I/O was started or waited for */
 #define FAULT_IO_DIRTIED 2u /* a page of a file with a store became dirty: balance_dirty() */
+#define FAULT_IO_ALONE 4u   /* reading failed together with neighbours: again, without them */
 
 /* Everything one pass of the handler learns. Thrown away on FAULT_RETRY. */
 struct fault_ctx {

@@ -104,20 +104,16 @@ static struct folio *swap_in(struct mapping *m, unsigned long index, void *value
 {
 	swp_entry_t swp = value_to_swp(value);
 	struct folio *folio;
-	bool started;
 	int err;
 
-	folio = swap_cache_read(swp, &started);
+	folio = swap_cache_read(swp, io);
 	if (IS_ERR(folio))
 		return PTR_ERR(folio) == -ENOENT ? ERR_PTR(-EAGAIN) : folio;
-	if (started)
-		*io |= FAULT_IO_MAJOR;
 	folio_lock(folio);
 	if (!folio_test(folio, PG_swapcache) || folio->swap != swp) {
 		err = -EAGAIN;
 	} else if (!folio_test(folio, PG_uptodate)) {
-		swap_cache_forget(folio);
-		err = *io & FAULT_IO_MAJOR ? -EIO : -EAGAIN;
+		err = swap_read_failed(folio, io) ? -EIO : -EAGAIN;
 	} else {
 		err = replace_slot(m, index, folio);
 	}
@@ -167,7 +163,7 @@ void shmem_willneed(struct mapping *m, unsigned long first, unsigned long last)
 	if (!READ_ONCE(m->nr_swapped))
 		return;
 	for (unsigned long i = first; i <= last && (swp = next_slot(m, &i, last)); i++) {
-		bool io;
+		u8 io = 0;
 		struct folio *folio = swap_cache_read(swp, &io);
 
 		if (!IS_ERR(folio))

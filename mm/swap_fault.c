@@ -55,7 +55,6 @@ enum fault_result swap_get_folio(struct fault_ctx *f)
 {
 	swp_entry_t swp = pte_to_swp(f->old);
 	struct folio *folio;
-	bool io;
 
 	if (!pte_has_slot(f->old))
 		return pte_is_migration(f->old)
@@ -63,22 +62,17 @@ enum fault_result swap_get_folio(struct fault_ctx *f)
 			       : FAULT_MAPERR; /* a guard: as if nothing was mapped */
 	if (fault_anon_vma(f))
 		return FAULT_OOM;
-	folio = swap_cache_read(swp, &io);
+	folio = swap_cache_read(swp, &f->io);
 	if (IS_ERR(folio))
 		return PTR_ERR(folio) == -ENOMEM ? FAULT_OOM : FAULT_RETRY;
-	if (io)
-		f->io |= FAULT_IO_MAJOR;
 	if (!folio_trylock(folio)) {
 		f->wait = folio;
 		return FAULT_WAIT;
 	}
 	if (!folio_test(folio, PG_swapcache) || folio->swap != swp)
 		return give_up(folio, FAULT_RETRY);
-	if (!folio_test(folio, PG_uptodate)) {
-		swap_cache_forget(folio);
-		/* Someone else's failure is not ours: perhaps the device answers now. */
-		return give_up(folio, f->io & FAULT_IO_MAJOR ? FAULT_BUS : FAULT_RETRY);
-	}
+	if (!folio_test(folio, PG_uptodate))
+		return give_up(folio, swap_read_failed(folio, &f->io) ? FAULT_BUS : FAULT_RETRY);
 	if (f->vma->flags & VM_LOCKED)
 		folio_wait_writeback(folio);
 	prepare(f, folio, is_exclusive(folio, swp));
@@ -146,7 +140,7 @@ static unsigned int gather_slots(pte_t *pte, unsigned long n, swp_entry_t *slots
 static bool start_reading(const swp_entry_t *slots, unsigned int nr)
 {
 	for (unsigned int i = 0; i < nr; i++) {
-		bool io;
+		u8 io = 0;
 		struct folio *folio = swap_cache_read(slots[i], &io);
 
 		if (!IS_ERR(folio))

@@ -9,10 +9,14 @@
  * aligned cluster of 2^vm.page-cluster slots around its own; how much of it, the hits of the reads before decide, as
  * in Linux: reading ahead for a program that hops about only takes memory from it. All folios join the cache locked,
  * the device's answer unlocks them. The fault waits for its own.
+ *
+ * The error of a request does not say which of its pages cannot be read. A page that is wanted is read again then, by
+ * itself: nobody is killed for a neighbour.
  */
 #include <arch/timer.h>
 #include <kern/printk.h>
 
+#include "fault_ctx.h"
 #include "lru.h"
 #include "reclaim.h"
 #include "swap_internal.h"
@@ -117,7 +121,10 @@ static void end_read(struct bio *bio)
 	for (unsigned int i = 0; i < bio->nr_pages; i++) {
 		struct folio *folio = page_folio(bio->pages[i]);
 
-		folio_set(folio, bio->error ? PG_error : PG_uptodate);
+		if (!bio->error)
+			folio_set(folio, PG_uptodate);
+		else if (bio->nr_pages == 1)
+			folio_set(folio, PG_error);
 		/* Nobody has asked for it yet, and nobody is to find it like this. */
 		if (bio->error && folio_test(folio, PG_readahead))
 			swap_cache_forget(folio);
@@ -245,13 +252,14 @@ static struct folio *read_batch(struct read_batch *b, swp_entry_t swp)
 	return wanted;
 }
 
-struct folio *swap_cache_read(swp_entry_t swp, bool *io)
+struct folio *swap_cache_read(swp_entry_t swp, u8 *io)
 {
 	struct read_batch b;
 	struct folio *folio;
 
-	*io = false;
 	do {
+		unsigned int window;
+
 		folio = swap_cache_get(swp);
 		if (folio) {
 			count_hit(folio);
@@ -259,10 +267,23 @@ struct folio *swap_cache_read(swp_entry_t swp, bool *io)
 		}
 		if (!swap_slot_wants_read(swp))
 			return ERR_PTR(-ENOENT);
-		if (alloc_batch(&b, swp, choose_window(swp_offset(swp))))
+		window = *io & FAULT_IO_ALONE ? 1 : choose_window(swp_offset(swp));
+		if (alloc_batch(&b, swp, window))
 			return ERR_PTR(-ENOMEM);
 		folio = read_batch(&b, swp);
 	} while (folio == ERR_PTR(-EEXIST));
-	*io = !IS_ERR(folio);
+	if (!IS_ERR(folio))
+		*io |= FAULT_IO_MAJOR;
 	return folio;
+}
+
+bool swap_read_failed(struct folio *folio, u8 *io)
+{
+	bool alone = folio_test(folio, PG_error);
+
+	swap_cache_forget(folio);
+	if (!alone)
+		*io |= FAULT_IO_ALONE;
+	/* Someone else's failure is not ours: perhaps the device answers now. */
+	return alone && (*io & FAULT_IO_MAJOR);
 }

@@ -89,14 +89,20 @@ unsigned int swap_slot_count(swp_entry_t swp);
 /* The folio that has this slot, with a reference, not locked; or NULL. */
 struct folio *swap_cache_get(swp_entry_t swp);
 /*
- * The same, and reads it in when there is none, with its neighbours: locked until the device has answered, then up to
- * date or not. *io: reading was started. ERR_PTR: -ENOMEM, -ENOENT (no entry names the slot any more). May sleep.
+ * The same, and reads it in when there is none, with its neighbours unless *io has FAULT_IO_ALONE: locked until the device
+ * has answered, then up to date or not. *io gets FAULT_IO_MAJOR when reading was started. ERR_PTR: -ENOMEM, -ENOENT (no
+ * entry names the slot any more). May sleep.
  */
-struct folio *swap_cache_read(swp_entry_t swp, bool *io);
+struct folio *swap_cache_read(swp_entry_t swp, u8 *io);
 /* The slot's contents are in memory. */
 bool swap_is_cached(swp_entry_t swp);
 /* Takes a locked folio whose reading failed out of the swap cache, so that the next access tries again. */
 void swap_cache_forget(struct folio *folio);
+/*
+ * The same for whoever wants the folio; io as it was given to swap_cache_read(). True: its page cannot be read. False: try
+ * again, for it was read with others that may be the reason, or for somebody else.
+ */
+bool swap_read_failed(struct folio *folio, u8 *io);
 
 /* ---- areas: mm/swap_area.c ---- */
 

@@ -102,6 +102,8 @@ void sim_block_serve(struct block_device *dev);
 void sim_block_stop_serving(struct block_device *dev);
 /* From now on reads, writes fail with -EIO, or succeed again. */
 void sim_block_fail(struct block_device *dev, bool reads, bool writes);
+/* So do requests that read this page, by its number on the device; 0: none any more. */
+void sim_block_fail_page(struct block_device *dev, u64 page);
 
 /* try_to_unmap() and the flush that it owes. */
 static inline bool unmap_now(struct folio *folio)

@@ -9,6 +9,7 @@
 struct block_device {
 	u64 size;
 	bool fails_reads, fails_writes;
+	u64 bad_page; /* in which reading fails; 0: none */
 	unsigned char *data;
 	struct sim_block_counts counts; /* [lock] */
 	spinlock_t lock;
@@ -42,6 +43,11 @@ void sim_block_fail(struct block_device *dev, bool reads, bool writes)
 {
 	dev->fails_reads = reads;
 	dev->fails_writes = writes;
+}
+
+void sim_block_fail_page(struct block_device *dev, u64 page)
+{
+	dev->bad_page = page;
 }
 
 void sim_block_resize(struct block_device *dev, u64 size)
@@ -78,6 +84,15 @@ void bio_free(struct bio *bio)
 	host_free(bio);
 }
 
+static bool is_bad(const struct block_device *dev, const struct bio *bio)
+{
+	u64 bad = dev->bad_page * PAGE_SIZE;
+
+	if (bio->op != BIO_READ)
+		return dev->fails_writes;
+	return dev->fails_reads || (bad && bio->pos <= bad && bad < bio->pos + bio->len);
+}
+
 static int transfer(struct bio *bio)
 {
 	struct block_device *dev = bio->dev;
@@ -87,7 +102,7 @@ static int transfer(struct bio *bio)
 		return 0;
 	if (pos > block_device_size(dev) || bio->len > block_device_size(dev) - pos)
 		return -EIO;
-	if (bio->op == BIO_READ ? dev->fails_reads : dev->fails_writes)
+	if (is_bad(dev, bio))
 		return -EIO;
 	for (unsigned int i = 0, left = bio->len; i < bio->nr_pages; i++) {
 		unsigned int n = min(left, (unsigned int)PAGE_SIZE);

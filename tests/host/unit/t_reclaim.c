@@ -242,7 +242,7 @@ static void test_oom_reap_while_waiting(void **state)
 	struct folio *folio;
 	pthread_t thread;
 	void *result;
-	bool io;
+	u8 io = 0;
 
 	map(mm, 1);
 	fill(mm, 1);

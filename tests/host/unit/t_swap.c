@@ -202,7 +202,7 @@ static void test_read_back(void **state)
 		      hits = stat_read(SWAP_RA_HIT);
 	swp_entry_t swps[16];
 	struct folio *folio;
-	bool io;
+	u8 io = 0;
 
 	(void)state;
 	for (unsigned int i = 0; i < 16; i++) {
@@ -291,7 +291,7 @@ static void test_errors(void **state)
 	struct folio *folio = new_page(7);
 	unsigned long errors = stat_read(SWAP_WRITE_ERROR);
 	swp_entry_t swp;
-	bool io;
+	u8 io = 0;
 
 	(void)state;
 	folio_lock(folio);
@@ -323,6 +323,7 @@ static void test_errors(void **state)
 	folio_put(folio);
 	assert_int_equal(swap_slot_count(swp), 1);
 	sim_block_fail(dev, false, false);
+	io = 0;
 	folio = swap_cache_read(swp, &io);
 	assert_true(io && folio_test(folio, PG_uptodate));
 	assert_int_equal(*(u8 *)folio_address(folio), 7);

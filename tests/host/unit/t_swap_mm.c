@@ -299,6 +299,29 @@ static void test_fault_error(void **state)
 	assert_int_equal(sim_peek(mm, AT(1)), 2);
 }
 
+/* A page that is only read ahead cannot be read: that is nobody's error but of who wants this page. */
+static void test_neighbour_error(void **state)
+{
+	struct mm *mm = *state;
+	swp_entry_t bad;
+
+	fill(mm, 8);
+	for (unsigned long p = 0; p < 8; p++)
+		swap_out(mm, AT(p));
+	bad = pte_to_swp(sim_pte(mm, AT(4)));
+	sim_block_fail_page(swap_dev, swp_offset(bad));
+	for (unsigned long p = 0; p < 8; p++) {
+		if (p == 4)
+			continue;
+		assert_int_equal(sim_touch(mm, AT(p), FAULT_READ), FAULT_DONE);
+		assert_int_equal(sim_peek(mm, AT(p)), p + 1);
+	}
+	assert_int_equal(sim_touch(mm, AT(4), FAULT_READ), FAULT_BUS);
+	assert_int_equal(swap_area_off(swap_dev), -EIO);
+	sim_block_fail_page(swap_dev, 0);
+	assert_int_equal(sim_peek(mm, AT(4)), 5);
+}
+
 static void test_willneed(void **state)
 {
 	struct mm *mm = *state;
@@ -403,6 +426,7 @@ int main(void)
 		S_MM(test_proc),
 		S_MM(test_fault_error),
 		S_MM(test_forced_write),
+		S_MM(test_neighbour_error),
 		S_MM(test_willneed),
 		S_MM(test_swapoff),
 	};

@@ -98,6 +98,36 @@ static void test_shmem(void **state)
 	assert_int_equal(swap_free_pages(), free);
 }
 
+/* A page that is only read ahead cannot be read: who wants another one does not notice. */
+static void test_shmem_neighbour_error(void **state)
+{
+	struct file *f = sim_file(8 * PG, true);
+	struct mapping *m = sim_file_mapping(f);
+	struct folio *folio;
+
+	(void)state;
+	for (unsigned long p = 0; p < 8; p++) {
+		folio = filemap_grab_folio(m, p);
+		*(u8 *)folio_address(folio) = (u8)(p + 1);
+		folio_mark_dirty(folio);
+		folio_put(folio);
+		shmem_out(f, p);
+	}
+	sim_block_fail_page(swap_dev, swp_offset(value_to_swp(xa_load(&m->folios, 4))));
+	for (unsigned long p = 0; p < 8; p++) {
+		folio = filemap_get_folio(m, p);
+		if (p == 4) {
+			assert_int_equal(PTR_ERR(folio), -EIO);
+			continue;
+		}
+		assert_false(IS_ERR(folio));
+		assert_int_equal(*(u8 *)folio_address(folio), p + 1);
+		folio_put(folio);
+	}
+	sim_block_fail_page(swap_dev, 0);
+	file_put(f);
+}
+
 static void test_shmem_swapoff(void **state)
 {
 	struct file *a = sim_file(8 * PG, true), *b = sim_file(8 * PG, true);
@@ -132,6 +162,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		S_MM(test_shmem),
+		S_MM(test_shmem_neighbour_error),
 		S_MM(test_shmem_swapoff),
 	};
 
