@@ -10,7 +10,7 @@
  *
  * Locking: the mapping's lock for its array; the folio lock for a folio that moves; the list of mappings that may
  * have pages in swap has a lock of its own, inside the mapping's. swapoff holds bring_back_mutex while it is at work in
- * a mapping of the list, so a mapping that goes away takes it once.
+ * a mapping of the list, and while it moves several, so a mapping that goes away takes it once.
  */
 #include <mm/swap.h>
 #include <sync/mutex.h>
@@ -21,7 +21,8 @@
 static struct {
 	spinlock_t lock;
 	struct list_head mappings; /* mapping->swap_node */
-} swapped = { SPINLOCK_INIT, LIST_HEAD_INIT(swapped.mappings) };
+	struct list_head done;	   /* those that swapoff has been through */
+} swapped = { SPINLOCK_INIT, LIST_HEAD_INIT(swapped.mappings), LIST_HEAD_INIT(swapped.done) };
 
 static struct mutex bring_back_mutex = MUTEX_INIT(bring_back_mutex);
 
@@ -257,7 +258,6 @@ static int bring_back_mapping(struct mapping *m, unsigned long area)
 
 int shmem_bring_back(unsigned long area)
 {
-	LIST_HEAD(done);
 	int err = 0;
 
 	while (!err) {
@@ -267,7 +267,7 @@ int shmem_bring_back(unsigned long area)
 		spin_lock(&swapped.lock);
 		if (!list_empty(&swapped.mappings)) {
 			m = list_first_entry(&swapped.mappings, struct mapping, swap_node);
-			list_move_tail(&m->swap_node, &done);
+			list_move_tail(&m->swap_node, &swapped.done);
 		}
 		spin_unlock(&swapped.lock);
 		if (m)
@@ -277,9 +277,11 @@ int shmem_bring_back(unsigned long area)
 			break;
 	}
 	/* They may have pages in other areas. */
+	mutex_lock(&bring_back_mutex);
 	spin_lock(&swapped.lock);
-	list_splice_tail_init(&done, &swapped.mappings);
+	list_splice_tail_init(&swapped.done, &swapped.mappings);
 	spin_unlock(&swapped.lock);
+	mutex_unlock(&bring_back_mutex);
 	return err;
 }
 
@@ -297,19 +299,26 @@ static void visit_slots(struct mapping *m, void (*visit)(void *arg, swp_entry_t 
 	spin_unlock(&m->lock);
 }
 
-void shmem_for_each_slot(void (*visit)(void *arg, swp_entry_t swp), void *arg)
+static void visit_list(const struct list_head *list, void (*visit)(void *arg, swp_entry_t swp),
+		       void *arg)
 {
-	struct list_head *node = &swapped.mappings;
+	const struct list_head *node = list;
 
-	mutex_lock(&bring_back_mutex);
 	for (;;) {
 		spin_lock(&swapped.lock);
 		node = node->next;
 		spin_unlock(&swapped.lock);
-		if (node == &swapped.mappings)
+		if (node == list)
 			break;
 		visit_slots(list_entry(node, struct mapping, swap_node), visit, arg);
 	}
+}
+
+void shmem_for_each_slot(void (*visit)(void *arg, swp_entry_t swp), void *arg)
+{
+	mutex_lock(&bring_back_mutex);
+	visit_list(&swapped.done, visit, arg);
+	visit_list(&swapped.mappings, visit, arg);
 	mutex_unlock(&bring_back_mutex);
 }
 #endif

@@ -5,6 +5,8 @@
 #include "../../../mm/shmem.h"
 #include "swap_setup.h"
 
+#include <pthread.h>
+
 static void shmem_out(struct file *f, unsigned long index)
 {
 	struct folio *folio = filemap_get_folio(sim_file_mapping(f), index);
@@ -158,12 +160,65 @@ static void test_shmem_swapoff(void **state)
 	sim_block_destroy(second);
 }
 
+/* ---- the visit of all slots beside swapoff ---- */
+
+#define NR_FILES 32
+#define ROUNDS 3000
+
+static bool swapoffs_done;
+
+/* What swapoff of an area does in which no file has a page. */
+static void *bring_nothing_back(void *unused)
+{
+	sim_cpu.id = 1;
+	for (unsigned int i = 0; i < ROUNDS; i++)
+		BUG_ON(shmem_bring_back(SWAP_MAX_AREAS - 1));
+	__atomic_store_n(&swapoffs_done, true, __ATOMIC_RELEASE);
+	return unused;
+}
+
+static void count_slot(void *arg, swp_entry_t swp)
+{
+	(void)swp;
+	++*(unsigned int *)arg;
+}
+
+/* Files that swapoff has been through are among those that are visited. */
+static void test_visit_beside_swapoff(void **state)
+{
+	struct file *files[NR_FILES];
+	pthread_t thread;
+
+	(void)state;
+	for (unsigned int i = 0; i < NR_FILES; i++) {
+		struct folio *folio;
+
+		files[i] = sim_file(PG, true);
+		folio = filemap_grab_folio(sim_file_mapping(files[i]), 0);
+		folio_mark_dirty(folio);
+		folio_put(folio);
+		shmem_out(files[i], 0);
+	}
+	swapoffs_done = false;
+	assert_int_equal(pthread_create(&thread, NULL, bring_nothing_back, NULL), 0);
+	while (!__atomic_load_n(&swapoffs_done, __ATOMIC_ACQUIRE)) {
+		unsigned int slots = 0;
+
+		shmem_for_each_slot(count_slot, &slots);
+		assert_int_equal(slots, NR_FILES);
+	}
+	pthread_join(thread, NULL);
+	for (unsigned int i = 0; i < NR_FILES; i++)
+		file_put(files[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		S_MM(test_shmem),
 		S_MM(test_shmem_neighbour_error),
 		S_MM(test_shmem_swapoff),
+		S_MM(test_visit_beside_swapoff),
 	};
 
 	sim_boot(T_FRAMES);
