@@ -11,8 +11,8 @@
  * missed either: fork links a child's vma before it copies entries, and mremap moves entries under the locks. What
  * a fault or a fork adds while a walk is under way may stay; the folio's mapcount tells.
  *
- * Locking: folio lock, then i_mmap_lock or the anon_vma's, only ever tried here, since reclaim may come from an
- * allocation of whoever holds them; then a page-table lock at a time.
+ * Locking: folio lock, then i_mmap_lock or the anon_vma's, only tried by reclaim, which may come from an allocation of
+ * whoever holds them; then a page-table lock at a time.
  */
 #include <mm/rmap.h>
 #include <mm/swap.h>
@@ -25,8 +25,11 @@ struct rmap_walk {
 	struct folio *folio;
 	/* An entry that maps the folio; its lock is held. False: enough seen. */
 	bool (*visit)(struct rmap_walk *w, struct vma *vma, unsigned long addr, pte_t *pte);
-	int referenced;		     /* folio_referenced(): entries */
-	struct unflushed *unflushed; /* try_to_unmap() */
+	bool wait;		     /* for i_mmap_lock, which is only tried otherwise */
+	int referenced;		     /* folio_referenced(): vmas */
+	const struct vma *counted;   /* the latest of them */
+	struct unflushed *unflushed; /* try_to_unmap(), folio_mkclean() */
+	int cleaned;		     /* folio_mkclean(): entries */
 	int left;		     /* entries not seen yet, as far as known */
 	unsigned long vm_flags;	     /* of the vmas seen */
 };
@@ -81,7 +84,9 @@ static bool walk_file(struct rmap_walk *w)
 
 	if (!m) /* truncated */
 		return true;
-	if (!down_read_trylock(&m->i_mmap_lock))
+	if (w->wait)
+		down_read(&m->i_mmap_lock);
+	else if (!down_read_trylock(&m->i_mmap_lock))
 		return false;
 	for_each_interval(node, &m->i_mmap, index, last)
 		if (!visit_vma(w, container_of(node, struct vma, i_mmap_node)))
@@ -122,10 +127,17 @@ static bool rmap_walk(struct rmap_walk *w)
 static bool visit_referenced(struct rmap_walk *w, struct vma *vma,
 			     unsigned long addr __maybe_unused, pte_t *pte)
 {
+	bool young;
+
 	if (unlikely(pte_is_promoted(pte))) {
-		w->referenced += pgtable_huge_clear_young(pte);
-	} else if (pte_young(pte_read(pte))) {
-		pte_clear_bits(pte, PTE_A);
+		young = pgtable_huge_clear_young(pte);
+	} else {
+		young = pte_young(pte_read(pte));
+		if (young)
+			pte_clear_bits(pte, PTE_A);
+	}
+	if (young && w->counted != vma) {
+		w->counted = vma;
 		w->referenced++;
 	}
 	w->vm_flags |= RACY_READ(vma->flags);
@@ -284,4 +296,35 @@ bool try_to_unmap(struct folio *folio, struct unflushed *u)
 	       is_lazyfree(folio));
 	ASSERT(!folio_is_large(folio) || !folio_test(folio, PG_swapcache));
 	return rmap_walk(&w) && atomic_read(&folio->mapcount) == 0;
+}
+
+/* ---- nobody writes to it without a fault ---- */
+
+/* An entry without the right may still be in some TLB, dirty: both bits go, and with either one the TLB's copy. */
+static bool visit_clean(struct rmap_walk *w, struct vma *vma, unsigned long addr, pte_t *pte)
+{
+	pte_t e = pte_read(pte);
+
+	if (!(e & (PTE_W | PTE_D)))
+		return true;
+	flush_later(w->unflushed, vma->mm, addr);
+	huge_demote(pte);
+	while (!pte_cmpxchg(pte, &e, e & ~(PTE_W | PTE_D)))
+		;
+	if (pte_dirty(e))
+		folio_mark_dirty(w->folio);
+	w->cleaned++;
+	return true;
+}
+
+/*
+ * The lock of a page table is taken even when its entries are empty: who emptied them flushes the TLB before he lets go.
+ * Those of private mappings are never writable.
+ */
+int folio_mkclean(struct folio *folio, struct unflushed *u)
+{
+	struct rmap_walk w = { .folio = folio, .visit = visit_clean, .wait = true, .unflushed = u };
+
+	(void)rmap_walk(&w);
+	return w.cleaned;
 }
