@@ -139,7 +139,7 @@ static int check(const struct block_device *dev, const struct bio *bio)
 		return -EIO;
 	if (!bio->len || !IS_ALIGNED(bio->pos | bio->len, (u64)dev->block_size))
 		return -EIO;
-	if (bio->nr_pages > BIO_MAX_PAGES ||
+	if (bio->nr_pages > BIO_MAX_PAGES << bio->order ||
 	    bio->nr_pages != ALIGN_UP(bio->len, (unsigned int)PAGE_SIZE) / PAGE_SIZE)
 		return -EIO;
 	return bio->pos > size || bio->len > size - bio->pos ? -EIO : 0;

@@ -100,6 +100,14 @@ static void add_segment(struct virtio_blk *v, unsigned int *n, phys_t pa, unsign
 	v->segments[(*n)++] = (struct virtq_segment){ pa, len, device_writes };
 }
 
+/* Of the bio's nth page. */
+static phys_t page_phys(const struct bio *bio, unsigned int n)
+{
+	unsigned int in_run = n & ((1U << bio->order) - 1);
+
+	return page_to_phys(bio->pages[n >> bio->order]) + in_run * PAGE_SIZE;
+}
+
 /* Header, data, status. Returns how many segments. start_lock held. */
 static unsigned int make_segments(struct virtio_blk *v, struct request *r, const struct bio_part *p)
 {
@@ -109,7 +117,7 @@ static unsigned int make_segments(struct virtio_blk *v, struct request *r, const
 	v->segments[0] =
 		(struct virtq_segment){ virt_to_phys(&r->header), sizeof(r->header), false };
 	for (unsigned int i = p->first; left; i++) {
-		phys_t pa = page_to_phys(p->bio->pages[i]);
+		phys_t pa = page_phys(p->bio, i);
 		unsigned int in_page = min(left, (unsigned int)PAGE_SIZE);
 
 		left -= in_page;
@@ -332,7 +340,7 @@ static int read_limits(struct virtio_blk *v)
 	if (!v->segment_max)
 		return -EIO;
 	pages_segments = ((u32)PAGE_SIZE - 1) / v->segment_max + 1;
-	v->block.max_pages = min(segments / pages_segments, (u32)BIO_MAX_PAGES);
+	v->block.max_pages = segments / pages_segments;
 
 	size = features & F_BLK_SIZE ? virtio_config_read32(&v->virtio, CONFIG_BLK_SIZE)
 				     : (u32)SECTOR_SIZE;

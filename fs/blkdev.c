@@ -82,16 +82,17 @@ static ssize_t blkdev_read(struct file *f, char __user *buf, size_t n, u64 *ppos
 		return 0;
 	n = min(n, size - pos);
 	while (done < n && !left) {
-		size_t off = pos & ~PAGE_MASK, len = min(n - done, PAGE_SIZE - off);
 		unsigned long index = pos >> PAGE_SHIFT;
 		unsigned long last = (pos + (n - done) - 1) >> PAGE_SHIFT;
 		struct folio *folio = filemap_read_folio(m, &f->ra, index, last - index + 1);
+		size_t len;
 
 		if (IS_ERR(folio)) {
 			err = (int)PTR_ERR(folio);
 			break;
 		}
-		left = copy_to_user(buf + done, (char *)folio_address(folio) + off, len);
+		len = min(n - done, folio_bytes_from(folio, pos));
+		left = copy_to_user(buf + done, folio_byte(folio, pos), len);
 		folio_put(folio);
 		done += len - left;
 		pos += len - left;
@@ -105,9 +106,9 @@ static ssize_t blkdev_read(struct file *f, char __user *buf, size_t n, u64 *ppos
 /* ---- writing ---- */
 
 /* Into a page that the cache has. Bytes written (short after a fault), -EFAULT. Drops the reference. */
-static ssize_t write_cached(struct folio *folio, const char __user *buf, size_t off, size_t len)
+static ssize_t write_cached(struct folio *folio, const char __user *buf, u64 pos, size_t len)
 {
-	size_t left = copy_from_user((char *)folio_address(folio) + off, buf, len);
+	size_t left = copy_from_user(folio_byte(folio, pos), buf, len);
 
 	if (left < len)
 		folio_mark_dirty_lock(folio);
@@ -138,13 +139,13 @@ static ssize_t write_whole(struct mapping *m, const char __user *buf, u64 pos, s
 /* At most to the end of the page. Bytes written (short after a fault) or -errno. */
 static ssize_t write_page(struct mapping *m, const char __user *buf, u64 pos, size_t len)
 {
-	size_t off = pos & ~PAGE_MASK;
-	bool whole = off == 0 && (len == PAGE_SIZE || pos + len == READ_ONCE(m->size));
+	bool whole =
+		IS_ALIGNED(pos, PAGE_SIZE) && (len == PAGE_SIZE || pos + len == READ_ONCE(m->size));
 	struct folio *folio = filemap_get_folio(m, pos >> PAGE_SHIFT);
 	ssize_t ret;
 
 	if (folio && folio_test(folio, PG_uptodate))
-		return write_cached(folio, buf, off, len);
+		return write_cached(folio, buf, pos, len);
 	if (folio)
 		folio_put(folio);
 	if (whole) {
@@ -153,7 +154,7 @@ static ssize_t write_page(struct mapping *m, const char __user *buf, u64 pos, si
 			return ret;
 	}
 	folio = filemap_read_folio(m, NULL, pos >> PAGE_SHIFT, 1);
-	return IS_ERR(folio) ? PTR_ERR(folio) : write_cached(folio, buf, off, len);
+	return IS_ERR(folio) ? PTR_ERR(folio) : write_cached(folio, buf, pos, len);
 }
 
 static ssize_t blkdev_write(struct file *f, const char __user *buf, size_t n, u64 *ppos)
@@ -180,7 +181,7 @@ static ssize_t blkdev_write(struct file *f, const char __user *buf, size_t n, u6
 		buf += ret;
 		pos += (u64)ret;
 		n -= (size_t)ret;
-		balance_dirty(1);
+		balance_dirty();
 		if ((size_t)ret < len)
 			break;
 		cond_resched();

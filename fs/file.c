@@ -183,10 +183,7 @@ ssize_t kernel_read(struct file *f, void *buf, size_t n, u64 pos)
 		if (IS_ERR(folio))
 			return done ? (ssize_t)done : PTR_ERR(folio);
 		if (folio) {
-			u64 start = (u64)folio->index << PAGE_SHIFT;
-
-			memcpy((char *)buf + done, (char *)folio_address(folio) + (pos - start),
-			       len);
+			memcpy((char *)buf + done, folio_byte(folio, pos), len);
 			folio_put(folio);
 		} else {
 			memset((char *)buf + done, 0, len);

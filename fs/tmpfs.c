@@ -200,11 +200,6 @@ void tmpfs_statfs(const struct inode *inode, struct statfs *buf)
 
 /* ---- reading ---- */
 
-static inline char *folio_byte(struct folio *folio, u64 pos)
-{
-	return (char *)folio_address(folio) + (pos - ((u64)folio->index << PAGE_SHIFT));
-}
-
 static ssize_t tmpfs_read(struct file *f, char __user *buf, size_t n, u64 *ppos)
 {
 	struct mapping *m = &f->inode->mapping;

@@ -5,7 +5,8 @@
  *
  * PG_dirty, PG_writeback, the tags of the xarray and the counts of the mapping change together under the mapping's
  * lock, so that whoever looks for dirty folios by tag misses none, and one that is neither dirty nor being written
- * is on the device as far as the device can be trusted.
+ * is on the device as far as the device can be trusted. A large folio is dirty, and written, as a whole, and has its tags
+ * at its first page: mapping_find_tagged().
  *
  * An entry maps such a folio writable only while it is dirty: the write fault makes the folio dirty first, under its
  * folio lock, and folio_start_write() takes the write right from all entries first, under the same lock, before it calls
@@ -33,11 +34,15 @@ void writeback_init(void)
 /* The mapping's lock held. */
 static void set_dirty(struct mapping *m, struct folio *folio)
 {
+	unsigned long pages = folio_nr_pages(folio);
+
 	folio_set(folio, PG_dirty);
 	xa_set_tag(&m->folios, folio->index, TAG_DIRTY);
-	if (m->nr_dirty++ == 0)
+	if (m->nr_dirty == 0)
 		m->dirtied_ns = clock_ns();
-	stat_inc(NR_FILE_DIRTY);
+	m->nr_dirty += pages;
+	count_dirtied((unsigned int)pages);
+	stat_add(NR_FILE_DIRTY, (long)pages);
 }
 
 void mapping_clear_dirty(struct mapping *m, struct folio *folio)
@@ -46,8 +51,18 @@ void mapping_clear_dirty(struct mapping *m, struct folio *folio)
 		return;
 	folio_clear(folio, PG_dirty);
 	xa_clear_tag(&m->folios, folio->index, TAG_DIRTY);
-	m->nr_dirty--;
-	stat_add(NR_FILE_DIRTY, -1);
+	m->nr_dirty -= folio_nr_pages(folio);
+	stat_add(NR_FILE_DIRTY, -(long)folio_nr_pages(folio));
+}
+
+void *mapping_find_tagged(struct mapping *m, unsigned long *index, unsigned long last,
+			  enum xa_tag tag)
+{
+	struct folio *here = xa_load(&m->folios, *index);
+
+	if (here)
+		*index = here->index;
+	return xa_find_tagged(&m->folios, index, last, tag);
 }
 
 __noinline void folio_mark_dirty_slow(struct folio *folio)
@@ -84,7 +99,7 @@ bool folio_start_write(struct mapping *m, struct folio *folio, struct unflushed 
 	spin_lock(&m->lock);
 	mapping_clear_dirty(m, folio);
 	xa_set_tag(&m->folios, folio->index, TAG_WRITEBACK);
-	m->nr_writeback++;
+	m->nr_writeback += folio_nr_pages(folio);
 	spin_unlock(&m->lock);
 	return true;
 }
@@ -114,7 +129,7 @@ void filemap_end_write(struct folio *folio, int err)
 	if (keep && !folio_test(folio, PG_dirty))
 		set_dirty(m, folio);
 	xa_clear_tag(&m->folios, folio->index, TAG_WRITEBACK);
-	m->nr_writeback--;
+	m->nr_writeback -= folio_nr_pages(folio);
 	spin_unlock(&m->lock);
 	folio_end_writeback(folio);
 	writeback_progress();

@@ -291,7 +291,7 @@ static __noinline void fault_end_io(const struct fault_ctx *f, enum fault_result
 	if (r == FAULT_DONE)
 		caller_count_faults(1, major);
 	if (f->io & FAULT_IO_DIRTIED)
-		balance_dirty(1);
+		balance_dirty();
 }
 
 int fault_make_anon_vma(const struct fault_ctx *f)

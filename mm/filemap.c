@@ -108,7 +108,8 @@ static int cache_insert(struct mapping *m, struct folio *folio)
 	}
 	mapping_count_folio(m, folio, 1);
 	if (m->flags & MAPPING_WRITEBACK)
-		workingset_refault(workingset_file_key(m, folio->index), folio);
+		for (unsigned long i = 0; i < folio_nr_pages(folio); i++)
+			workingset_refault(workingset_file_key(m, folio->index + i), folio);
 	lru_add(folio);
 	return 0;
 }
@@ -210,7 +211,7 @@ bool filemap_replace_folio(struct folio *old, struct folio *new,
 	return true;
 }
 
-/* The folio that is there already. False: it left the cache meanwhile. */
+/* The folio that is there already. False: it left the cache meanwhile, because it could not be read perhaps. */
 static bool overwrite_cached(struct mapping *m, struct folio *folio, const struct folio *with,
 			     unsigned long index)
 {
@@ -218,6 +219,10 @@ static bool overwrite_cached(struct mapping *m, struct folio *folio, const struc
 
 	folio_lock(folio);
 	there = folio->mapping == m;
+	if (there && folio_is_large(folio) && !folio_uptodate(folio)) {
+		filemap_drop_unread(m, folio);
+		there = false;
+	}
 	if (there) {
 		copy_page(folio_address_at(folio, index), folio_address(with));
 		__atomic_or_fetch(&folio->flags, 1UL << PG_uptodate, __ATOMIC_RELEASE);
@@ -285,7 +290,7 @@ static enum fault_result lock_stored_folio(struct fault_ctx *f, unsigned long in
 		if (!folio)
 			return FAULT_OOM;
 	} else if (unlikely(folio_test(folio, PG_readahead))) {
-		fault_readahead_marker(f->vma, folio);
+		fault_readahead_marker(f->vma, folio, index);
 	}
 	if (!folio_uptodate(folio))
 		f->io |= FAULT_IO_MAJOR;
@@ -395,7 +400,7 @@ enum fault_result filemap_get_fault_folio(struct mm *mm, struct fault_ctx *f)
 	if (f->write && !vma_is_shared(vma))
 		return copy_for_write(f, cached, index);
 	stat_inc(FAULT_FILE);
-	if (unlikely(folio_is_large_shmem(cached)))
+	if (unlikely(folio_is_large(cached)))
 		return fault_map_large(mm, f, cached);
 	f->folio = cached;
 	f->locked = cached;
@@ -406,8 +411,6 @@ enum fault_result filemap_get_fault_folio(struct mm *mm, struct fault_ctx *f)
 	}
 	return FAULT_DONE;
 }
-
-#define FAULT_AROUND_MAX 16
 
 /* Large folios that have pages in the window: locked, with a reference. */
 struct large_around {
@@ -447,7 +450,7 @@ static unsigned int lock_cached(struct mapping *m, unsigned long first, unsigned
 	spin_lock(&m->lock);
 	cached = xa_gather(&m->folios, first, last, found);
 	/* A fault maps it as a whole. */
-	if (unlikely(cached && !xa_is_value(found[0]) && folio_is_large_shmem(found[0])))
+	if (unlikely(cached && !xa_is_value(found[0]) && folio_is_mapped_whole(found[0])))
 		cached = 0;
 	for (unsigned int i = 0; i < cached; i++) {
 		struct folio *folio = found[i];

@@ -81,7 +81,7 @@ static void map_run(struct fault_ctx *f, const struct run *r, struct folio *foli
 		mapped = filemap_map_run(r->pte, r->page, r->n, folio, prot);
 	}
 	pte_used_add(r->pte, r->n, (u32)mapped);
-	atomic_add(&mm->rss[RSS_SHMEM], (long)mapped);
+	atomic_add(&mm->rss[folio_rss_kind(folio)], (long)mapped);
 	if (promote && !pte_is_promoted(r->pte))
 		huge_promote_if_whole(mm, addr, r->pte);
 	if (pte_is_promoted(r->pte))

@@ -25,12 +25,20 @@ static inline void *folio_address_at(const struct folio *folio, unsigned long in
 	return (char *)folio_address(folio) + ((index - folio->index) << PAGE_SHIFT);
 }
 
-/* A large folio of tmpfs, which a fault maps as a whole. */
-static inline bool folio_is_large_shmem(const struct folio *folio)
-{
-	const unsigned long both = 1UL << PG_large | 1UL << PG_swapbacked;
+/* Pages that a read fault maps around its own, at most. */
+#define FAULT_AROUND_ORDER 4
+#define FAULT_AROUND_MAX (1U << FAULT_AROUND_ORDER)
 
-	return (RACY_READ(folio->flags) & both) == both;
+/*
+ * A fault on it maps more than going around the fault does: all of it. Not so the smaller ones of a store, of which others
+ * are beside it as a rule; those of tmpfs came one by one.
+ */
+static inline bool folio_is_mapped_whole(const struct folio *folio)
+{
+	unsigned long flags = RACY_READ(folio->flags);
+
+	return (flags & 1UL << PG_large) &&
+	       (flags & 1UL << PG_swapbacked || folio->order >= FAULT_AROUND_ORDER);
 }
 
 /*
@@ -60,7 +68,7 @@ static inline void mapping_count_folio(struct mapping *m, const struct folio *fo
 unsigned long filemap_map_run(pte_t *pte, struct page *page, unsigned long n, struct folio *folio,
 			      pte_t prot);
 /*
- * A fault got this large folio of tmpfs, locked, with a reference, which both are dropped: all of its pages that the vma
+ * A fault got this large folio, locked, with a reference, which both are dropped: all of its pages that the vma
  * has, that are in the table of the address and in the file, are mapped at once. FAULT_RETRY: the entry changed.
  */
 enum fault_result fault_map_large(struct mm *mm, struct fault_ctx *f, struct folio *folio);

@@ -27,7 +27,7 @@ struct walk {
 	unsigned long addr;
 	unsigned long budget; /* pages that may still be faulted in under this hold of mmap_lock */
 	struct folio *wait;   /* the page at addr takes I/O: fault_wait() it, then go on there */
-	unsigned int dirtied; /* pages of files with a store: balance_dirty() */
+	bool dirtied;	      /* pages of files with a store: balance_dirty() */
 	u8 io;		      /* FAULT_IO_* of the page at addr, which was waited for */
 };
 
@@ -38,7 +38,7 @@ static __noinline void count_io(struct fault_ctx *f, struct walk *w)
 	if (major)
 		stat_inc(PGMAJFAULT);
 	caller_count_faults(1, major);
-	w->dirtied += !!(f->io & FAULT_IO_DIRTIED);
+	w->dirtied |= f->io & FAULT_IO_DIRTIED;
 	f->io = 0;
 }
 
@@ -314,8 +314,8 @@ int populate_advice(struct mm *mm, unsigned long start, unsigned long end, bool 
 			mmap_read_yield(mm);
 		if (unlikely(w.dirtied)) {
 			mmap_read_unlock(mm);
-			balance_dirty(w.dirtied);
-			w.dirtied = 0;
+			balance_dirty();
+			w.dirtied = false;
 			mmap_read_lock(mm);
 		}
 	}

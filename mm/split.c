@@ -15,6 +15,7 @@
 #include "lru.h"
 #include "mapcount.h"
 #include "migrate_internal.h"
+#include "writeback.h"
 
 static struct {
 	spinlock_t lock;	 /* taken inside page-table locks */
@@ -95,7 +96,7 @@ static bool divide_anon(struct folio *folio, unsigned long nr)
 	return true;
 }
 
-/* The same for a file's: each piece gets the slot of its page, with the tags that are there. */
+/* The same for a file's: each piece gets the slot of its page, and is dirty if the whole was. */
 static bool divide_cached(struct folio *folio, unsigned long nr)
 {
 	struct mapping *m = folio->mapping;
@@ -107,6 +108,9 @@ static bool divide_cached(struct folio *folio, unsigned long nr)
 		divide(folio, nr, 2);
 		for (unsigned long i = 1; i < nr; i++)
 			BUG_ON(xa_store(&m->folios, folio->index + i, folio_page(folio, i)));
+		if ((m->flags & MAPPING_WRITEBACK) && folio_test(folio, PG_dirty))
+			for (unsigned long i = 1; i < nr; i++)
+				xa_set_tag(&m->folios, folio->index + i, TAG_DIRTY);
 	}
 	spin_unlock(&m->lock);
 	if (alone && nr == PTRS_PER_TABLE)

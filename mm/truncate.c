@@ -60,6 +60,12 @@ static void remove_folio(struct mapping *m, struct folio *folio)
 	folio_put(folio);
 }
 
+void filemap_drop_unread(struct mapping *m, struct folio *folio)
+{
+	ASSERT(!folio_uptodate(folio) && !atomic_read(&folio->mapcount));
+	remove_folio(m, folio);
+}
+
 bool filemap_remove_frozen(struct folio *folio)
 {
 	struct mapping *m = folio->mapping;
@@ -89,11 +95,15 @@ static void *next_page(struct mapping *m, unsigned long *index, unsigned long la
 	return page;
 }
 
-/* Zeroes what is left of pages [first, last] in a folio that cannot be split: they stay, and read as a hole does. */
+/*
+ * Zeroes what is left of pages [first, last] in a folio that cannot be split: they stay, and read as a hole does. The store
+ * has no place for them any more.
+ */
 static void zero_whole_pages(struct folio *folio, unsigned long first, unsigned long last)
 {
 	zero_pages(page_address(folio_page_at(folio, first)), last - first + 1);
-	folio_mark_dirty(folio);
+	if (!(folio->mapping->flags & MAPPING_WRITEBACK))
+		folio_mark_dirty(folio);
 }
 
 /* How often a folio is tried to be split that somebody has a reference to: for a moment, as a rule. */

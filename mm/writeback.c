@@ -121,7 +121,7 @@ static struct mapping *next_mapping(struct mapping *m)
 
 /* ---- writing a range ---- */
 
-/* Folios under writeback with consecutive indexes, not submitted yet. */
+/* Folios of one size under writeback, one behind the other, not submitted yet. */
 struct write_run {
 	struct mapping *mapping;
 	struct folio *folios[BIO_MAX_PAGES];
@@ -137,10 +137,17 @@ static void run_submit(struct write_run *run)
 	run->n = 0;
 }
 
+/* The folio is of the same size as the one that the run ends with, and is the next one. */
+static bool goes_on(const struct write_run *run, const struct folio *folio)
+{
+	const struct folio *last = run->folios[run->n - 1];
+
+	return last->order == folio->order && last->index + folio_nr_pages(last) == folio->index;
+}
+
 static void run_add(struct write_run *run, struct folio *folio)
 {
-	if (run->n == BIO_MAX_PAGES ||
-	    (run->n && run->folios[run->n - 1]->index + 1 != folio->index))
+	if (run->n == BIO_MAX_PAGES || (run->n && !goes_on(run, folio)))
 		run_submit(run);
 	run->folios[run->n++] = folio;
 }
@@ -151,7 +158,7 @@ static struct folio *next_tagged(struct mapping *m, unsigned long *index, unsign
 	struct folio *folio;
 
 	spin_lock(&m->lock);
-	folio = xa_find_tagged(&m->folios, index, last, tag);
+	folio = mapping_find_tagged(m, index, last, tag);
 	if (folio)
 		folio_get(folio);
 	spin_unlock(&m->lock);
@@ -269,11 +276,17 @@ static struct {
 	unsigned int pages;
 } __aligned(64) dirtied[MAX_CPUS];
 
-void balance_dirty(unsigned int n)
+void count_dirtied(unsigned int pages)
 {
 	unsigned int *mine = &dirtied[cpu_id()].pages;
 
-	RACY_WRITE(*mine, RACY_READ(*mine) + n);
+	RACY_WRITE(*mine, RACY_READ(*mine) + pages);
+}
+
+void balance_dirty(void)
+{
+	unsigned int *mine = &dirtied[cpu_id()].pages;
+
 	if (likely(RACY_READ(*mine) < BALANCE_PAGES))
 		return;
 	RACY_WRITE(*mine, 0);

@@ -29,6 +29,11 @@ static inline unsigned long mapping_pages(const struct mapping *m)
 	return (READ_ONCE(m->size) + PAGE_SIZE - 1) >> PAGE_SHIFT;
 }
 
+/* ---- truncate.c ---- */
+
+/* Takes a folio that could not be read, and is locked, out of the cache. */
+void filemap_drop_unread(struct mapping *m, struct folio *folio);
+
 /* ---- readahead.c ---- */
 
 /*
@@ -36,7 +41,7 @@ static inline unsigned long mapping_pages(const struct mapping *m)
  * not be read yet; NULL: no memory. mmap_lock held.
  */
 struct folio *fault_readahead(struct vma *vma, unsigned long index);
-void fault_readahead_marker(struct vma *vma, struct folio *folio);
+void fault_readahead_marker(struct vma *vma, struct folio *folio, unsigned long index);
 /* Waits until the folio is read, reading it again if that failed before. 0, -EIO, -EINTR; or -EAGAIN: not m's any more. */
 int filemap_wait_read(struct mapping *m, struct folio *folio);
 
@@ -52,6 +57,12 @@ extern struct writeback {
 	struct task *flusher;	   /* [A] while it sleeps */
 } wb;
 
+/*
+ * The first folio with the tag that has a page of [*index, last]; *index becomes the index of its first one. NULL: none.
+ * The mapping's lock held.
+ */
+void *mapping_find_tagged(struct mapping *m, unsigned long *index, unsigned long last,
+			  enum xa_tag tag);
 /* folio_mark_dirty() of one that is neither dirty nor tmpfs's nor anonymous. */
 void folio_mark_dirty_slow(struct folio *folio);
 /* Not dirty any more, for whatever reason. The mapping's lock held. */
@@ -69,6 +80,8 @@ struct writeback_limits {
 		hard; /* dirty pages: from here on the flusher writes, writers wait */
 };
 struct writeback_limits writeback_limits(void);
+/* So many pages were made dirty: balance_dirty() is due all the sooner. */
+void count_dirtied(unsigned int pages);
 /* Something was written, or is known to be as clean as it will get: waiters look again. */
 void writeback_progress(void);
 void writeback_init(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Block devices, as the page cache and swap see them: requests of whole pages go in, and come back later,
+ * Block devices, as the page cache and swap see them: requests of whole pages, or whole folios, go in, and come back later,
  * in any order. drivers/block.c answers in the kernel, tests/host/sim on the host.
  */
 #ifndef KERN_BLOCK_H
@@ -11,7 +11,7 @@
 #include <kern/types.h>
 
 #define SECTOR_SIZE 512UL
-#define BIO_MAX_PAGES 32
+#define BIO_MAX_PAGES 32u
 
 struct page;
 struct block_device;
@@ -26,6 +26,7 @@ struct bio {
 	u64 pos;	  /* bytes, a multiple of SECTOR_SIZE */
 	unsigned int len; /* bytes; all pages are full but, at the device's end, the last */
 	unsigned int nr_pages;
+	u8 order; /* each of pages[] is the first of 2^order frames in a row; nr_pages counts all */
 	struct page *pages[BIO_MAX_PAGES];
 	int error; /* at the end: 0 or -errno */
 	/*

@@ -19,8 +19,8 @@ struct mapping;
 struct vma;
 
 /*
- * The backing store of a file, in runs of at most BIO_MAX_PAGES folios with consecutive indexes. I/O is started, may
- * end before the call returns, and is never waited for; no spinlock is held. NULL ops: there is no store (tmpfs), and
+ * The backing store of a file, in runs of at most BIO_MAX_PAGES folios of one size, one behind the other. I/O is started,
+ * may end before the call returns, and is never waited for; no spinlock is held. NULL ops: there is no store (tmpfs), and
  * a new folio is zeroes.
  */
 struct mapping_ops {
@@ -104,8 +104,8 @@ struct mapping {
 		wb_node; /* [B] in the list of all such mappings; B is mm/writeback.c's lock */
 	unsigned int
 		wb_users; /* [B] those who walk the list are at work here: it must not go away */
-	unsigned long nr_dirty;	    /* [M] folios tagged dirty */
-	unsigned long nr_writeback; /* [M] folios tagged as being written */
+	unsigned long nr_dirty;	    /* [M] pages of folios tagged dirty */
+	unsigned long nr_writeback; /* [M] pages of folios tagged as being written */
 	u64 dirtied_ns;		    /* [M] clock_ns() when it had been clean, or was last written */
 	u32 write_error;	    /* [A] mm/writeback.h: mapping_check_error() */
 };
@@ -123,6 +123,16 @@ void filemap_end_write(struct folio *folio, int err);
  * is brought back, which may sleep; ERR_PTR(-ENOMEM, -EIO) when it cannot be.
  */
 struct folio *filemap_get_folio(struct mapping *m, unsigned long index);
+/* The byte of the file at pos, which a folio of its has. */
+static inline char *folio_byte(const struct folio *folio, u64 pos)
+{
+	return (char *)folio_address(folio) + (pos - ((u64)folio->index << PAGE_SHIFT));
+}
+/* Bytes of the folio from there on. */
+static inline u64 folio_bytes_from(const struct folio *folio, u64 pos)
+{
+	return ((u64)(folio->index + folio_nr_pages(folio)) << PAGE_SHIFT) - pos;
+}
 /*
  * A large folio of zeroes that covers the page, if the file may have such and nothing is there yet: added to the cache,
  * and returned with a reference. NULL: it is to be one page. end: what the file's size will be at least when the caller

@@ -90,10 +90,10 @@ unsigned long filemap_drop_clean(struct mapping *m, unsigned long first, unsigne
 unsigned long writeback_drop_clean(void);
 
 /*
- * A writer that made n pages dirty: wakes the flusher above vm.dirty_background_ratio, waits for it above
- * vm.dirty_ratio. No lock held but an inode's. Returns early when the caller is killed.
+ * A writer made pages dirty: wakes the flusher above vm.dirty_background_ratio, waits for it above vm.dirty_ratio. No lock
+ * held but an inode's. Returns early when the caller is killed.
  */
-void balance_dirty(unsigned int n);
+void balance_dirty(void);
 
 /*
  * The flusher. wake: any context; pages: at least so many are wanted clean (reclaim), 0: what is due. once: the body

@@ -36,7 +36,7 @@ static bool write_cached(unsigned long page, u8 value)
 	store_byte(folio, value);
 	folio_mark_dirty_lock(folio);
 	folio_put(folio);
-	balance_dirty(1);
+	balance_dirty();
 	return true;
 }
 

@@ -104,8 +104,8 @@ static int transfer(struct bio *bio)
 		return -EIO;
 	if (is_bad(dev, bio))
 		return -EIO;
-	for (unsigned int i = 0, left = bio->len; i < bio->nr_pages; i++) {
-		unsigned int n = min(left, (unsigned int)PAGE_SIZE);
+	for (unsigned int i = 0, left = bio->len; left; i++) {
+		unsigned int n = min(left, (unsigned int)PAGE_SIZE << bio->order);
 		void *page = page_address(bio->pages[i]);
 
 		if (bio->op == BIO_READ)
