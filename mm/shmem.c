@@ -17,6 +17,7 @@
 
 #include "fault_ctx.h"
 #include "shmem.h"
+#include "writeback.h"
 
 static struct {
 	spinlock_t lock;
@@ -144,33 +145,46 @@ struct folio *shmem_get_folio(struct mapping *m, unsigned long index, u8 *io)
 	return folio;
 }
 
-/* The slot of the first page of [*index, last] that is in swap; 0: none. */
-static swp_entry_t next_slot(struct mapping *m, unsigned long *index, unsigned long last)
+#define ANY_AREA ~0UL
+#define LOOKS_PER_HOLD 512 /* pages that are looked at under one hold of the mapping's lock */
+
+/* The value of the first page of [*index, last] that is in swap, in this area; NULL: none. last < ~0UL. */
+static void *next_value(struct mapping *m, unsigned long *index, unsigned long last,
+			unsigned long area)
 {
-	void *page;
+	unsigned int looks = 0;
+	void *entry;
 
 	spin_lock(&m->lock);
-	for (; (page = xa_find(&m->folios, index, last)); ++*index)
-		if (xa_is_value(page))
+	for (; (entry = xa_find(&m->folios, index, last)); ++*index) {
+		if (xa_is_value(entry) &&
+		    (area == ANY_AREA || swp_area(value_to_swp(entry)) == area))
 			break;
+		if (++looks % LOOKS_PER_HOLD == 0) {
+			spin_unlock(&m->lock);
+			cond_resched();
+			spin_lock(&m->lock);
+		}
+	}
 	spin_unlock(&m->lock);
-	return page ? value_to_swp(page) : 0;
+	return entry;
 }
 
 void shmem_willneed(struct mapping *m, unsigned long first, unsigned long last)
 {
-	swp_entry_t swp;
+	void *value;
 
 	if (!READ_ONCE(m->nr_swapped))
 		return;
-	for (unsigned long i = first; i <= last && (swp = next_slot(m, &i, last)); i++) {
+	while (first <= last && (value = next_value(m, &first, last, ANY_AREA))) {
 		u8 io = 0;
-		struct folio *folio = swap_cache_read(swp, &io);
+		struct folio *folio = swap_cache_read(value_to_swp(value), &io);
 
 		if (!IS_ERR(folio))
 			folio_put(folio);
 		else if (PTR_ERR(folio) == -ENOMEM)
 			return;
+		first++;
 		cond_resched();
 	}
 }
@@ -210,38 +224,20 @@ void shmem_mapping_gone(struct mapping *m)
 unsigned long shmem_swapped_pages(struct mapping *m, unsigned long first, unsigned long last)
 {
 	unsigned long n = 0;
-	void *entry;
 
 	if (!READ_ONCE(m->nr_swapped))
 		return 0;
-	spin_lock(&m->lock);
-	for (unsigned long i = first; (entry = xa_find(&m->folios, &i, last)); i++) {
-		n += xa_is_value(entry);
-		if (i == last)
-			break;
-	}
-	spin_unlock(&m->lock);
+	for (; first <= last && next_value(m, &first, last, ANY_AREA); first++)
+		if (++n % LOOKS_PER_HOLD == 0)
+			cond_resched();
 	return n;
 }
 
 /* ---- swapoff ---- */
 
-/* The first page at or after *index whose slot is the area's, or NULL. */
-static void *next_value(struct mapping *m, unsigned long *index, unsigned long area)
-{
-	void *entry;
-
-	spin_lock(&m->lock);
-	for (; (entry = xa_find(&m->folios, index, ~0UL >> PAGE_SHIFT)); ++*index)
-		if (xa_is_value(entry) && swp_area(value_to_swp(entry)) == area)
-			break;
-	spin_unlock(&m->lock);
-	return entry;
-}
-
 static int bring_back_mapping(struct mapping *m, unsigned long area)
 {
-	for (unsigned long index = 0; next_value(m, &index, area); index++) {
+	for (unsigned long index = 0; next_value(m, &index, LAST_INDEX, area); index++) {
 		u8 io = 0;
 		struct folio *folio = shmem_get_folio(m, index, &io);
 
@@ -293,7 +289,7 @@ static void visit_slots(struct mapping *m, void (*visit)(void *arg, swp_entry_t 
 	void *entry;
 
 	spin_lock(&m->lock);
-	for (unsigned long i = 0; (entry = xa_find(&m->folios, &i, ~0UL >> PAGE_SHIFT)); i++)
+	for (unsigned long i = 0; (entry = xa_find(&m->folios, &i, LAST_INDEX)); i++)
 		if (xa_is_value(entry))
 			visit(arg, value_to_swp(entry));
 	spin_unlock(&m->lock);
