@@ -331,12 +331,14 @@ LOCK_TABLE := $(O)/tests/user/mlock_transitions
 check-docs: $(LOCK_TABLE)
 	@$(PYTHON) tools/check_docs.py
 	@$(PYTHON) tools/abi_table.py --check
+	@$(PYTHON) tools/knobs.py --check
 	@$(PYTHON) tools/linux_selftests.py docs --check
 	@$(PYTHON) tools/lock_table.py --check $(LOCK_TABLE)
 
 .PHONY: docs
-docs: $(LOCK_TABLE) ## writes the generated chapters anew: abi.md, lock-transitions.md, (after make test) selftests.md
+docs: $(LOCK_TABLE) ## writes the generated chapters anew: abi.md, knobs.md, lock-transitions.md, (after make test) selftests.md
 	@$(PYTHON) tools/abi_table.py
+	@$(PYTHON) tools/knobs.py
 	@$(PYTHON) tools/lock_table.py $(LOCK_TABLE)
 	@test ! -e $(O)/linux/selftests/results.json || $(PYTHON) tools/linux_selftests.py docs --results $(O)/linux/selftests/results.json
 

@@ -15,6 +15,7 @@ from conftest import BUILD, TOP
 sys.path.insert(0, os.path.join(TOP, "tools"))
 import experiment_matrix as matrix
 import experiment_run as runner
+import knobs
 from experiment_matrix import ExperimentError, Point
 
 HAS_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
@@ -107,10 +108,12 @@ def test_shipped(name):
 
 
 def test_knobs_known():
-    known = matrix.knobs_known()
-    assert known["vma.index"][1] == "maple" and known["vma.index"][0]("rbtree")
-    assert known["populate.batch"][0](64) and not known["populate.batch"][0](0)
-    with open(matrix.KNOBS, encoding="utf-8") as f:
+    known = knobs.known()
+    assert known["vma.index"].default == "maple" and known["vma.index"].allows("rbtree")
+    assert known["populate.batch"].allows(64) and known["populate.batch"].allows("0x40") and not known["populate.batch"].allows(0)
+    assert "perhaps populate" in knobs.problem("pupulate", "eager")
+    assert "incremental" in knobs.problem("populate", "egaer")
+    with open(knobs.LIST, encoding="utf-8") as f:
         assert len(known) == sum(line.startswith("KNOB_") for line in f)
 
 

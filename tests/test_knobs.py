@@ -8,6 +8,7 @@ import functools
 import os
 import subprocess
 
+import knobs
 import pytest
 from conftest import TOP, run_argv
 
@@ -28,8 +29,8 @@ def probe(tmp_path_factory, request):
     subprocess.run(["musl-gcc", *flags, "-o", program, PROBE], check=True)
 
     @functools.lru_cache(maxsize=None)
-    def call(names, *knobs):
-        options = [word for knob in knobs for word in ("--knob", knob)]
+    def call(names, *settings):
+        options = [word for knob in settings for word in ("--knob", knob)]
         argv = run_argv("faultline", "--icount", *options, "--", program, *names.split())
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -37,6 +38,16 @@ def probe(tmp_path_factory, request):
         return {name: int(value) if value.lstrip("-").isdigit() else value for name, value in words}
 
     return call
+
+
+def test_proc_knobs():
+    """The guest sees all knobs, at their defaults but for the one that was set and what depends on the machine."""
+    argv = run_argv("faultline", "--knob", "populate.batch=7", "--", "busybox", "cat", "/proc/knobs")
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, text=True)
+    seen = dict(line.split("=") for line in done.stdout.split())
+    expected = {name: knob.default for name, knob in knobs.known().items()} | {"populate.batch": "7"}
+    assert set(seen) == set(expected)
+    assert {name for name in expected if seen[name] != expected[name]} <= {"vm.min_free_kbytes"}
 
 
 # ---- populate ----

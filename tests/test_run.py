@@ -44,7 +44,7 @@ def test_timeout(run):
 
 
 def test_panic_shows_the_log(run):
-    done = shell(run, "true", "--knob", "rdinit=/does/not/exist", "--knob", "root=none", "--timeout", 60)
+    done = shell(run, "true", "--append", "rdinit=/does/not/exist", "--append", "root=none", "--timeout", 60)
     assert done.returncode == 125
     assert b"panic" in done.stderr.lower()
     assert b"run: the " in done.stderr
@@ -60,6 +60,9 @@ def test_panic_shows_the_log(run):
         ["--smp", "0", "--", "true"],
         ["--kernel", "linux", "--icount", "--smp", "3", "--", "true"],
         ["--knob", "novalue", "--", "true"],
+        ["--knob", "pupulate=eager", "--", "true"],
+        ["--knob", "populate=never", "--", "true"],
+        ["--kernel", "linux", "--knob", "populate=eager", "--", "true"],
         ["--share", "/no/such/directory", "--", "true"],
         ["--file", "/no/such/file", "--", "true"],
         ["--swap", "much", "--", "true"],

@@ -14,6 +14,7 @@ import statistics
 import sys
 
 import bench_cases
+import knobs
 from bench_cases import ABSENT, TOP, BenchError, geometric_mean
 
 KERNELS = {"faultline": "Faultline", "linux": "Linux"}
@@ -160,8 +161,8 @@ def report_wall(args, runs):
 
 
 def describe(args):
-    knobs = "".join(f" {knob}" for knob in args.knob)
-    print(f"Faultline  {bench_cases.our_version()}{knobs} ({bench_cases.THP_KNOB} in {bench_cases.THP}*), {bench_cases.compiler(args.build_dir)}")
+    settings = "".join(f" {knob}" for knob in args.knob)
+    print(f"Faultline  {bench_cases.our_version()}{settings} ({bench_cases.THP_KNOB} in {bench_cases.THP}*), {bench_cases.compiler(args.build_dir)}")
     if "linux" in args.kernels:
         print(f"Linux      {bench_cases.linux_version(vmlinuz(args))}: the distribution's package as it is")
     unit = "ticks of the host's time-stamp counter" if args.wall else "guest instructions (-icount)"
@@ -192,6 +193,8 @@ def parse_args():
     p.add_argument("--timeout", type=float, default=1200, metavar="S", help="for each run (default 1200)")
     args = p.parse_args()
     args.runs = args.runs if args.runs is not None else 5 if args.wall else 3
+    if knobs.check(args.knob):
+        p.error(knobs.check(args.knob))
     if args.runs < 1:
         p.error("--runs wants a positive number")
     args.program = os.path.join(args.build_dir, "user", "mmbench")

@@ -9,11 +9,11 @@ import re
 import tomllib
 from dataclasses import dataclass, field
 
+import knobs
 from vm import LINUX_ICOUNT_MAX_CPUS
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.join(TOP, "experiments")
-KNOBS = os.path.join(TOP, "include", "kern", "knobs.def")
 FORMATS = ("cases", "fields", "csv")
 PLOTS = ("bars", "lines", "histogram")
 
@@ -76,8 +76,8 @@ class Experiment:
         found = []
         fixed = tuple(name for name, values in self.knobs.items() if len(values) == 1)
         for kernel in self.kernels:
-            knobs = combinations(self.knobs) if kernel == "faultline" else [()]
-            found += [Point(kernel, *rest, fixed) for rest in itertools.product(self.smp, self.mem, knobs, combinations(self.sweep))]
+            settings = combinations(self.knobs) if kernel == "faultline" else [()]
+            found += [Point(kernel, *rest, fixed) for rest in itertools.product(self.smp, self.mem, settings, combinations(self.sweep))]
         return [p for p in found if not any(self._matches(p, rule) for rule in self.skip)]
 
     @staticmethod
@@ -98,35 +98,12 @@ def combinations(axes):
     return list(itertools.product(*([(name, value) for value in values] for name, values in axes.items())))
 
 
-# ---- knobs.def ----
-
-
-def knobs_known(path=KNOBS):
-    """{name: (test of a value, its default, the sentence)}"""
-    with open(path, encoding="utf-8") as f:
-        text = f.read()
-    found = {}
-    for name, default, low, high, sentence in re.findall(
-        r'^KNOB_RANGE\(\w+,\s*"([^"]+)",\s*(\w+),\s*(\w+),\s*(\w+),\s*"([^"]*)"\)', text, re.MULTILINE
-    ):
-        low, high = (int(limit.rstrip("UL"), 0) for limit in (low, high))
-        found[name] = (lambda v, low=low, high=high: isinstance(v, int) and low <= v <= high, default, sentence)
-    for name, default, choices, sentence in re.findall(
-        r'^KNOB_CHOICE\(\w+,\s*"([^"]+)",\s*(\d+),\s*"([^"]+)",\s*"([^"]*)"\)', text, re.MULTILINE
-    ):
-        words = choices.split("|")
-        found[name] = (lambda v, words=words: str(v) in words, words[int(default)], sentence)
-    return found
-
-
-def check_knobs(knobs):
-    known = knobs_known()
-    for name, values in knobs.items():
-        if name not in known:
-            raise ExperimentError(f"knob {name} is not in include/kern/knobs.def")
+def check_knobs(settings):
+    for name, values in settings.items():
         for value in values:
-            if not known[name][0](value):
-                raise ExperimentError(f"knob {name} cannot be {value!r}")
+            wrong = knobs.problem(name, value)
+            if wrong:
+                raise ExperimentError(wrong)
 
 
 # ---- the file ----

@@ -9,6 +9,7 @@ import bench_cases
 import experiment_matrix
 import experiment_plot
 import experiment_run
+import knobs
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
@@ -111,8 +112,8 @@ def versions(e, build_dir, results):
 
 
 def knob_lines(e):
-    known = experiment_matrix.knobs_known()
-    return [[name, ", ".join(map(str, values)), known[name][1], known[name][2]] for name, values in e.knobs.items()]
+    known = knobs.known()
+    return [[name, ", ".join(map(str, values)), known[name].default, known[name].about] for name, values in e.knobs.items()]
 
 
 def commands(e):

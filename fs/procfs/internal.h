@@ -171,6 +171,7 @@ int loadavg_show(struct seq *s);
 int version_show(struct seq *s);
 int filesystems_show(struct seq *s);
 int kernel_cmdline_show(struct seq *s);
+int knobs_show(struct seq *s);
 int slabinfo_show(struct seq *s);
 int buddyinfo_show(struct seq *s);
 int zoneinfo_show(struct seq *s);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Small system-wide files: stat, uptime, version, filesystems, cmdline, swaps.
+ * Small system-wide files: stat, uptime, version, filesystems, cmdline, knobs, swaps.
  */
 #include <fs/procfs/internal.h>
 #include <kern/knobs.h>
@@ -99,6 +99,18 @@ int kernel_cmdline_show(struct seq *s)
 {
 	seq_puts(s, kernel_cmdline);
 	seq_putc(s, '\n');
+	return 0;
+}
+
+static void put_knob(void *arg, const char *name, const char *value,
+		     const char *text __maybe_unused)
+{
+	seq_printf(arg, "%s=%s\n", name, value);
+}
+
+int knobs_show(struct seq *s)
+{
+	knob_for_each(put_knob, s);
 	return 0;
 }
 

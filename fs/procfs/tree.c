@@ -28,6 +28,7 @@ static const struct proc_entry root_entries[] = {
 	  .write = faultstat_write },
 	TEXT("filesystems", 0444, filesystems_show),
 	TEXT("interrupts", 0444, interrupts_show),
+	TEXT("knobs", 0444, knobs_show),
 	{ .name = "kpagecount", .mode = S_IFREG | 0400, .fops = &kpagecount_fops },
 	{ .name = "kpageflags", .mode = S_IFREG | 0400, .fops = &kpageflags_fops },
 	TEXT("loadavg", 0444, loadavg_show),
