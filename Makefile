@@ -75,6 +75,7 @@ KERN_OBJ := $(KERN_SRC:%.c=$(KOUT)/obj/%.o) $(ASM_SRC:%.asm=$(KOUT)/obj/%.asm.o)
 OBJ := $(LIB_OBJ) $(KERN_OBJ)
 
 USER_SRC := $(sort $(wildcard user/*.c))
+INIT_OBJ := $(patsubst %.c,$(O)/obj/%.o,$(sort $(wildcard user/init/*.c)))
 USER_BIN := $(USER_SRC:user/%.c=$(O)/user/%)
 UTEST_SRC := $(sort $(wildcard tests/user/*.c))
 UTEST_BIN := $(UTEST_SRC:tests/user/%.c=$(O)/tests/user/%)
@@ -160,7 +161,7 @@ endif
 USER_CFLAGS := -std=gnu11 -O2 -g -static -pthread -Wall -Wextra -Werror -Iinclude -Itests/user
 
 .PHONY: user
-user: $(USER_BIN)
+user: $(USER_BIN) $(O)/user/init
 .PHONY: tests-user
 tests-user: $(UTEST_BIN)
 
@@ -168,6 +169,16 @@ $(O)/user/%: user/%.c
 	$(call say,MUSL,$<)
 	@mkdir -p $(@D)
 	$(Q)$(MUSL_CC) $(USER_CFLAGS) -MMD -MP -MF $@.d -MT $@ $< -o $@
+
+$(INIT_OBJ): $(O)/obj/%.o: %.c
+	$(call say,MUSL,$<)
+	@mkdir -p $(@D)
+	$(Q)$(MUSL_CC) $(USER_CFLAGS) -MMD -MP -c $< -o $@
+
+$(O)/user/init: $(INIT_OBJ)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(MUSL_CC) $(USER_CFLAGS) $^ -o $@
 
 $(O)/tests/user/%: tests/user/%.c
 	$(call say,MUSL,$<)
@@ -191,7 +202,7 @@ INITRAMFS := $(O)/initramfs.cpio
 $(INITRAMFS): $(O)/user/init $(USER_BIN) tools/mkinitramfs.py tools/elf.py
 	$(call say,CPIO,$@)
 	$(Q)$(PYTHON) tools/mkinitramfs.py -o $@ --init $(O)/user/init \
-		$(foreach u,$(filter-out $(O)/user/init,$(USER_BIN)),--add $u:/usr/bin/$(notdir $u))
+		$(foreach u,$(USER_BIN),--add $u:/usr/bin/$(notdir $u))
 
 $(ISO): $(KOUT)/kernel.elf $(INITRAMFS) tools/grub.cfg
 	$(call say,GRUB,$@)
@@ -399,4 +410,4 @@ clean: ## removes what was built
 .PHONY: FORCE
 FORCE:
 
--include $(OBJ:.o=.d) $(VDSO).d $(USER_BIN:%=%.d) $(UTEST_BIN:%=%.d)
+-include $(OBJ:.o=.d) $(VDSO).d $(INIT_OBJ:.o=.d) $(USER_BIN:%=%.d) $(UTEST_BIN:%=%.d)

@@ -108,7 +108,7 @@ class Archive:
                     self.program(os.path.join(base, name), source)
 
     def modules(self, paths):
-        """Kernel modules that user/init.c loads, in this order."""
+        """Kernel modules that user/init/startup.c loads, in this order."""
         for path in paths:
             self.file("/lib/modules/" + os.path.basename(path), path)
         self.text(MODULES_FILE, "".join(f"/lib/modules/{os.path.basename(path)}\n" for path in paths))
@@ -168,7 +168,7 @@ def base_archive(init, busybox=None):
 
 def job_strings(name, argv, path=None, env=None, cwd=None, stdin=None, timeout=None, console=None, size=None, user=None, swap=None,
                 trace=None):
-    """One job for user/init.c, whose opening comment describes the letters. stdin: a guest path or "-"."""
+    """One job for init: user/init/jobs.h describes the letters. stdin: a guest path or "-"."""
     strings = ["n" + name]
     if path:
         strings.append("x" + path)

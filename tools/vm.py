@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """One virtual machine: QEMU's command line, its two serial lines, and the promise that it never stays behind.
 
-Serial 0 is the guest's console, serial 1 the control line of user/init.c. Both are socket pairs, so bytes pass
-unchanged. QEMU dies with this process whatever happens to it (PR_SET_PDEATHSIG).
+Serial 0 is the guest's console, serial 1 the control line of init (user/init/control.h). Both are socket pairs, so
+bytes pass unchanged. QEMU dies with this process whatever happens to it (PR_SET_PDEATHSIG).
 """
 
 import ctypes
