@@ -289,7 +289,7 @@ void devfs_init(void);	/* /dev */
 void procfs_init(void); /* /proc */
 /* The root directory of a new tmpfs that may hold max_pages. NULL: no memory. */
 struct inode *tmpfs_new_root(u32 mode, unsigned long max_pages, enum shmem_huge huge);
-/* Unpacks a newc cpio archive into the root. 0 or -EINVAL at the first damaged entry. */
+/* Unpacks a newc cpio archive into the root. 0; at the first entry that is damaged -EINVAL, that cannot be made why not. */
 int initramfs_unpack(const void *data, size_t len);
 /* Directory operations at boot: 0 or -errno. */
 int vfs_mkdir(const char *path, u32 mode);

@@ -71,13 +71,16 @@ static void parse_cmdline(const char *s)
 static void unpack_initrd(const struct boot_info *bi)
 {
 	const struct boot_range *rd = &bi->initrd;
+	int err;
 
 	if (rd->start == rd->end) {
 		pr_warn("no initramfs");
 		return;
 	}
-	if (initramfs_unpack(phys_to_virt(rd->start), rd->end - rd->start))
-		pr_err("initramfs: damaged archive, unpacked as far as it goes");
+	err = initramfs_unpack(phys_to_virt(rd->start), rd->end - rd->start);
+	if (err)
+		pr_err("initramfs: %s, unpacked as far as it goes",
+		       err == -EINVAL ? "damaged archive" : "no memory for all of it");
 	arch_free_initrd(bi);
 }
 

@@ -57,6 +57,7 @@ def test_panic_shows_the_log(run):
         ["--", "/no/such/program"],
         ["--", "no-such-program"],
         ["--mem"],
+        ["--mem", "much", "--", "true"],
         ["--smp", "0", "--", "true"],
         ["--kernel", "linux", "--icount", "--smp", "3", "--", "true"],
         ["--knob", "novalue", "--", "true"],
@@ -77,6 +78,15 @@ def test_usage_errors(arguments):
     done = subprocess.run([RUN, *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=30)
     assert done.returncode == 2
     assert done.stderr
+
+
+def test_files_beyond_memory(tmp_path):
+    """Said before the machine starts, with the memory that would do."""
+    big = tmp_path / "big"
+    with open(big, "wb") as f:
+        f.truncate(60 << 20)
+    done = subprocess.run([RUN, "--mem", "128M", "--file", big, "--", "busybox", "true"], stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+    assert done.returncode == 1 and b"M or more" in done.stderr
 
 
 # ---- streams ----
