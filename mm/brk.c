@@ -74,7 +74,7 @@ unsigned long mm_brk(struct mm *mm, unsigned long brk)
 	mm->brk = brk;
 	old = brk;
 out:
-	validate_mm(mm);
+	validate_mm(mm, min(oldpage, newpage), max(oldpage, newpage));
 	(void)mmap_write_unlock_populate(mm, oldpage, populate, 0);
 	return old;
 }

@@ -300,7 +300,7 @@ static int allocate_and_replace(struct mm *mm, unsigned long addr,
 	}
 	if (folio && !result) {
 		result = replace(mm, addr, limits, folio, page_address(room));
-		validate_mm(mm);
+		validate_mm(mm, addr, addr + PMD_SIZE);
 		mmap_write_unlock(mm);
 	}
 	if (folio && result)

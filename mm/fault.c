@@ -255,7 +255,7 @@ static enum fault_result fault_grow_stack(struct mm *mm, unsigned long addr)
 		return FAULT_KILLED;
 	}
 	r = stack_grow(mm, addr);
-	validate_mm(mm);
+	validate_mm(mm, addr, addr);
 	mmap_write_downgrade(mm);
 	return r;
 }

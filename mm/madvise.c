@@ -220,7 +220,7 @@ int mm_madvise(struct mm *mm, unsigned long addr, unsigned long len, int advice)
 		if (mmap_write_lock_killable(mm))
 			return -EINTR;
 		err = advise_range(mm, addr, end, advice, af);
-		validate_mm(mm);
+		validate_mm(mm, addr, end);
 		mmap_write_unlock(mm);
 	} else {
 		mmap_read_lock(mm);

@@ -293,13 +293,13 @@ static int finish_locking(struct mm *mm, struct lock_change *c, unsigned long st
 	if (at_once || (populate && knob_populate == POPULATE_UNDER_WRITE_LOCK))
 		mark_range(mm, c, false);
 	if (!changed || at_once || (populate && knob_populate == POPULATE_UNDER_WRITE_LOCK)) {
-		validate_mm(mm);
+		validate_mm(mm, c->start, c->end);
 		if (is_filled(c, start, end))
 			end = start;
 		return mmap_write_unlock_populate(mm, start, end, how);
 	}
 	atomic_inc(&mm->lock_walks);
-	validate_mm(mm);
+	validate_mm(mm, c->start, c->end);
 	mmap_write_downgrade(mm);
 	mark_range(mm, c, true);
 	atomic_dec(&mm->lock_walks);

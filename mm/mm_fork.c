@@ -295,9 +295,9 @@ struct mm *mm_fork(struct mm *old)
 	/* Entries that reclaim took are shared as slots: nobody may still write to the pages. */
 	if (flush || unlikely(atomic_read(&old->unflushed)))
 		tlb_flush_range(&old->tlb, 0, TASK_SIZE, false);
-	validate_mm(old);
+	validate_mm(old, 0, TASK_SIZE);
 	if (!err)
-		validate_mm(mm);
+		validate_mm(mm, 0, TASK_SIZE);
 	mmap_write_unlock(mm);
 	mmap_write_unlock(old);
 	if (err) {

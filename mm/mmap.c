@@ -300,7 +300,7 @@ long mm_mmap(struct mm *mm, unsigned long addr, unsigned long len, unsigned long
 {
 	struct map_request rq = { addr, PAGE_ALIGN(len), prot,	flags, 0, file,
 				  NULL, pgoff,		 false, false };
-	unsigned long populate;
+	unsigned long populate, at;
 	long ret;
 
 	if (len == 0)
@@ -314,7 +314,8 @@ long mm_mmap(struct mm *mm, unsigned long addr, unsigned long len, unsigned long
 	if (mmap_write_lock_killable(mm))
 		return -EINTR;
 	ret = do_mmap(mm, &rq);
-	validate_mm(mm);
+	at = ret >= 0 ? (unsigned long)ret : rq.addr;
+	validate_mm(mm, at, at + rq.len);
 	populate = ret >= 0 && wants_populate(mm, &rq) ? rq.len : 0;
 	(void)mmap_write_unlock_populate(mm, (unsigned long)ret, (unsigned long)ret + populate, 0);
 	if (rq.new_file)
@@ -368,7 +369,7 @@ int mm_remap_file_pages(struct mm *mm, unsigned long addr, unsigned long size, u
 		.pgoff = pgoff,
 	};
 	ret = do_mmap(mm, &rq);
-	validate_mm(mm);
+	validate_mm(mm, start, start + size);
 	if (ret < 0 || !wants_populate(mm, &rq))
 		size = 0;
 	(void)mmap_write_unlock_populate(mm, start, start + size, 0);

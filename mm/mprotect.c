@@ -189,7 +189,7 @@ int mm_mprotect(struct mm *mm, unsigned long addr, unsigned long len, unsigned l
 		if (mmap_write_lock_killable(mm))
 			return -EINTR;
 		err = protect_range(mm, addr, end, prot, grows, &fill);
-		validate_mm(mm);
+		validate_mm(mm, addr, end);
 		(void)mmap_write_unlock_populate(mm, fill.start, fill.end, POPULATE_LOCKED);
 		addr = fill.next;
 		grows = 0;

@@ -388,7 +388,9 @@ long mm_mremap(struct mm *mm, unsigned long addr, unsigned long old_len, unsigne
 		if (vma && ((vma->flags & VM_LOCKED) || knob_populate == POPULATE_EAGER))
 			populate = (unsigned long)ret + rq.new_len;
 	}
-	validate_mm(mm);
+	validate_mm(mm, addr, addr + old_aligned);
+	if (ret >= 0)
+		validate_mm(mm, (unsigned long)ret, (unsigned long)ret + rq.new_len);
 	(void)mmap_write_unlock_populate(mm, (unsigned long)ret + old_aligned, populate, 0);
 	return ret;
 }

@@ -192,7 +192,7 @@ int mm_munmap(struct mm *mm, unsigned long addr, unsigned long len)
 		return -EINTR;
 	err = munmap_prepare(mm, addr, addr + len, &d);
 	if (err || !d.first) {
-		validate_mm(mm);
+		validate_mm(mm, addr, addr + len);
 		mmap_write_unlock(mm);
 		return err;
 	}
@@ -202,7 +202,7 @@ int mm_munmap(struct mm *mm, unsigned long addr, unsigned long len)
 		mmap_read_unlock(mm);
 	} else {
 		unmap_detached(mm, &d);
-		validate_mm(mm);
+		validate_mm(mm, addr, addr + len);
 		mmap_write_unlock(mm);
 	}
 	free_detached(&d);

@@ -47,7 +47,7 @@ int mm_shmdt(struct mm *mm, unsigned long addr)
 	if (mmap_write_lock_killable(mm))
 		return -EINTR;
 	err = detach(mm, addr);
-	validate_mm(mm);
+	validate_mm(mm, addr, addr);
 	mmap_write_unlock(mm);
 	return err;
 }

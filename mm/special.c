@@ -30,7 +30,7 @@ static int place(struct mm *mm, const struct vma_desc *d)
 	}
 	vma_link(mm, vma, &nb);
 	vm_stat_account(mm, d->flags, (long)pages);
-	validate_mm(mm);
+	validate_mm(mm, d->start, d->end);
 	err = 0;
 out:
 	mmap_write_unlock(mm);

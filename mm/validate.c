@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Every invariant of an address space, checked from its own data. In debug builds this runs after each
- * operation that changes the layout; the host fuzzer runs it after every step.
+ * Every invariant of an address space, checked from its own data. In debug builds this runs after each operation that
+ * changes the layout, around what was changed if the space is large; the host fuzzer runs it after every step.
  */
 #include <mm/swap.h>
 
@@ -123,49 +123,55 @@ static void check_entry(const struct vma *vma, unsigned long va, pte_t e, struct
 	}
 }
 
-static void check_entries(struct mm *mm, const struct vma *vma, unsigned long from,
-			  struct totals *t)
+/* *vma goes on from one that is not above va to the one that contains it: nothing may be mapped between vmas. */
+static const struct vma *go_on_to(struct vma **vma, unsigned long va)
 {
+	while (*vma && (*vma)->end <= va)
+		*vma = vma_next(*vma);
+	if (!*vma || (*vma)->start > va)
+		panic("BUG: validate: an entry at %lx, where no vma is", va);
+	return *vma;
+}
+
+static void check_promoted(const struct vma *vma, const pte_t *table, unsigned long va)
+{
+	CHECK(va + PMD_SIZE <= vma->end && huge_is_whole(table), vma);
+}
+
+/* A last-level table from va to stop. One that is looked at as a whole knows how many of its entries are used. */
+static void check_table(struct vma **vma, pte_t *pte, unsigned long va, unsigned long stop,
+			struct totals *t)
+{
+	bool whole = IS_ALIGNED(va, PMD_SIZE) && (stop == TASK_SIZE || IS_ALIGNED(stop, PMD_SIZE));
+	struct page *table = pte_table(pte);
+	const u32 *counted = pte_used(pte);
+	u32 used = 0;
+
+	if (whole && pte_is_promoted(pte))
+		check_promoted(go_on_to(vma, va), pte, va);
+	for (; va < stop; va += PAGE_SIZE, pte++) {
+		pte_t e = pte_read(pte);
+
+		if (pte_none(e))
+			continue;
+		check_entry(go_on_to(vma, va), va, e, t);
+		BUG_ON(!(table->pt_groups >> pte_group(pte) & 1));
+		used++;
+	}
+	BUG_ON(whole ? used != *counted : used > *counted);
+}
+
+static void check_entries(struct mm *mm, unsigned long from, unsigned long to, struct totals *t)
+{
+	struct vma *vma = vma_find(mm, from);
 	unsigned long va = from, stop;
 	pte_t *pte;
 
-	/* Nothing may be mapped between the previous vma and this one. */
-	while ((pte = pgtable_next_table(&mm->pgt, &va, vma->end, &stop))) {
+	while ((pte = pgtable_next_table(&mm->pgt, &va, to, &stop))) {
 		spinlock_t *ptl = pte_lockptr(pte);
 
 		spin_lock(ptl);
-		CHECK(!pte_is_promoted(pte) ||
-			      (va >= vma->start && stop - va == PMD_SIZE && huge_is_whole(pte)),
-		      vma);
-		for (; va < stop; va += PAGE_SIZE, pte++) {
-			pte_t e = pte_read(pte);
-
-			if (pte_none(e))
-				continue;
-			CHECK(va >= vma->start, vma);
-			check_entry(vma, va, e, t);
-		}
-		spin_unlock(ptl);
-	}
-}
-
-/* Every last-level table knows how many of its entries are used, and where. */
-static void check_used(struct mm *mm)
-{
-	unsigned long va = 0, stop;
-	pte_t *pte;
-
-	while ((pte = pgtable_next_table(&mm->pgt, &va, TASK_SIZE, &stop))) {
-		spinlock_t *ptl = pte_lockptr(pte);
-		u32 used = 0;
-
-		spin_lock(ptl);
-		for (unsigned int i = 0; i < (stop - va) >> PAGE_SHIFT; i++)
-			if (!pte_none(pte_read(&pte[i]))) {
-				used++;
-				BUG_ON(!(pte_table(pte)->pt_groups >> pte_group(&pte[i]) & 1));
-			}
-		BUG_ON(used != *pte_used(pte));
+		check_table(&vma, pte, va, stop, t);
 		spin_unlock(ptl);
 		va = stop;
 	}
@@ -201,10 +207,9 @@ void mm_validate(struct mm *mm)
 	for_each_vma(mm, vma) {
 		check_vma(vma, prev);
 		add_totals(vma, &t);
-		check_entries(mm, vma, prev ? prev->end : 0, &t);
 		prev = vma;
 	}
-	check_used(mm);
+	check_entries(mm, 0, TASK_SIZE, &t);
 	BUG_ON(t.vmas != mm->map_count);
 	BUG_ON(t.total != mm->total_vm);
 	BUG_ON(t.data != mm->data_vm);
@@ -218,22 +223,58 @@ void mm_validate(struct mm *mm)
 }
 
 #ifdef CONFIG_DEBUG
-/* Vmas and pages checked for one change, on the average. */
-#define VALIDATE_WORK 256
+/* Vmas and pages: an address space of so many is checked as a whole after each change, */
+#define VALIDATE_ALWAYS 512
+/* and a larger one so often that this many are, on the average. */
+#define VALIDATE_WORK 32
+/* Around both ends of what was changed it is checked each time: so many bytes to either side. */
+#define VALIDATE_AROUND (8 * PAGE_SIZE)
 
-void validate_mm(struct mm *mm)
+static bool is_turn_of_whole(const struct mm *mm)
 {
 	static atomic_long_t changes;
 	unsigned long work = (unsigned long)mm->map_count + mm_rss(mm) +
 			     (unsigned long)atomic_read(&mm->rss[RSS_SWAP]);
+
+	return work <= VALIDATE_ALWAYS ||
+	       (unsigned long)atomic_add_return(&changes, 1) % (work / VALIDATE_WORK | 1) == 0;
+}
+
+static void validate_whole(struct mm *mm)
+{
 	struct vma *vma;
 
-	if (!knob_debug_validate)
-		return;
-	if ((unsigned long)atomic_add_return(&changes, 1) % (work / VALIDATE_WORK + 1))
-		return;
 	for_each_vma(mm, vma)
 		vma_start_write(vma);
 	mm_validate(mm);
+}
+
+static void validate_around(struct mm *mm, unsigned long addr)
+{
+	struct totals t = { .lock_walks = atomic_read(&mm->lock_walks) };
+	unsigned long from = addr > VALIDATE_AROUND ? addr - VALIDATE_AROUND : 0;
+	unsigned long to = min(addr + VALIDATE_AROUND, TASK_SIZE);
+
+	if (from >= to) /* a call that was refused */
+		return;
+	for (struct vma *vma = vma_find(mm, from); vma && vma->start < to; vma = vma_next(vma)) {
+		vma_start_write(vma);
+		vma_index_validate_at(mm, vma);
+		check_vma(vma, vma_prev(vma));
+	}
+	check_entries(mm, from, to, &t);
+}
+
+void validate_mm(struct mm *mm, unsigned long start, unsigned long end)
+{
+	if (!knob_debug_validate)
+		return;
+	if (is_turn_of_whole(mm)) {
+		validate_whole(mm);
+		return;
+	}
+	validate_around(mm, start);
+	if (end - start > VALIDATE_AROUND)
+		validate_around(mm, end);
 }
 #endif

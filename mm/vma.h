@@ -42,7 +42,9 @@ bool vma_index_create(struct mm *mm);
 void vma_index_destroy(struct mm *mm);
 /* The next vma_insert() will not need memory. False when out of memory. mmap_lock held for writing. */
 bool vma_index_reserve(struct mm *mm);
+/* Panics with what is wrong. The second looks only at what leads to a vma. */
 void vma_index_validate(struct mm *mm);
+void vma_index_validate_at(struct mm *mm, const struct vma *vma);
 
 void vma_cache_init(void);
 /*
@@ -209,15 +211,18 @@ enum fault_result stack_grow(struct mm *mm, unsigned long addr);
 /* ---- validate.c ---- */
 
 /*
- * mm_validate() after a change, in debug builds with knob validate=on. Its cost grows with the address
- * space, so a large one is checked only every so many changes.
+ * After a change of [start, end), in debug builds with knob validate=on: mm_validate(), whose cost grows with the address
+ * space. So a large one is checked as a whole every so many changes, and otherwise around start and end. mmap_lock held
+ * for writing.
  */
 #ifdef CONFIG_DEBUG
-void validate_mm(struct mm *mm);
+void validate_mm(struct mm *mm, unsigned long start, unsigned long end);
 #else
-static inline void validate_mm(struct mm *mm)
+static inline void validate_mm(struct mm *mm, unsigned long start, unsigned long end)
 {
 	(void)mm;
+	(void)start;
+	(void)end;
 }
 #endif
 

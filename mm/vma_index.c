@@ -312,3 +312,11 @@ void vma_index_validate(struct mm *mm)
 	else if (mm->index.kind == VMA_INDEX_RBTREE)
 		rbtree_validate(mm);
 }
+
+void vma_index_validate_at(struct mm *mm, const struct vma *vma)
+{
+	BUG_ON(vma != (vma->prev ? vma->prev->next : mm->index.first));
+	BUG_ON(vma != (vma->next ? vma->next->prev : mm->index.last));
+	if (mm->index.kind == VMA_INDEX_MAPLE)
+		btree_validate_at(mm, vma);
+}

@@ -84,5 +84,6 @@ void btree_boundary_moved(struct vma *vma);
 unsigned long btree_highest_gap(struct mm *mm, const struct gap_request *rq);
 unsigned long btree_lowest_gap(struct mm *mm, const struct gap_request *rq);
 void btree_validate(struct mm *mm);
+void btree_validate_at(struct mm *mm, const struct vma *vma);
 
 #endif
