@@ -285,7 +285,7 @@ soak-smp: $(TEST_NEEDS) ## races on 2, 4 and 8 CPUs for hours: mmrace, munmap_st
 	@$(MAKE) DEBUG=1 kernel
 	@$(PYTEST) tests/test_smp.py tests/test_stress_ng.py --soak $(PYTEST_ARGS)
 
-soak-stress: $(TEST_NEEDS) ## half an hour each with 1, 2 and 4 CPUs of races with too little memory and with swap (MINUTES=n, SEED=n)
+soak-stress: $(TEST_NEEDS) ## half an hour each with 1, 2 and 4 CPUs, with and without large folios, of races with too little memory and with swap (MINUTES=n, SEED=n)
 	@tools/setup test
 	@$(MAKE) DEBUG=1 kernel
 	@$(PYTEST) tests/test_stress.py --soak $(PYTEST_ARGS)

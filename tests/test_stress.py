@@ -15,8 +15,12 @@ import pytest
 from conftest import BUILD, INIT, kernel_path
 
 MMRACE = os.path.join(BUILD, "user", "mmrace")
-# CPUs, the disk's use, MiB of memory, MiB that one process uses
-MACHINES = [(1, "file", 128, 160), (2, "swap", 128, 160), (4, "file", 192, 240), (4, "swap", 160, 200)]
+# CPUs, the disk's use, MiB of memory, MiB that one process uses, where large folios are given
+MACHINES = [
+    (1, "file", 128, 160, "madvise"), (2, "swap", 128, 160, "madvise"), (4, "file", 192, 240, "madvise"),
+    (4, "swap", 160, 200, "madvise"), (1, "file", 128, 160, "always"), (4, "swap", 160, 200, "always"),
+]  # fmt: skip
+NAMES = [f"{cpus}-cpus-{disk}" + "-thp" * (thp == "always") for cpus, disk, _, _, thp in MACHINES]
 
 
 @pytest.fixture
@@ -26,17 +30,21 @@ def seconds(request):
     return int(60 * float(os.environ.get("MINUTES") or (30 if request.config.getoption("--soak") else 0.5)))
 
 
-@pytest.mark.parametrize("cpus, disk, mem, press", MACHINES, ids=[f"{cpus}-cpus-{disk}" for cpus, disk, _, _ in MACHINES])
-def test_short_of_memory(cpus, disk, mem, press, seconds, capfd):
+@pytest.mark.parametrize("cpus, disk, mem, press, thp", MACHINES, ids=NAMES)
+def test_short_of_memory(cpus, disk, mem, press, thp, seconds, capfd):
     seed = int(os.environ.get("SEED") or random.getrandbits(32))
     args = ("--seed", seed, "--seconds", seconds, "--press", press, f"--{disk}", "/dev/vda", "--memory")
     if seconds > 60:
         with capfd.disabled():
-            print(f"\nmmrace {' '.join(map(str, args))} with {cpus} CPUs", flush=True)
+            print(f"\nmmrace {' '.join(map(str, args))} with {cpus} CPUs, thp={thp}", flush=True)
     program = guest.Program(MMRACE, args=tuple(map(str, args)), seconds=seconds + 600)
     result = guest.JobResult("mmrace")
-    guest.run_batch(INIT, [(result, program)], kernel=kernel_path(True), smp=cpus, mem=f"{mem}M", disk="96M", swap="512M")
+    guest.run_batch(INIT, [(result, program)], kernel=kernel_path(True), smp=cpus, mem=f"{mem}M", disk="96M", swap="512M",
+                    knobs=[f"thp={thp}"])  # fmt: skip
     text = result.output.decode(errors="replace")
+    if seconds > 60:
+        with capfd.disabled():
+            print(text[-1000:], flush=True)
     assert not result.trouble, f"{result.trouble}\n{text}"
     assert result.status == 0, text
     assert not result.leak(), f"{result.leak()}\n{text}"

@@ -12,6 +12,7 @@
  */
 #define _GNU_SOURCE
 #include "mmrace/area.h"
+#include "mmrace/books.h"
 #include "mmrace/pages.h"
 #include "mmrace/process.h"
 #include "mmrace/reclaim.h"
@@ -128,60 +129,6 @@ static void wait_for_scenario(pid_t pid)
 		fail("the scenario's process ended with status %#x", (unsigned int)status);
 }
 
-/* ---- memory ---- */
-
-/* Free memory and slabs in KiB after everything cached was written and given back. */
-static long free_memory(void)
-{
-	char text[4096];
-	const char *p;
-	ssize_t n;
-	long kib;
-	int fd;
-
-	sync();
-	drop_caches("3");
-	fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
-	must(fd >= 0 && (n = read(fd, text, sizeof(text) - 1)) > 0, "/proc/meminfo");
-	close(fd);
-	text[n] = 0;
-	p = strstr(text, "MemFree:");
-	must(p, "MemFree");
-	kib = strtol(p + 8, NULL, 10);
-	p = strstr(text, "\nSlab:");
-	return kib + (p ? strtol(p + 6, NULL, 10) : 0);
-}
-
-/* A debug kernel makes up the books of all memory anew. */
-static void check_books(void)
-{
-	char text[256];
-	int fd = open("/proc/validate", O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return;
-	n = read(fd, text, sizeof(text) - 1);
-	text[n > 0 ? n : 0] = 0;
-	close(fd);
-	if (strcmp(text, "ok\n"))
-		fail("/proc/validate: %s", text);
-}
-
-/* What processes leave behind that have just ended may take a moment. */
-static void check_memory(long before)
-{
-	long now = 0;
-
-	for (int i = 0; i < 100; i++) {
-		now = free_memory();
-		if (now >= before)
-			return;
-		sleep_us(20000);
-	}
-	fail("%ld KiB of memory are gone", before - now);
-}
-
 /* ---- what goes on beside the scenarios ---- */
 
 /* From here on they run. */
@@ -201,6 +148,11 @@ static void start_beside(void)
 			press((unsigned long)options.press, options.file, &common->end);
 		common->beside[i] = pid;
 	}
+}
+
+static int nr_beside(void)
+{
+	return !!common->beside[0] + !!common->beside[1];
 }
 
 static void end_beside(void)
@@ -266,6 +218,8 @@ static void run(void)
 			if (now_ms() >= next && options.seconds >= 20) {
 				printf("mmrace: %ld s\n", (long)(now_ms() - begin) / 1000);
 				next += tenth;
+				if (options.memory && nr_beside())
+					check_books_midway(nr_beside());
 			}
 		}
 		/* The first pass makes what the kernel keeps for good, the first look what looking needs. */
@@ -274,6 +228,8 @@ static void run(void)
 			start_beside();
 		}
 	} while (now_ms() < end);
+	if (options.memory && nr_beside())
+		check_books_midway(nr_beside());
 	end_beside();
 	if (options.memory) {
 		check_books();

@@ -55,8 +55,10 @@ struct scenario {
 
 /* Shared by all processes of the run. */
 static struct common {
-	pid_t beside[2]; /* what runs beside the scenarios, */
-	atomic_int end;	 /* until then */
+	pid_t beside[2];    /* what runs beside the scenarios, */
+	atomic_int end;	    /* until then; */
+	atomic_int rest;    /* it rests as long as this is set, */
+	atomic_int resting; /* and so many of it do */
 	_Atomic unsigned long ops[MAX_SCENARIOS];
 } * common;
 

@@ -245,6 +245,17 @@ static void press_page(struct worker *w, const struct pressed *p, unsigned long 
 		press_advise(w, page);
 }
 
+/* While somebody looks at how memory is used. */
+static void rest(void)
+{
+	if (!common->rest)
+		return;
+	common->resting++;
+	while (common->rest && !common->end)
+		sleep_us(1000);
+	common->resting--;
+}
+
 /* Uses that much memory until `*end`: half private, half shared, and as much of the file, if there is one. */
 __attribute__((noreturn)) static void press(unsigned long mib, const char *file,
 					    const atomic_int *end)
@@ -259,6 +270,7 @@ __attribute__((noreturn)) static void press(unsigned long mib, const char *file,
 		press_page(&w, &pressed[below(&w, kinds)], n);
 		if (n % 64 == 0)
 			sleep_us(below(&w, 2000));
+		rest();
 	}
 	for (unsigned int i = 0; i < kinds; i++)
 		for (unsigned long nr = 0; nr < pressed[i].pages; nr++)
@@ -302,6 +314,7 @@ __attribute__((noreturn)) static void switch_swap(const char *device, const atom
 		must(!swapon(device, SWAP_FLAG_PREFER | (int)below(&w, 8)), "swapon");
 		for (unsigned int ms = below(&w, 3000); ms-- && !*end;) {
 			sleep_us(1000);
+			rest();
 			if (one_in(&w, 1000))
 				drop_caches("1");
 		}
