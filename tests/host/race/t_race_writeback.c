@@ -22,9 +22,10 @@ static struct mapping *m;
 static u8 written[PAGES];
 
 /* The device may read the page at the same time: that is what is tested, and no defect. */
-__attribute__((no_sanitize("thread"))) static void store_byte(struct folio *folio, u8 value)
+__attribute__((no_sanitize("thread"))) static void store_byte(struct folio *folio,
+							      unsigned long page, u8 value)
 {
-	*(volatile u8 *)folio_address(folio) = value;
+	*(volatile u8 *)folio_byte(folio, page * PG) = value;
 }
 
 static bool write_cached(unsigned long page, u8 value)
@@ -33,7 +34,7 @@ static bool write_cached(unsigned long page, u8 value)
 
 	if (IS_ERR(folio))
 		return false;
-	store_byte(folio, value);
+	store_byte(folio, page, value);
 	folio_mark_dirty_lock(folio);
 	folio_put(folio);
 	balance_dirty();
@@ -138,6 +139,8 @@ static void dropper(u64 *x)
 
 		(void)mm_madvise(mm, B + first * PG, min(16UL, PAGES - first) * PG, MADV_DONTNEED);
 		(void)filemap_drop_clean(m, first, first + 64);
+		if (knob_readahead_order)
+			filemap_willneed(m, first, 64);
 		writeback_wake(1);
 		host_yield();
 	}
@@ -194,11 +197,21 @@ static void test_writeback(void **state)
 	assert_int_equal(mm_munmap(mm, B, PAGES * PG), 0);
 	file_put(file);
 	sim_block_destroy(dev);
+	memset(written, 0, sizeof(written));
+	set_done(false);
+}
+
+/* Which a write makes dirty as a whole, and a hole splits. */
+static void test_large_folios(void **state)
+{
+	knob_readahead_order = 5;
+	test_writeback(state);
+	knob_readahead_order = 0;
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T_MM(test_writeback) };
+	const struct CMUnitTest tests[] = { T_MM(test_writeback), T_MM(test_large_folios) };
 
 	(void)host_seed();
 	sim_boot(T_FRAMES);

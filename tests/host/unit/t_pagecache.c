@@ -2,77 +2,9 @@
  *
  * Files with a backing store: windows of read-ahead, what a folio owes to its store, errors, devices that shrink.
  */
-#include "t.h"
-#include <mm/writeback.h>
+#include "store.h"
 
-#define B 0xb0000000UL
-#define AT(page) (B + (page)*PG)
-#define PAGES 256UL
 #define WINDOW 32UL /* readahead_kb=128 */
-
-static struct block_device *dev;
-static struct file *file;
-static struct mapping *m;
-
-static u8 *stored(unsigned long page)
-{
-	return (u8 *)sim_block_data(dev) + page * PG;
-}
-
-static void open_device(unsigned long bytes)
-{
-	dev = sim_block_create(bytes);
-	for (unsigned long i = 0; i * PG < bytes; i++)
-		memset(stored(i), (int)(i + 1), min(PG, bytes - i * PG));
-	file = sim_block_file(dev);
-	m = sim_file_mapping(file);
-	(void)sim_block_counts(dev);
-}
-
-static void close_device(void)
-{
-	file_put(file);
-	sim_block_destroy(dev);
-}
-
-/* What was asked of the device since the last look. */
-static void expect_io(enum bio_op op, unsigned long requests, unsigned long pages)
-{
-	struct sim_block_counts c = sim_block_counts(dev);
-
-	assert_int_equal(c.requests[op], requests);
-	assert_int_equal(c.pages[op], pages);
-}
-
-static int read_byte(struct file_ra *ra, unsigned long page, unsigned long want)
-{
-	struct folio *folio = filemap_read_folio(m, ra, page, want);
-	int value;
-
-	if (IS_ERR(folio))
-		return (int)PTR_ERR(folio);
-	value = *(u8 *)folio_address(folio);
-	folio_put(folio);
-	return value;
-}
-
-static bool is_cached(unsigned long page)
-{
-	struct folio *folio = filemap_get_folio(m, page);
-
-	if (folio)
-		folio_put(folio);
-	return folio;
-}
-
-static bool page_is(unsigned long page, enum page_flag flag)
-{
-	struct folio *folio = filemap_get_folio(m, page);
-	bool set = folio_test(folio, flag);
-
-	folio_put(folio);
-	return set;
-}
 
 /* ---- reading ahead ---- */
 
@@ -340,15 +272,6 @@ static void test_private(void **state)
 	assert_int_equal(read_byte(NULL, 3, 1), 201);
 	assert_int_equal(mm_munmap(mm, B, 200 * PG), 0);
 	close_device();
-}
-
-static void overwrite(unsigned long page, int value, int expect)
-{
-	struct folio *folio = folio_alloc(GFP_KERNEL, 0);
-
-	memset(folio_address(folio), value, PG);
-	assert_int_equal(filemap_overwrite(m, folio, page), expect);
-	folio_put(folio);
 }
 
 static void test_overwrite(void **state)
