@@ -79,6 +79,8 @@ INIT_OBJ := $(patsubst %.c,$(O)/obj/%.o,$(sort $(wildcard user/init/*.c)))
 USER_BIN := $(USER_SRC:user/%.c=$(O)/user/%)
 UTEST_SRC := $(sort $(wildcard tests/user/*.c))
 UTEST_BIN := $(UTEST_SRC:tests/user/%.c=$(O)/tests/user/%)
+UTEST_LIB_OBJ := $(patsubst %.c,$(O)/obj/%.o,$(sort $(wildcard tests/user/lib/*.c)))
+UTEST_LIB := $(O)/obj/tests/user/libtest.a
 
 .PHONY: all
 all: kernel user ## the kernel (DEBUG=1: with assertions) and the programs
@@ -158,7 +160,7 @@ endif
 
 # ---- programs: static, musl ----
 
-USER_CFLAGS := -std=gnu11 -O2 -g -static -pthread -Wall -Wextra -Werror -Iinclude -Itests/user
+USER_CFLAGS := -std=gnu11 -O2 -g -static -pthread -Wall -Wextra -Werror -Iinclude
 
 .PHONY: user
 user: $(USER_BIN) $(O)/user/init
@@ -170,7 +172,7 @@ $(O)/user/%: user/%.c
 	@mkdir -p $(@D)
 	$(Q)$(MUSL_CC) $(USER_CFLAGS) -MMD -MP -MF $@.d -MT $@ $< -o $@
 
-$(INIT_OBJ): $(O)/obj/%.o: %.c
+$(INIT_OBJ) $(UTEST_LIB_OBJ): $(O)/obj/%.o: %.c
 	$(call say,MUSL,$<)
 	@mkdir -p $(@D)
 	$(Q)$(MUSL_CC) $(USER_CFLAGS) -MMD -MP -c $< -o $@
@@ -180,10 +182,14 @@ $(O)/user/init: $(INIT_OBJ)
 	@mkdir -p $(@D)
 	$(Q)$(MUSL_CC) $(USER_CFLAGS) $^ -o $@
 
-$(O)/tests/user/%: tests/user/%.c
+$(UTEST_LIB): $(UTEST_LIB_OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@; $(AR) rcsD $@ $^
+
+$(O)/tests/user/%: tests/user/%.c $(UTEST_LIB)
 	$(call say,MUSL,$<)
 	@mkdir -p $(@D)
-	$(Q)$(MUSL_CC) $(USER_CFLAGS) -MMD -MP -MF $@.d -MT $@ $< -o $@
+	$(Q)$(MUSL_CC) $(USER_CFLAGS) -MMD -MP -MF $@.d -MT $@ $< $(UTEST_LIB) -o $@
 
 # Linux's own selftests: unpacked from the distribution's package and built as they are.
 SELFTESTS := $(O)/linux/selftests/built
@@ -410,4 +416,4 @@ clean: ## removes what was built
 .PHONY: FORCE
 FORCE:
 
--include $(OBJ:.o=.d) $(VDSO).d $(INIT_OBJ:.o=.d) $(USER_BIN:%=%.d) $(UTEST_BIN:%=%.d)
+-include $(OBJ:.o=.d) $(VDSO).d $(INIT_OBJ:.o=.d) $(UTEST_LIB_OBJ:.o=.d) $(USER_BIN:%=%.d) $(UTEST_BIN:%=%.d)

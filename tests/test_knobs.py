@@ -10,7 +10,7 @@ import subprocess
 
 import knobs
 import pytest
-from conftest import TOP, run_argv
+from conftest import BUILD, TOP, run_argv
 
 pytestmark = pytest.mark.together
 
@@ -26,7 +26,8 @@ def probe(tmp_path_factory, request):
         pytest.skip("a boot for each value: not with --quick")
     program = tmp_path_factory.mktemp("knobs") / "knob_probe"
     flags = ["-std=gnu11", "-O2", "-static", "-pthread", f"-I{TOP}/include", f"-I{TOP}/tests/user"]
-    subprocess.run(["musl-gcc", *flags, "-o", program, PROBE], check=True)
+    library = os.path.join(BUILD, "obj", "tests", "user", "libtest.a")
+    subprocess.run(["musl-gcc", *flags, "-o", program, PROBE, library], check=True)
 
     @functools.lru_cache(maxsize=None)
     def call(names, *settings):

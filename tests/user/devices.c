@@ -70,11 +70,12 @@ TEST(numbers, "their device numbers are Linux's")
 
 TEST(ioctl_, "an ioctl that a device does not know is ENOTTY")
 {
+	char termios[256];
 	int fd = open("/dev/null", O_RDWR), file = tmp_file(1);
 
-	CHECK_EQ(SYS(ioctl, fd, 0x5401 /* TCGETS */, fault_stack), -ENOTTY);
-	CHECK_EQ(SYS(ioctl, file, 0x5401, fault_stack), -ENOTTY);
-	CHECK_EQ(SYS(ioctl, 999, 0x5401, fault_stack), -EBADF);
+	CHECK_EQ(SYS(ioctl, fd, 0x5401 /* TCGETS */, termios), -ENOTTY);
+	CHECK_EQ(SYS(ioctl, file, 0x5401, termios), -ENOTTY);
+	CHECK_EQ(SYS(ioctl, 999, 0x5401, termios), -EBADF);
 	CHECK_EQ(isatty(fd), 0);
 	close(fd);
 	close(file);

@@ -10,7 +10,6 @@ static char self[256];
 /* The child side: what each mode expects. Its failed checks are its exit status. */
 static void in_new_program(int argc, char **argv, char **envp, const char *mode)
 {
-	test_in_child = 1;
 	if (!strcmp(mode, "args")) {
 		CHECK_EQ(argc, 4);
 		CHECK_STR(argv[1], "");

@@ -19,7 +19,6 @@ static void in_new_program(void)
 	stack_t ss;
 	char cwd[256];
 
-	test_in_child = 1;
 	CHECK_EQ(getpid(), atoi(getenv("PID")));
 	CHECK_EQ(getppid(), atoi(getenv("PPID_")));
 	CHECK_STR(getcwd(cwd, sizeof(cwd)), "/proc");
@@ -61,7 +60,8 @@ TEST(attributes,
 	if (!pid) {
 		char env[4][64], *envp[] = { env[0], env[1], env[2], NULL },
 				 *argv[] = { self, NULL };
-		stack_t ss = { .ss_sp = fault_stack, .ss_size = sizeof(fault_stack) };
+		static char stack[64 * 1024];
+		stack_t ss = { .ss_sp = stack, .ss_size = sizeof(stack) };
 		sigset_t set;
 		struct rlimit rl = { 123456789, RLIM_INFINITY };
 		struct itimerval it = { { 0, 0 }, { 100, 0 } };

@@ -10,7 +10,7 @@ static char bss[64];
 
 TEST(text, "writing to text is ACCERR")
 {
-	CHECK_FAULT(store((void *)fault_handler, 1), SIGSEGV, SEGV_ACCERR, fault_handler);
+	CHECK_FAULT(store((void *)run_tests, 1), SIGSEGV, SEGV_ACCERR, run_tests);
 	CHECK_EQ(fault_seen.err, 7);
 }
 

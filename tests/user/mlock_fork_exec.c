@@ -209,7 +209,6 @@ FORKED_TEST(exit_, "a child that exits with locked memory takes nothing with it"
 /* What the program finds after execve; its exit status is the number of failed checks. */
 static void after_exec(void)
 {
-	test_in_child = 1;
 	CHECK_EQ(vmlck(), 0);
 	CHECK_STR(locks(lonely(1, RW, ANON), 1), "U");
 	CHECK_EQ(locks(&test_failures, 1)[0], 'U');

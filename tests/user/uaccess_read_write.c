@@ -108,7 +108,7 @@ TEST(read_only, "read into read-only memory is EFAULT, write from it works")
 
 	CHECK_EQ(SYS(pread64, fd, p, 16, 0), -EFAULT);
 	CHECK_EQ(SYS(pwrite64, fd, p, 16, 0), 16);
-	CHECK_EQ(SYS(pread64, fd, fault_handler, 16, 0), -EFAULT);
+	CHECK_EQ(SYS(pread64, fd, run_tests, 16, 0), -EFAULT);
 	munmap(p, PAGE);
 	close(fd);
 }

@@ -18,9 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "../raw_syscall.h"
 
 #define PAGE 4096UL
 #define MIB (1024UL * 1024)
@@ -37,25 +38,6 @@ static uint64_t samples[MAX_SAMPLES];
 static unsigned int nr_samples;
 static uint64_t tsc_overhead;
 static const char *wanted = ""; /* prefix of the names to report */
-
-/* A system call without libc's wrapper in the figure: the result, or -errno. */
-static inline long call(long nr, long a, long b, long c, long d, long e, long f)
-{
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	register long r9 __asm__("r9") = f;
-	long ret;
-
-	__asm__ volatile("syscall"
-			 : "=a"(ret)
-			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
-	return ret;
-}
-
-#define CALL_(nr, a, b, c, d, e, f, ...)                                                           \
-	call(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
-#define CALL(name, ...) CALL_(SYS_##name, ##__VA_ARGS__, 0, 0, 0, 0, 0, 0)
 
 static inline uint64_t tsc(void)
 {

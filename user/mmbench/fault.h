@@ -67,11 +67,11 @@ static void bench_file_io(void)
 
 	samples_begin();
 	for (int i = 0; i < 2048; i++)
-		TIME(MUST(CALL(pread64, fd, page, PAGE, i * PAGE) == (long)PAGE));
+		TIME(MUST(SYS(pread64, fd, page, PAGE, i * PAGE) == (long)PAGE));
 	report("file.pread_4k", 1);
 	samples_begin();
 	for (int i = 0; i < 2048; i++)
-		TIME(MUST(CALL(pwrite64, fd, page, PAGE, i * PAGE) == (long)PAGE));
+		TIME(MUST(SYS(pwrite64, fd, page, PAGE, i * PAGE) == (long)PAGE));
 	report("file.pwrite_4k", 1);
 	close(fd);
 }
@@ -97,7 +97,7 @@ static void bench_file_map(void)
 	time_writes(p, FAULT_PAGES, PAGE);
 	report("file.priv_cow_after_read", 1);
 	samples_begin();
-	TIME(CALL(munmap, p, len));
+	TIME(SYS(munmap, p, len));
 	report("file.priv_munmap", FAULT_PAGES);
 
 	p = map_file(fd, len, RW, MAP_SHARED);
@@ -107,8 +107,7 @@ static void bench_file_map(void)
 
 	samples_begin();
 	for (int i = 0; i < 5; i++) {
-		TIME(p = (char *)CALL(mmap, NULL, len, PROT_READ, MAP_SHARED | MAP_POPULATE, fd,
-				      0));
+		TIME(p = (char *)SYS(mmap, NULL, len, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0));
 		MUST(p != MAP_FAILED);
 		munmap(p, len);
 	}
@@ -137,7 +136,7 @@ static void bench_huge(void)
 		TIME(*(volatile char *)at = 1);
 		MUST(!mincore(at, 2 * MIB, vec));
 		unmap[i] = tsc();
-		CALL(munmap, at, 2 * MIB);
+		SYS(munmap, at, 2 * MIB);
 		unmap[i] = tsc() - unmap[i];
 		if (!(vec[511] & 1))
 			goto none;

@@ -56,8 +56,8 @@ static void bench_mlock_large(void)
 	samples_begin();
 	for (int i = 0; i < LOCK_ROUNDS; i++) {
 		p = map(LOCK_LARGE, RW, ANON);
-		TIME(MUST(!CALL(mlock, p, LOCK_LARGE)));
-		TIME_ASIDE(CALL(munmap, p, LOCK_LARGE));
+		TIME(MUST(!SYS(mlock, p, LOCK_LARGE)));
+		TIME_ASIDE(SYS(munmap, p, LOCK_LARGE));
 	}
 	report("mlock.64m_untouched", PAGES_64M);
 	report_aside("munmap.64m_locked", PAGES_64M);
@@ -65,16 +65,16 @@ static void bench_mlock_large(void)
 	p = map(LOCK_LARGE, RW, ANON | MAP_POPULATE);
 	samples_begin();
 	for (int i = 0; i < 3; i++) {
-		TIME(CALL(mlock, p, LOCK_LARGE));
-		TIME_ASIDE(CALL(mlock, p, LOCK_LARGE));
+		TIME(SYS(mlock, p, LOCK_LARGE));
+		TIME_ASIDE(SYS(mlock, p, LOCK_LARGE));
 		munlock(p, LOCK_LARGE);
 	}
 	report("mlock.64m_populated", PAGES_64M);
 	report_aside("mlock.64m_again_noop", PAGES_64M);
 	samples_begin();
 	for (int i = 0; i < 3; i++) {
-		TIME_ASIDE(CALL(mlock2, p, LOCK_LARGE, 1));
-		TIME(CALL(munlock, p, LOCK_LARGE));
+		TIME_ASIDE(SYS(mlock2, p, LOCK_LARGE, 1));
+		TIME(SYS(munlock, p, LOCK_LARGE));
 	}
 	report("munlock.64m_populated", PAGES_64M);
 	report_aside("mlock2.onfault_64m_populated", PAGES_64M);
@@ -87,8 +87,8 @@ static void bench_mlock_small(void)
 
 	samples_begin();
 	for (int i = 1; i < 1000; i += 2) {
-		TIME(CALL(mlock, p + i * PAGE, PAGE));
-		TIME_ASIDE(CALL(munlock, p + i * PAGE, PAGE));
+		TIME(SYS(mlock, p + i * PAGE, PAGE));
+		TIME_ASIDE(SYS(munlock, p + i * PAGE, PAGE));
 	}
 	report("mlock.1page_mid", 1);
 	report_aside("munlock.1page_mid", 1);
@@ -97,7 +97,7 @@ static void bench_mlock_small(void)
 	p = map(1000 * PAGE, RW, ANON);
 	samples_begin();
 	for (int i = 0; i < 1000; i++)
-		TIME(CALL(mlock, p + i * PAGE, PAGE));
+		TIME(SYS(mlock, p + i * PAGE, PAGE));
 	report("mlock.each_page_seq_untouched", 1);
 	munmap(p, 1000 * PAGE);
 }
@@ -108,8 +108,8 @@ static void bench_onfault(void)
 
 	samples_begin();
 	for (int i = 0; i < 50; i++) {
-		TIME(CALL(mlock2, p, LOCK_LARGE, 1));
-		TIME_ASIDE(CALL(munlock, p, LOCK_LARGE));
+		TIME(SYS(mlock2, p, LOCK_LARGE, 1));
+		TIME_ASIDE(SYS(munlock, p, LOCK_LARGE));
 	}
 	report("mlock2.onfault_64m_untouched", 1);
 	report_aside("munlock.onfault_64m_untouched", 1);
@@ -120,7 +120,7 @@ static void bench_onfault(void)
 	report("mlock2.onfault_write_fault", 1);
 	samples_begin();
 	for (int i = 0; i < 5; i++) {
-		TIME(CALL(munlock, p, LOCK_LARGE));
+		TIME(SYS(munlock, p, LOCK_LARGE));
 		lock_onfault(p, LOCK_LARGE);
 	}
 	report("munlock.onfault_64m_1024resident", 1);
@@ -134,8 +134,8 @@ static void bench_mlockall(void)
 	samples_begin();
 	for (int i = 0; i < LOCK_ROUNDS; i++) {
 		p = map(LOCK_LARGE, RW, ANON);
-		TIME(MUST(!CALL(mlockall, MCL_CURRENT)));
-		TIME_ASIDE(CALL(munlockall));
+		TIME(MUST(!SYS(mlockall, MCL_CURRENT)));
+		TIME_ASIDE(SYS(munlockall));
 		munmap(p, LOCK_LARGE);
 	}
 	report("mlockall.current_64m_untouched", PAGES_64M);
@@ -144,14 +144,14 @@ static void bench_mlockall(void)
 	mlockall(MCL_FUTURE);
 	samples_begin();
 	for (int i = 0; i < LOCK_ROUNDS; i++) {
-		TIME(p = (char *)CALL(mmap, NULL, LOCK_LARGE, RW, ANON, -1, 0));
+		TIME(p = (char *)SYS(mmap, NULL, LOCK_LARGE, RW, ANON, -1, 0));
 		munmap(p, LOCK_LARGE);
 	}
 	report("mlockall.future_mmap_64m", PAGES_64M);
 	mlockall(MCL_FUTURE | MCL_ONFAULT);
 	samples_begin();
 	for (int i = 0; i < 20; i++) {
-		TIME(p = (char *)CALL(mmap, NULL, LOCK_LARGE, RW, ANON, -1, 0));
+		TIME(p = (char *)SYS(mmap, NULL, LOCK_LARGE, RW, ANON, -1, 0));
 		munmap(p, LOCK_LARGE);
 	}
 	report("mlockall.future_onfault_mmap", 1);
@@ -162,7 +162,7 @@ static void bench_mlockall(void)
 	madvise(p, LOCK_LARGE, MADV_DONTNEED);
 	samples_begin();
 	for (int i = 0; i < 10; i++) {
-		TIME(CALL(mlockall, MCL_CURRENT | MCL_ONFAULT));
+		TIME(SYS(mlockall, MCL_CURRENT | MCL_ONFAULT));
 		munlockall();
 	}
 	report("mlockall.current_onfault_64m", 1);

@@ -17,9 +17,9 @@ static void bench_mmap_small(void)
 
 	samples_begin();
 	for (int i = 0; i < CALLS; i++) {
-		TIME(p = (char *)CALL(mmap, NULL, PAGE, RW, ANON, -1, 0));
+		TIME(p = (char *)SYS(mmap, NULL, PAGE, RW, ANON, -1, 0));
 		unmap[i] = tsc();
-		CALL(munmap, p, PAGE);
+		SYS(munmap, p, PAGE);
 		unmap[i] = tsc() - unmap[i];
 	}
 	report("mmap.1page", 1);
@@ -30,9 +30,9 @@ static void bench_mmap_small(void)
 	samples_begin();
 	for (int i = 0; i < CALLS; i++)
 		TIME({
-			p = (char *)CALL(mmap, NULL, PAGE, RW, ANON, -1, 0);
+			p = (char *)SYS(mmap, NULL, PAGE, RW, ANON, -1, 0);
 			*(volatile char *)p = 1;
-			CALL(munmap, p, PAGE);
+			SYS(munmap, p, PAGE);
 		});
 	report("mmap+touch+munmap.1page", 1);
 }
@@ -44,7 +44,7 @@ static void bench_mmap_large(void)
 
 	samples_begin();
 	for (int i = 0; i < LARGE_ROUNDS; i++) {
-		TIME(p = (char *)CALL(mmap, NULL, 64 * MIB, RW, ANON | MAP_POPULATE, -1, 0));
+		TIME(p = (char *)SYS(mmap, NULL, 64 * MIB, RW, ANON | MAP_POPULATE, -1, 0));
 		MUST(p != MAP_FAILED);
 		unmap[i] = tsc();
 		munmap(p, 64 * MIB);
@@ -66,7 +66,7 @@ static void bench_mprotect(void)
 	for (int i = 0; i < CALLS; i++) {
 		char *at = p + (i * 4 + 2) * PAGE;
 
-		TIME(CALL(mprotect, at, PAGE, PROT_READ));
+		TIME(SYS(mprotect, at, PAGE, PROT_READ));
 		merge[i] = tsc();
 		mprotect(at, PAGE, RW);
 		merge[i] = tsc() - merge[i];
@@ -81,7 +81,7 @@ static void bench_mprotect(void)
 	p = map(64 * MIB, RW, ANON | MAP_POPULATE);
 	samples_begin();
 	for (int i = 0; i < 5; i++) {
-		TIME(CALL(mprotect, p, 64 * MIB, PROT_READ));
+		TIME(SYS(mprotect, p, 64 * MIB, PROT_READ));
 		mprotect(p, 64 * MIB, RW);
 		touch(p, 64 * MIB);
 	}
@@ -99,11 +99,11 @@ static void bench_mremap(void)
 	MUST(p != MAP_FAILED);
 	samples_begin();
 	for (int i = 1; i <= CALLS; i++)
-		TIME(CALL(mremap, p, i * PAGE, (i + 1) * PAGE, 0));
+		TIME(SYS(mremap, p, i * PAGE, (i + 1) * PAGE, 0));
 	report("mremap.grow_1page_in_place", 1);
 	samples_begin();
 	for (int i = CALLS + 1; i > 1; i--)
-		TIME(CALL(mremap, p, i * PAGE, (i - 1) * PAGE, 0));
+		TIME(SYS(mremap, p, i * PAGE, (i - 1) * PAGE, 0));
 	report("mremap.shrink_1page", 1);
 	munmap(p, PAGE);
 
@@ -116,7 +116,7 @@ static void bench_mremap(void)
 	for (int i = 0; i < 10; i++) {
 		char *t = from;
 
-		TIME(CALL(mremap, from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to));
+		TIME(SYS(mremap, from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to));
 		from = to;
 		to = t;
 	}
@@ -133,11 +133,11 @@ static void bench_brk(void)
 	syscall(SYS_brk, b + PAGE);
 	samples_begin();
 	for (int i = 2; i < CALLS; i++)
-		TIME(CALL(brk, b + i * PAGE));
+		TIME(SYS(brk, b + i * PAGE));
 	report("brk.grow_1page", 1);
 	samples_begin();
 	for (int i = CALLS - 2; i > 1; i--)
-		TIME(CALL(brk, b + i * PAGE));
+		TIME(SYS(brk, b + i * PAGE));
 	report("brk.shrink_1page_untouched", 1);
 }
 
@@ -148,17 +148,17 @@ static void bench_madvise(void)
 	samples_begin();
 	for (int i = 0; i < LARGE_ROUNDS; i++) {
 		touch(p, 64 * MIB);
-		TIME(CALL(madvise, p, 64 * MIB, MADV_DONTNEED));
+		TIME(SYS(madvise, p, 64 * MIB, MADV_DONTNEED));
 	}
 	report("madvise.dontneed_64m_populated", PAGES_64M);
 	samples_begin();
 	for (int i = 0; i < 10; i++)
-		TIME(CALL(madvise, p, 64 * MIB, MADV_DONTNEED));
+		TIME(SYS(madvise, p, 64 * MIB, MADV_DONTNEED));
 	report("madvise.dontneed_64m_empty", 1);
 	samples_begin();
 	for (int i = 0; i < CALLS; i++) {
 		*(volatile char *)p = 1;
-		TIME(CALL(madvise, p, PAGE, MADV_DONTNEED));
+		TIME(SYS(madvise, p, PAGE, MADV_DONTNEED));
 	}
 	report("madvise.dontneed_1page", 1);
 	munmap(p, 64 * MIB);
@@ -172,7 +172,7 @@ static void bench_mincore(void)
 	memset(vec, 1, sizeof(vec));
 	samples_begin();
 	for (int i = 0; i < 5; i++)
-		TIME(CALL(mincore, p, 64 * MIB, vec));
+		TIME(SYS(mincore, p, 64 * MIB, vec));
 	report("mincore.64m_populated", PAGES_64M);
 	munmap(p, 64 * MIB);
 }

@@ -131,7 +131,7 @@ static void open_page(int sig, siginfo_t *si, void *context)
 {
 	(void)sig;
 	(void)context;
-	if (CALL(mprotect, (unsigned long)si->si_addr & -PAGE, PAGE, RW))
+	if (SYS(mprotect, (unsigned long)si->si_addr & -PAGE, PAGE, RW))
 		_exit(1);
 }
 
@@ -145,7 +145,7 @@ static void bench_signal(void)
 	MUST(!sigaction(SIGUSR1, &sa, NULL));
 	samples_begin();
 	for (int i = 0; i < 500; i++)
-		TIME(CALL(tgkill, pid, tid, SIGUSR1));
+		TIME(SYS(tgkill, pid, tid, SIGUSR1));
 	report("signal.tgkill_self_handled", 1);
 	signal(SIGUSR1, SIG_DFL);
 
@@ -170,15 +170,15 @@ static void bench_pipe(void)
 	pid = fork();
 	if (!pid) {
 		close(to[1]);
-		while (CALL(read, to[0], &c, 1) == 1)
-			if (CALL(write, from[1], &c, 1) != 1)
+		while (SYS(read, to[0], &c, 1) == 1)
+			if (SYS(write, from[1], &c, 1) != 1)
 				break;
 		_exit(0);
 	}
 	close(to[0]);
 	samples_begin();
 	for (int i = 0; i < 1000; i++)
-		TIME(MUST(CALL(write, to[1], &c, 1) == 1 && CALL(read, from[0], &c, 1) == 1));
+		TIME(MUST(SYS(write, to[1], &c, 1) == 1 && SYS(read, from[0], &c, 1) == 1));
 	report("pipe.pingpong_2processes", 1);
 	close(to[1]);
 	reap(pid);
@@ -191,13 +191,13 @@ static volatile int ball; /* whose turn: 0 main, 1 the other thread, 2 the end *
 static void hit(int turn)
 {
 	ball = turn;
-	CALL(futex, &ball, FUTEX_WAKE_PRIVATE, 1);
+	SYS(futex, &ball, FUTEX_WAKE_PRIVATE, 1);
 }
 
 static void await(int other)
 {
 	while (ball == other)
-		CALL(futex, &ball, FUTEX_WAIT_PRIVATE, other, NULL);
+		SYS(futex, &ball, FUTEX_WAIT_PRIVATE, other, NULL);
 }
 
 static void *player(void *arg)

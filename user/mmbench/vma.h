@@ -56,7 +56,7 @@ static void bench_vma_few(void)
 	areas_make(10, 1);
 	samples_begin();
 	for (int i = 0; i < 500; i++) {
-		TIME(p = (char *)CALL(mmap, NULL, PAGE, RW, ANON, -1, 0));
+		TIME(p = (char *)SYS(mmap, NULL, PAGE, RW, ANON, -1, 0));
 		munmap(p, PAGE);
 	}
 	report("vma.00010_mmap_1page", 1);
@@ -88,17 +88,17 @@ static void bench_areas(int count)
 	report("areas.fault", 1);
 	samples_begin();
 	for (int i = 0; i < 100; i++)
-		TIME(p[i] = (char *)CALL(mmap, NULL, PAGE, i & 1 ? RW : PROT_READ, ANON, -1, 0));
+		TIME(p[i] = (char *)SYS(mmap, NULL, PAGE, i & 1 ? RW : PROT_READ, ANON, -1, 0));
 	report("areas.mmap", 1);
 	samples_begin();
 	for (int i = 0; i < 100; i++)
-		TIME(CALL(munmap, p[i], PAGE));
+		TIME(SYS(munmap, p[i], PAGE));
 	report("areas.munmap", 1);
 	samples_begin();
 	for (int i = 0; i < 100; i++) {
 		char *at = random_area(count);
 
-		TIME(CALL(mprotect, at, PAGE, PROT_NONE));
+		TIME(SYS(mprotect, at, PAGE, PROT_NONE));
 		mprotect(at, PAGE, RW);
 	}
 	report("areas.mprotect", 1);
@@ -115,12 +115,12 @@ static void bench_more_areas(int pages, const char *map_name, const char *unmap_
 
 	samples_begin();
 	for (int i = 0; i < MORE; i++)
-		TIME(p[i] = (char *)CALL(mmap, NULL, pages * PAGE, i & 1 ? RW : PROT_READ, ANON, -1,
-					 0));
+		TIME(p[i] = (char *)SYS(mmap, NULL, pages * PAGE, i & 1 ? RW : PROT_READ, ANON, -1,
+					0));
 	report(map_name, 1);
 	samples_begin();
 	for (int i = 0; i < MORE; i++)
-		TIME(CALL(munmap, p[i], pages * PAGE));
+		TIME(SYS(munmap, p[i], pages * PAGE));
 	if (unmap_name)
 		report(unmap_name, 1);
 }
@@ -140,7 +140,7 @@ static void bench_vma_many(void)
 	for (int i = 0; i < MORE; i++) {
 		char *at = random_area(MANY);
 
-		TIME(CALL(mprotect, at, PAGE, PROT_NONE));
+		TIME(SYS(mprotect, at, PAGE, PROT_NONE));
 		mprotect(at, PAGE, RW);
 	}
 	report("vma.50000_mprotect", 1);
