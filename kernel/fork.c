@@ -56,7 +56,7 @@ void process_put(struct process *p)
 	kmem_cache_free(process_cache, p);
 }
 
-static void task_free(struct task *t)
+static __always_inline void task_free(struct task *t)
 {
 	if (t->user) {
 		atomic_dec(&t->user->tasks);
@@ -497,14 +497,13 @@ static int check_flags(const struct fork_request *req)
 	return check_namespaces(flags);
 }
 
+/* The flags make sense. */
 static long do_fork(const struct fork_request *req)
 {
 	struct completion vfork;
 	struct task *child;
-	int tid, err = check_flags(req);
+	int tid;
 
-	if (err)
-		return err;
 	child = copy_process(req);
 	if (IS_ERR(child))
 		return PTR_ERR(child);
@@ -521,6 +520,13 @@ static long do_fork(const struct fork_request *req)
 	if (req->flags & CLONE_VFORK)
 		vfork_wait(child, &vfork);
 	return tid;
+}
+
+static long do_clone(const struct fork_request *req)
+{
+	int err = check_flags(req);
+
+	return err ? err : do_fork(req);
 }
 
 SYSCALL_DEFINE0(fork)
@@ -549,7 +555,7 @@ SYSCALL_DEFINE5(clone, unsigned long, flags, unsigned long, stack, u32 __user *,
 		.child_tid = child_tid,
 	};
 
-	return do_fork(&req);
+	return do_clone(&req);
 }
 
 /* Copies a structure of which a program may know an older (shorter) or newer (longer) version. */
@@ -612,7 +618,7 @@ SYSCALL_DEFINE2(clone3, const struct clone_args __user *, uargs, size_t, size)
 		.parent_tid = (u32 __user *)a.parent_tid,
 		.child_tid = (u32 __user *)a.child_tid,
 	};
-	return do_fork(&req);
+	return do_clone(&req);
 }
 
 SYSCALL_DEFINE1(set_tid_address, u32 __user *, tidptr)

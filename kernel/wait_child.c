@@ -19,7 +19,7 @@ struct wait_request {
 	/* The answer. */
 	int pid, code, status; /* code: CLD_* */
 	int wstatus;	       /* the same as wait4() writes it */
-	u32 uid;
+	u32 uid;	       /* kernel id */
 	struct rusage ru;
 	struct task *dead; /* the leader of a collected zombie, to be put */
 };
@@ -38,7 +38,7 @@ static bool eligible(const struct wait_request *rq, const struct process *p)
 static void fill(struct wait_request *rq, struct process *p, int code, int status, int wstatus)
 {
 	rq->pid = p->pid;
-	rq->uid = shown_uid(current_user_ns(), p->leader->cred.uid);
+	rq->uid = p->leader->cred.uid;
 	rq->code = code;
 	rq->status = status;
 	rq->wstatus = wstatus;
@@ -210,7 +210,7 @@ SYSCALL_DEFINE5(waitid, int, type, int, id, struct siginfo __user *, uinfo, unsi
 		info.si_signo = SIGCHLD;
 		info.si_code = rq.code;
 		info.si_pid = rq.pid;
-		info.si_uid = rq.uid;
+		info.si_uid = shown_uid(current_user_ns(), rq.uid);
 		info.si_status = rq.status;
 		if (uru && copy_to_user(uru, &rq.ru, sizeof(rq.ru)))
 			return -EFAULT;
