@@ -28,7 +28,8 @@ void mlock_recount(struct folio **folios, unsigned int n)
 		    atomic_xchg(&folios[i]->mlock_count, 0) && folio_mapped_locked(folios[i]))
 			(void)mlock_count_up(folios[i]);
 	}
-	lru_munlock(folios, n);
+	/* Not in a batch: most of them stay locked, or never were, and its references would make writers copy them. */
+	lru_munlock_now(folios, n);
 }
 
 /* Entries from *pte on are marked; *pte is behind them then. Up to RUN folios, referenced, that mlock_recount() is for. */

@@ -105,6 +105,37 @@ static void test_locks_are_not_inherited(void **state)
 	sim_mm_put(child);
 }
 
+/* Whatever counts the locks, and however they reach the LRU: with the child gone the locked page is the parent's alone. */
+static void test_locked_page_stays(void **state)
+{
+	static const struct {
+		unsigned long count, batch;
+	} knobs[] = { { MLOCK_COUNT_PAGE, 1 },
+		      { MLOCK_COUNT_RMAP, 1 },
+		      { MLOCK_COUNT_PAGE, 31 },
+		      { MLOCK_COUNT_RMAP, 31 } };
+	struct mm *mm = *state;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(knobs); i++) {
+		struct mm *child;
+		pte_t before;
+
+		knob_mlock_count = knobs[i].count;
+		knob_mlock_batch = knobs[i].batch;
+		t_map(mm, AT(0), 1, RW);
+		assert_int_equal(mm_mlock(mm, AT(0), PG, false), 0);
+		before = sim_pte(mm, AT(0));
+		child = mm_fork(mm);
+		sim_poke(child, AT(0), 1);
+		sim_mm_put(child);
+		sim_poke(mm, AT(0), 2);
+		assert_int_equal(pte_pfn(sim_pte(mm, AT(0))), pte_pfn(before));
+		assert_int_equal(mm_munmap(mm, AT(0), PG), 0);
+	}
+	knob_mlock_count = MLOCK_COUNT_PAGE;
+	knob_mlock_batch = 1;
+}
+
 static void test_private_file(void **state)
 {
 	struct mm *mm = *state, *child;
@@ -152,13 +183,10 @@ static void test_users(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T_MM(test_layout_and_totals),
-		T_MM(test_generations),
-		T_MM(test_parent_loses_write),
-		T_MM(test_locks_are_not_inherited),
-		T_MM(test_private_file),
-		T_MM(test_exe_file),
-		T_MM(test_users),
+		T_MM(test_layout_and_totals),  T_MM(test_generations),
+		T_MM(test_parent_loses_write), T_MM(test_locks_are_not_inherited),
+		T_MM(test_locked_page_stays),  T_MM(test_private_file),
+		T_MM(test_exe_file),	       T_MM(test_users),
 	};
 
 	sim_boot(T_FRAMES);
