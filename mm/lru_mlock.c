@@ -36,7 +36,7 @@ static void count_moved(const struct moved *m, long sign)
 	}
 }
 
-/* Nearly all of them are single anonymous pages that joined the list of all: counted together, no branch a page. */
+/* Nearly all of them are single anonymous pages that joined the list of all. */
 #define PLAIN (1UL << PG_lru | 1UL << PG_swapbacked | 1UL << PG_anon)
 #define UNLIKE_PLAIN (1UL << PG_active | 1UL << PG_large)
 #define PLAIN_LIST LRU_INACTIVE_ANON
@@ -90,55 +90,87 @@ static __noinline void rescue(struct folio *folio, struct moved *m)
 	m->pages[list] += n;
 }
 
-void lru_mlock_now(struct folio **folios, unsigned int n)
+/* Those that are not plain, the others being done already. lru_lock held. */
+static __noinline void cull_others(struct folio **folios, unsigned int n)
 {
 	struct moved m = { 0 };
-	long plain = 0;
 
-	spin_lock(&lru.lock);
-	for (unsigned int i = 0; i < n; i++) {
-		struct folio *folio = folios[i];
-		unsigned long flags = RACY_READ(folio->flags);
-
-		if (unlikely(!folio_is_mlocked(folio)))
-			continue;
-		if (likely(is_plain(flags, 0)) && likely(!folio->lru_cpu)) {
-			list_del(&folio->lru);
-			set_flags(folio, MLOCK_BITS);
-			plain++;
-		} else if (!(flags & 1UL << PG_mlocked)) {
-			cull(folio, &m);
-		}
-	}
-	spin_unlock(&lru.lock);
-	m.pages[PLAIN_LIST] += plain;
+	for (unsigned int i = 0; i < n; i++)
+		if (!folio_test(folios[i], PG_mlocked) && folio_is_mlocked(folios[i]))
+			cull(folios[i], &m);
 	count_moved(&m, 1);
 }
 
-void lru_munlock_now(struct folio **folios, unsigned int n)
+static __noinline void rescue_others(struct folio **folios, unsigned int n)
 {
 	struct moved m = { 0 };
-	long plain = 0;
+
+	for (unsigned int i = 0; i < n; i++)
+		if (folio_test(folios[i], PG_mlocked) && !folio_is_mlocked(folios[i]))
+			rescue(folios[i], &m);
+	count_moved(&m, -1);
+}
+
+void lru_mlock_now(struct folio **folios, unsigned int n)
+{
+	unsigned int others = 0;
 
 	spin_lock(&lru.lock);
 	for (unsigned int i = 0; i < n; i++) {
 		struct folio *folio = folios[i];
-		unsigned long flags = RACY_READ(folio->flags);
 
-		if (unlikely(folio_is_mlocked(folio)))
-			continue;
-		if (likely(is_plain(flags, MLOCK_BITS))) {
-			folio->lru_cpu = 0;
-			list_add(&folio->lru, &lru.lists[PLAIN_LIST]);
-			clear_flags(folio, MLOCK_BITS);
-			plain++;
-		} else if (flags & 1UL << PG_mlocked) {
-			rescue(folio, &m);
+		if (likely(is_plain(RACY_READ(folio->flags), 0)) && likely(!folio->lru_cpu) &&
+		    likely(atomic_read(&folio->mlock_count) > 0)) {
+			list_del(&folio->lru);
+			set_flags(folio, MLOCK_BITS);
+		} else {
+			others++;
 		}
 	}
+	if (unlikely(others))
+		cull_others(folios, n);
 	spin_unlock(&lru.lock);
-	m.pages[PLAIN_LIST] += plain;
-	count_moved(&m, -1);
+	n -= others;
+	stat_add(lru_stat(PLAIN_LIST), -(long)n);
+	stat_add(NR_UNEVICTABLE, n);
+	stat_add(NR_MLOCK, n);
+	stat_add(UNEVICTABLE_PGS_CULLED, n);
+	stat_add(UNEVICTABLE_PGS_MLOCKED, n);
+}
+
+/* The plain ones are chained on the way, the last one in front, and go to their list together. */
+void lru_munlock_now(struct folio **folios, unsigned int n)
+{
+	struct list_head chain, *first = &chain;
+	unsigned int others = 0;
+
+	spin_lock(&lru.lock);
+	for (unsigned int i = 0; i < n; i++) {
+		struct folio *folio = folios[i];
+
+		if (likely(is_plain(RACY_READ(folio->flags), MLOCK_BITS)) &&
+		    likely(atomic_read(&folio->mlock_count) <= 0)) {
+			folio->lru_cpu = 0;
+			folio->lru.next = first;
+			first->prev = &folio->lru;
+			first = &folio->lru;
+			clear_flags(folio, MLOCK_BITS);
+		} else {
+			others++;
+		}
+	}
+	chain.next = first;
+	if (likely(others < n))
+		list_splice(&chain, &lru.lists[PLAIN_LIST]);
+	if (unlikely(others))
+		rescue_others(folios, n);
+	spin_unlock(&lru.lock);
+	n -= others;
+	stat_add(lru_stat(PLAIN_LIST), n);
+	stat_add(NR_UNEVICTABLE, -(long)n);
+	stat_add(NR_MLOCK, -(long)n);
+	stat_add(UNEVICTABLE_PGS_RESCUED, n);
+	stat_add(UNEVICTABLE_PGS_MUNLOCKED, n);
 }
 
 unsigned int lru_rescue(struct folio **folios, unsigned int n)

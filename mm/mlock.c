@@ -137,7 +137,7 @@ static bool limit_allows(struct mm *mm, unsigned long limit, unsigned long start
 
 /* ---- step 2: the entries that exist ---- */
 
-/* Folios whose mlock_count changed between 0 and 1 go to the LRU together. */
+/* So many folios whose mlock_count changed between 0 and 1 go to the LRU together. */
 #define CHANGED_BATCH 64
 
 /* The entry gets PTE_MLOCKED or loses it. True when its folio is to be told to the LRU. */
@@ -151,16 +151,19 @@ static __always_inline bool mark_entry(pte_t *pte, struct folio *folio, bool loc
 	return atomic_dec_and_test(&folio->mlock_count);
 }
 
-/* The same for a run of entries that map pages of a large folio; the LRU knows afterwards. How many. */
-static __noinline unsigned int mark_large(pte_t *pte, unsigned int max, bool lock)
+/*
+ * The same for a run of entries, from pte[i] and before end, that map pages of a large folio; the LRU knows afterwards.
+ * Returns where the run ends.
+ */
+static __noinline pte_t *mark_large(pte_t *pte, unsigned int i, const pte_t *end, bool lock)
 {
-	struct page *page = pte_page(pte_read(pte));
+	struct page *page = pte_page(pte_read(pte += i));
 	struct folio *folio = page_folio(page);
-	unsigned int n = large_run(pte, max);
+	unsigned int n = large_run(pte, (unsigned int)(end - pte));
 
 	if (n < PTRS_PER_TABLE)
 		huge_demote(pte);
-	for (unsigned int i = 0; i < n; i++)
+	for (i = 0; i < n; i++)
 		if (lock)
 			pte_set_bits(pte + i, PTE_MLOCKED);
 		else
@@ -169,7 +172,7 @@ static __noinline unsigned int mark_large(pte_t *pte, unsigned int max, bool loc
 		large_mlock(folio, page, n);
 	else
 		large_munlock(folio, page, n);
-	return n;
+	return pte + n;
 }
 
 static __always_inline void tell_lru(struct folio **folios, unsigned int nr, bool lock)
@@ -180,62 +183,136 @@ static __always_inline void tell_lru(struct folio **folios, unsigned int nr, boo
 		lru_munlock(folios, nr);
 }
 
-/* Entries [pte, end) of one table. Its lock held. Returns the bits that all of them have. */
-static __always_inline pte_t mark_entries(pte_t *pte, pte_t *end, bool lock)
+/* Whether the entry is to be changed. One that is locked is present, and not special. */
+static __always_inline bool wants_mark(pte_t e, bool lock)
 {
-	const pte_t unlike = lock ? 0 : PTE_MLOCKED;
-	pte_t common = ~0UL;
+	return lock ? pte_present(e) && !(e & (PTE_SPECIAL | PTE_MLOCKED)) : pte_mlocked(e);
+}
+
+/* Folios whose mlock_count changed between 0 and 1, and, when locking, the bits that all entries have. */
+struct marked {
+	struct folio **first, **next;
+	pte_t common;
+};
+
+static __always_inline void tell_lru_of(struct marked *m, bool lock)
+{
+	if (m->next > m->first)
+		tell_lru(m->first, (unsigned int)(m->next - m->first), lock);
+	m->next = m->first;
+}
+
+/* False, and nothing done: the entry, which is to be changed, maps a page of a large folio. */
+static __always_inline bool mark_single(struct marked *m, pte_t *pte, bool lock)
+{
+	pte_t e = pte_read(pte);
+	struct folio *folio = (struct folio *)pte_page(e);
+
+	if (lock)
+		m->common &= e;
+	if (!wants_mark(e, lock))
+		return true;
+	if (unlikely(RACY_READ(folio->flags) & (1UL << PG_tail | 1UL << PG_large)))
+		return false;
+	*m->next = folio;
+	m->next += mark_entry(pte, folio, lock);
+	return true;
+}
+
+/* Entries [pte, stop) of a line, and the rest of a large folio's up to end. Returns how far it came. */
+static __always_inline pte_t *mark_some(struct marked *m, pte_t *pte, const pte_t *stop,
+					const pte_t *end, bool lock)
+{
+	while (pte < stop)
+		pte = mark_single(m, pte, lock) ? pte + 1 : mark_large(pte, 0, end, lock);
+	return pte;
+}
+
+/* All entries of a line. How many were done: all of them, or those before a large folio's. */
+static __always_inline unsigned int mark_line(struct marked *m, pte_t *line, bool lock)
+{
+#pragma GCC unroll 8
+	for (unsigned int i = 0; i < PTE_GROUP; i++)
+		if (unlikely(!mark_single(m, line + i, lock)))
+			return i;
+	return PTE_GROUP;
+}
+
+/* Entries [pte, stop), whole lines. Returns how far it came: to the end, or past a large folio, which may reach to end. */
+static __always_inline pte_t *mark_lines(struct marked *m, pte_t *pte, pte_t *stop,
+					 const pte_t *end, bool lock)
+{
+	pte_t *const table = (pte_t *)((unsigned long)pte & PAGE_MASK);
+	const u64 all = pte_lines(pte, stop);
+	u64 lines = pte_table(pte)->pt_groups & all;
+
+	if (lines != all)
+		m->common = 0;
+	for (; lines; lines &= lines - 1) {
+		pte_t *line = table + (unsigned long)__builtin_ctzll(lines) * PTE_GROUP;
+		unsigned int n = mark_line(m, line, lock);
+
+		if (unlikely(n < PTE_GROUP))
+			return mark_large(line, n, end, lock);
+		if (unlikely(m->next > m->first + CHANGED_BATCH - PTE_GROUP))
+			tell_lru_of(m, lock);
+	}
+	return stop;
+}
+
+/* Entries [pte, end) of one table. Its lock held. Returns the bits that all of them have. */
+static __always_inline pte_t mark_many(pte_t *pte, pte_t *end, bool lock)
+{
+	const unsigned long line = PTE_GROUP * sizeof(pte_t);
 	struct folio *changed[CHANGED_BATCH];
-	unsigned int nr = 0;
+	struct marked m = { changed, changed, ~0UL };
 
 	while (pte < end) {
-		pte_t e = pte_read(pte);
-
-		if (!pte_present(e)) {
-			common = 0;
-			pte = pte_next_in_use(pte, end);
-			continue;
-		}
-		if (lock)
-			common &= e;
-		if ((e & (PTE_SPECIAL | PTE_MLOCKED)) == unlike) {
-			struct folio *folio = (struct folio *)pte_page(e);
-
-			if (unlikely(RACY_READ(folio->flags) &
-				     (1UL << PG_tail | 1UL << PG_large))) {
-				pte += mark_large(pte, (unsigned int)(end - pte), lock);
-				continue;
-			}
-			if (likely(mark_entry(pte, folio, lock)))
-				changed[nr++] = folio;
-			if (unlikely(nr == CHANGED_BATCH)) {
-				tell_lru(changed, nr, lock);
-				nr = 0;
-			}
-		}
-		pte++;
+		if (IS_ALIGNED((unsigned long)pte, line) && end - pte >= PTE_GROUP)
+			pte = mark_lines(&m, pte, (pte_t *)ALIGN_DOWN((unsigned long)end, line),
+					 end, lock);
+		else
+			pte = mark_some(&m, pte, min(pte_line_end(pte), end), end, lock);
+		tell_lru_of(&m, lock);
 	}
-	if (nr)
-		tell_lru(changed, nr, lock);
-	return common;
+	return m.common;
+}
+
+static __noinline pte_t lock_many(pte_t *pte, pte_t *end)
+{
+	return mark_many(pte, end, true);
+}
+
+static __noinline pte_t unlock_many(pte_t *pte, pte_t *end)
+{
+	return mark_many(pte, end, false);
+}
+
+/* The same, when they are in one line. */
+static __always_inline pte_t mark_few(pte_t *pte, pte_t *end, bool lock)
+{
+	struct folio *changed[PTE_GROUP];
+	struct marked m = { changed, changed, ~0UL };
+
+	(void)mark_some(&m, pte, end, end, lock);
+	tell_lru_of(&m, lock);
+	return m.common;
 }
 
 static pte_t mark_table(pte_t *pte, unsigned long n, bool lock)
 {
 	spinlock_t *ptl = pte_lockptr(pte);
-	pte_t common;
+	pte_t *end = pte + n, common;
 
-	if (READ_ONCE(*pte_used(pte)) == 0)
-		return 0;
 	if (mlock_by_rmap()) {
-		mark_by_rmap(pte, pte + n, lock);
+		mark_by_rmap(pte, end, lock);
 		return 0;
 	}
 	spin_lock(ptl);
-	if (lock)
-		common = mark_entries(pte, pte + n, true);
+	if (end <= pte_line_end(pte))
+		common = lock ? mark_few(pte, end, true) : mark_few(pte, end, false);
 	else
-		common = mark_entries(pte, pte + n, false);
+		common = lock ? lock_many(pte, end) : unlock_many(pte, end);
 	spin_unlock(ptl);
 	return common;
 }

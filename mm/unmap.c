@@ -101,6 +101,7 @@ struct zapped {
 	long others;		/* folios that were counted one by one */
 	unsigned int munlocked; /* folios whose last locked mapping went */
 	u32 left;		/* entries of the table in use */
+	bool kept;		/* an entry that was looked at stays */
 	pte_t *last;		/* the last one that was present, NULL: none yet */
 };
 
@@ -154,8 +155,10 @@ static void zap_migration_entry(const struct unmap_batch *b, pte_t *pte, pte_t e
 {
 	enum rss_kind kind = folio_rss_kind(pfn_folio(pte_pfn(e)));
 
-	if (kind == RSS_ANON && (b->how & ZAP_KEEP_PRIVATE))
+	if (kind == RSS_ANON && (b->how & ZAP_KEEP_PRIVATE)) {
+		z->kept = true;
 		return;
+	}
 	pte_set(pte, 0);
 	z->left--;
 	z->rss[kind]++;
@@ -169,8 +172,10 @@ static __noinline void zap_swap_entry(struct unmap_batch *b, pte_t *pte, pte_t e
 		zap_migration_entry(b, pte, e, z);
 		return;
 	}
-	if (b->how & (e == PTE_GUARD ? ZAP_KEEP_GUARDS : ZAP_KEEP_PRIVATE))
+	if (b->how & (e == PTE_GUARD ? ZAP_KEEP_GUARDS : ZAP_KEEP_PRIVATE)) {
+		z->kept = true;
 		return;
+	}
 	pte_set(pte, 0);
 	z->left--;
 	if (pte_has_slot(e)) {
@@ -243,8 +248,10 @@ static __noinline unsigned int zap_other(struct unmap_batch *b, pte_t *pte, unsi
 
 	if (!pte_special(e)) {
 		folio = page_folio(pte_page(e));
-		if (unlikely(b->how & ZAP_KEEP_PRIVATE) && folio_test(folio, PG_anon))
+		if (unlikely(b->how & ZAP_KEEP_PRIVATE) && folio_test(folio, PG_anon)) {
+			z->kept = true;
 			return 1;
+		}
 		b->folios[b->nr++] = folio;
 		z->others++;
 	}
@@ -336,6 +343,8 @@ static unsigned long zap_table(struct unmap_batch *b, pte_t *pte, unsigned long 
 	if (pte_none(pte_read(first)))
 		first = pte_next_in_use(first, end);
 	end = zap_entries(b, first, end, &z);
+	if (end - first >= PTE_GROUP && !z.kept)
+		pte_lines_unused(first, end);
 	__atomic_store_n(used, z.left, __ATOMIC_RELEASE);
 	if (unlikely(b->flush_first)) {
 		tlb_flush_range(&b->mm->tlb, va_of(pte, va, first), va_of(pte, va, z.last + 1),

@@ -279,6 +279,18 @@ static __always_inline unsigned int pte_group(const pte_t *pte)
 	return (unsigned long)pte >> PTE_GROUP_SHIFT & (PTRS_PER_TABLE / PTE_GROUP - 1);
 }
 
+/* Where the line of an entry ends. */
+static __always_inline pte_t *pte_line_end(const pte_t *pte)
+{
+	return (pte_t *)ALIGN_DOWN((unsigned long)pte, PTE_GROUP * sizeof(pte_t)) + PTE_GROUP;
+}
+
+/* The bits of the lines of [pte, end), which is not empty and in one table. */
+static __always_inline u64 pte_lines(const pte_t *pte, const pte_t *end)
+{
+	return ~0UL << pte_group(pte) & ~0UL >> (63 - pte_group(end - 1));
+}
+
 /* The entry was none and is in use now. Its table's lock held; others may look. */
 static inline void pte_used_inc(const pte_t *pte)
 {
@@ -293,7 +305,7 @@ static inline void pte_used_add(const pte_t *pte, unsigned long span, u32 n)
 {
 	struct page *table = pte_table(pte);
 
-	table->pt_groups |= ~0UL << pte_group(pte) & ~0UL >> (63 - pte_group(pte + span - 1));
+	table->pt_groups |= pte_lines(pte, pte + span);
 	RACY_WRITE(table->pt_used, table->pt_used + n);
 }
 
@@ -303,6 +315,17 @@ static inline void pte_used_sub(const pte_t *pte, u32 n)
 	u32 *used = pte_used(pte);
 
 	RACY_WRITE(*used, *used - n);
+}
+
+/* Entries [pte, end), of one table, are none: lines with no others are not in use any more. Its lock held. */
+static inline void pte_lines_unused(const pte_t *pte, const pte_t *end)
+{
+	const unsigned long line = PTE_GROUP * sizeof(pte_t);
+
+	pte = (const pte_t *)ALIGN_UP((unsigned long)pte, line);
+	end = (const pte_t *)ALIGN_DOWN((unsigned long)end, line);
+	if (pte < end)
+		pte_table(pte)->pt_groups &= ~pte_lines(pte, end);
 }
 
 static __always_inline bool pte_group_is_none(const pte_t *pte)
