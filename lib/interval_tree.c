@@ -58,6 +58,9 @@ void interval_erase(struct rb_root *tree, struct interval_node *node)
 	} else if (rb_is_red_leaf(&node->rb)) {
 		rb_erase_red_leaf(&node->rb);
 		update_from(rb_parent(&node->rb));
+	} else if (rb_has_one_child(&node->rb)) {
+		rb_erase_above_leaf(tree, &node->rb);
+		update_from(rb_parent(&node->rb));
 	} else {
 		rb_erase(tree, &node->rb, update_max_last);
 	}
@@ -71,14 +74,17 @@ static bool keeps_its_place(const struct interval_node *node, unsigned long star
 	       (start > node->start ? start <= node_of(n)->start : node_of(n)->start <= start);
 }
 
-static __noinline void move_start(struct rb_root *tree, struct interval_node *node,
-				  unsigned long start)
+static __noinline void move(struct rb_root *tree, struct interval_node *node, unsigned long start,
+			    unsigned long last)
 {
 	if (keeps_its_place(node, start)) {
 		node->start = start;
+		node->last = last;
+		update_from(&node->rb);
 	} else {
 		interval_erase(tree, node);
 		node->start = start;
+		node->last = last;
 		interval_insert(tree, node);
 	}
 }
@@ -86,8 +92,10 @@ static __noinline void move_start(struct rb_root *tree, struct interval_node *no
 void interval_resize(struct rb_root *tree, struct interval_node *node, unsigned long start,
 		     unsigned long last)
 {
-	if (node->start != start)
-		move_start(tree, node, start);
+	if (unlikely(node->start != start)) {
+		move(tree, node, start, last);
+		return;
+	}
 	node->last = last;
 	update_from(&node->rb);
 }

@@ -59,8 +59,9 @@ static bool refuses_lock(const struct vma *vma)
  * Gives [start, end) of a vma these lock bits, which replace the old ones. The vma that covers it
  * afterwards, or ERR_PTR(-ENOMEM).
  */
-static struct vma *set_lock_bits(struct mm *mm, struct vma *vma, unsigned long start,
-				 unsigned long end, unsigned long bits, struct lock_change *c)
+static __always_inline struct vma *set_lock_bits(struct mm *mm, struct vma *vma,
+						 unsigned long start, unsigned long end,
+						 unsigned long bits, struct lock_change *c)
 {
 	unsigned long old = vma->flags, new = (old & ~VM_LOCK_BITS) | bits;
 	long pages = (long)((end - start) >> PAGE_SHIFT);

@@ -233,7 +233,7 @@ static inline void demote_at(struct vma *vma, unsigned long addr)
 }
 
 /* vma_rmap_lock() of the vma, or of another that has the same links, held. */
-static void set_bounds(struct vma *vma, unsigned long start, unsigned long end)
+static __always_inline void set_bounds(struct vma *vma, unsigned long start, unsigned long end)
 {
 	vma_assert_write_locked(vma);
 	if (start != vma->start)

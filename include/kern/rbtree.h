@@ -79,6 +79,11 @@ static inline void rb_balance(struct rb_root *root, struct rb_node *node, rb_upd
 		rb_balance_slow(root, node, update);
 }
 
+static inline struct rb_node *rb_parent(const struct rb_node *n)
+{
+	return (struct rb_node *)(n->parent_color & ~1UL);
+}
+
 /* node is in the tree, and nothing else is. */
 static inline bool rb_is_only(const struct rb_root *root, const struct rb_node *node)
 {
@@ -98,9 +103,21 @@ static inline void rb_erase_red_leaf(struct rb_node *node)
 	*(parent->left == node ? &parent->left : &parent->right) = NULL;
 }
 
-static inline struct rb_node *rb_parent(const struct rb_node *n)
+/* It has one child, so is black, and the child a red leaf that can take its place. */
+static inline bool rb_has_one_child(const struct rb_node *node)
 {
-	return (struct rb_node *)(n->parent_color & ~1UL);
+	return !node->left != !node->right;
+}
+
+static inline void rb_erase_above_leaf(struct rb_root *root, const struct rb_node *node)
+{
+	struct rb_node *parent = rb_parent(node), *leaf = node->left ?: node->right;
+
+	leaf->parent_color = node->parent_color;
+	if (!parent)
+		root->node = leaf;
+	else
+		*(parent->left == node ? &parent->left : &parent->right) = leaf;
 }
 
 #endif
