@@ -165,6 +165,13 @@ static struct folio *next_tagged(struct mapping *m, unsigned long *index, unsign
 	return folio;
 }
 
+/* next_tagged()'s folio is done: to the last of its pages. The reference has kept it from being split. */
+static void put_and_skip(struct folio *folio, unsigned long *index)
+{
+	*index += folio_nr_pages(folio) - 1;
+	folio_put(folio);
+}
+
 static void write_folio(struct write_run *run, struct folio *folio, bool wait)
 {
 	struct mapping *m = run->mapping;
@@ -189,8 +196,8 @@ void filemap_wait_writeback(struct mapping *m, unsigned long first, unsigned lon
 
 	for (unsigned long i = first; (folio = next_tagged(m, &i, last, TAG_WRITEBACK)); i++) {
 		folio_wait_writeback(folio);
-		folio_put(folio);
-		if (i == last)
+		put_and_skip(folio, &i);
+		if (i >= last)
 			break;
 	}
 }
@@ -206,9 +213,9 @@ unsigned long filemap_writeback(struct mapping *m, unsigned long first, unsigned
 		return 0;
 	for (unsigned long i = first; (folio = next_tagged(m, &i, last, TAG_DIRTY)); i++) {
 		write_folio(&run, folio, wait);
-		folio_put(folio);
+		put_and_skip(folio, &i);
 		n++;
-		if (i == last)
+		if (i >= last)
 			break;
 		cond_resched();
 	}

@@ -253,6 +253,26 @@ static void test_overwrite(void **state)
 	end();
 }
 
+/* Dirty again while it is being written: nobody comes to it twice in one pass. */
+static void test_written_to_meanwhile(void **state)
+{
+	(void)state;
+	begin_read(3);
+	overwrite(9, 98, 0);
+	sim_block_begin_serving(dev);
+	assert_int_equal(filemap_writeback(m, 0, 31, false), 1);
+	overwrite(10, 99, 0);
+	assert_int_equal(filemap_writeback(m, 0, 31, false), 1);
+	assert_int_equal(filemap_writeback(m, 15, 31, false), 1);
+	assert_int_equal(filemap_writeback(m, 16, 31, false), 0);
+	sim_block_stop_serving(dev);
+	sim_block_serve(dev);
+	assert_int_equal(filemap_writeback(m, 0, 31, true), 1);
+	assert_int_equal(*stored(9), 98);
+	assert_int_equal(*stored(10), 99);
+	end();
+}
+
 /* The error is told once, and the folio stays dirty as a whole. */
 static void test_write_errors(void **state)
 {
@@ -477,12 +497,25 @@ static void test_reclaimed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_grow),		T(test_gaps),	       T(test_no_block),
-		T_MM(test_one_request), T_MM(test_mapped),     T_MM(test_mapped_askew),
-		T_MM(test_private),	T_MM(test_written),    T(test_overwrite),
-		T(test_write_errors),	T_MM(test_bad_page),   T(test_overwrite_unread),
-		T_MM(test_shrunk),	T(test_read_over_end), T_MM(test_locked),
-		T_MM(test_split_dirty), T_MM(test_migrated),   T_MM(test_reclaimed),
+		T(test_grow),
+		T(test_gaps),
+		T(test_no_block),
+		T_MM(test_one_request),
+		T_MM(test_mapped),
+		T_MM(test_mapped_askew),
+		T_MM(test_private),
+		T_MM(test_written),
+		T(test_overwrite),
+		T(test_written_to_meanwhile),
+		T(test_write_errors),
+		T_MM(test_bad_page),
+		T(test_overwrite_unread),
+		T_MM(test_shrunk),
+		T(test_read_over_end),
+		T_MM(test_locked),
+		T_MM(test_split_dirty),
+		T_MM(test_migrated),
+		T_MM(test_reclaimed),
 	};
 
 	sim_boot(T_FRAMES);
