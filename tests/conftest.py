@@ -35,6 +35,7 @@ FULL = {
     "swap-debug": ({"mem": "256M", "swap": "512M", "debug": True}, False),
     "folios": ({"mem": "256M", "swap": "512M", "knobs": ["mthp.orders=1020"]}, False),
     "disk": ({"mem": "256M", "disk": "64M"}, False),
+    "disk-folios": ({"mem": "256M", "disk": "64M", "knobs": ["readahead.order=9", "readahead_kb=2048"]}, False),
     "disk-2-cpus-debug": ({"mem": "512M", "smp": 2, "disk": "64M", "debug": True}, False),
 }
 # Where large folios of all orders may be had, by knobs.
@@ -258,6 +259,16 @@ def kernel(request):
     """Tests that take it run on both, so that Linux checks the test."""
     skip_without(request.param, request.config)
     return request.param
+
+
+@pytest.fixture(params=[0, 5], ids=["pages", "folios"])
+def ahead(request, kernel):
+    """How disks are read ahead: options for ./run."""
+    if not request.param:
+        return []
+    if kernel == "linux":
+        pytest.skip("Linux reads disks in pages")
+    return ["--knob", f"readahead.order={request.param}"]
 
 
 @pytest.fixture

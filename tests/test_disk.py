@@ -156,20 +156,20 @@ def test_survives_the_machine(io, kernel, image, how):
 # ---- disks that fail ----
 
 
-def test_read_errors(io, run, image):
-    done = run("--disk", f"{image},fail=read:1M", "--", io, f"r0+{MB}", f"r{MB}+512", f"r{MB + PAGE}+512", f"r{MB}+512")
+def test_read_errors(io, run, image, ahead):
+    done = run(*ahead, "--disk", f"{image},fail=read:1M", "--", io, f"r0+{MB}", f"r{MB}+512", f"r{MB + PAGE}+512", f"r{MB}+512")
     assert done.stdout.splitlines() == [b"%d 0" % MB, b"-1 5", b"512 0", b"-1 5"]
 
 
-def test_read_error_in_a_mapping(io, run, image):
-    done = run("--disk", f"{image},fail=read:1M", "--", io, f"m{MB - PAGE}", f"m{MB}")
+def test_read_error_in_a_mapping(io, run, image, ahead):
+    done = run(*ahead, "--disk", f"{image},fail=read:1M", "--", io, f"m{MB - PAGE}", f"m{MB}")
     assert done.stdout.splitlines() == [b"%d 0" % image.read_bytes()[MB - PAGE]]
     assert done.returncode == 128 + signal.SIGBUS
 
 
-def test_write_errors(io, run, image):
+def test_write_errors(io, run, image, ahead):
     """The write goes to the page cache, and fsync() tells; what else there was to write is written."""
-    done = run("--disk", f"{image},fail=write:1M+64K", "--", io, f"w{MB}+8192", f"w{2 * MB}+8192", "f", f"r{MB}+8192")
+    done = run(*ahead, "--disk", f"{image},fail=write:1M+64K", "--", io, f"w{MB}+8192", f"w{2 * MB}+8192", "f", f"r{MB}+8192")
     assert done.stdout.splitlines() == [b"8192 0", b"8192 0", b"-1 5", b"8192 0"]
     assert image.read_bytes()[2 * MB : 2 * MB + 8192] == b"w" * 8192
 
@@ -195,9 +195,9 @@ def qmp(path, command, **arguments):
 
 
 @pytest.mark.parametrize("size", [1 * MB, 8 * MB], ids=["smaller", "larger"])
-def test_resize(io, kernel, image, tmp_path, size):
+def test_resize(io, kernel, image, tmp_path, size, ahead):
     sock = tmp_path / "qmp"
-    argv = run_argv(kernel, "--qmp", sock, "--disk", image, "--", io, "r0+4096", "z", f"r{size - 512}+1024", f"w{size}+512", "f")
+    argv = run_argv(kernel, *ahead, "--qmp", sock, "--disk", image, "--", io, "r0+4096", "z", f"r{size - 512}+1024", f"w{size}+512", "f")
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as p:
         assert p.stdout.readline() == b"4096 0\n"
         assert p.stdout.readline() == b"waiting\n"

@@ -45,8 +45,8 @@ def size(request, kernel):
 def pressed(request, kernel, size):
     """pressed(memcheck's arguments): it must pass; what it said."""
 
-    def call(*args, order=size.order):
-        argv = run_argv(kernel, "--mem", f"{size.memory}M", "--smp", request.param, "--disk", f"{4 * size.memory}M",
+    def call(*args, order=size.order, options=()):
+        argv = run_argv(kernel, *options, "--mem", f"{size.memory}M", "--smp", request.param, "--disk", f"{4 * size.memory}M",
                         "--swap", f"{8 * size.memory}M", "--timeout", size.seconds, "--", MEMCHECK,
                         "--passes", size.passes, "--processes", request.param, "--order", order, *args)  # fmt: skip
         done = subprocess.run(list(map(str, argv)), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=size.seconds + 30)
@@ -64,8 +64,8 @@ def test_anonymous_at_random(pressed, size):
     assert "right" in pressed("--anon", f"{size.memory * 3 // 2}M", order="both")
 
 
-def test_mapped_disk(pressed):
-    assert "right" in pressed("--file", "/dev/vda")
+def test_mapped_disk(pressed, ahead):
+    assert "right" in pressed("--file", "/dev/vda", options=ahead)
 
 
 def test_mapped_disk_read_by_pread(pressed):
@@ -77,8 +77,8 @@ def test_anonymous_beside_locked_memory(pressed, size):
     assert "held" in pressed("--anon", f"{2 * size.memory}M", "--hold", f"{size.memory // 2}M")
 
 
-def test_mapped_disk_beside_locked_memory(pressed, size):
-    assert "held" in pressed("--file", "/dev/vda", "--hold", f"{size.memory // 2}M")
+def test_mapped_disk_beside_locked_memory(pressed, size, ahead):
+    assert "held" in pressed("--file", "/dev/vda", "--hold", f"{size.memory // 2}M", options=ahead)
 
 
 def test_locked_on_fault(pressed, size):
