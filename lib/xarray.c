@@ -185,15 +185,22 @@ int xa_store(struct xarray *xa, unsigned long index, void *entry)
 	return 0;
 }
 
+bool xa_has_room(const struct xarray *xa, unsigned long first, unsigned long n)
+{
+	for (unsigned long i = first; i < first + n; i += XA_SLOTS)
+		if (!find_leaf(xa, i))
+			return false;
+	return true;
+}
+
 int xa_store_run(struct xarray *xa, unsigned long first, unsigned long n, void *entry)
 {
 	unsigned long used = first;
 
 	if (xa_find(xa, &used, first + n - 1))
 		return -EEXIST;
-	for (unsigned long i = first; i < first + n; i += XA_SLOTS)
-		if (!find_leaf(xa, i))
-			return -EAGAIN;
+	if (!xa_has_room(xa, first, n))
+		return -EAGAIN;
 	for (unsigned long i = first; i < first + n; i++)
 		BUG_ON(xa_store(xa, i, entry));
 	return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Collapse: what 512 entries of an anonymous vma map, one by one or not at all, becomes one folio of 2 MiB, mapped as
- * one. Programs ask for it (MADV_COLLAPSE); khugepaged does it unasked.
+ * one. Programs ask for it (MADV_COLLAPSE); khugepaged does it unasked. Shared memory: mm/collapse_file.c.
  *
  *   look      which entries there are, and whether that is worth a folio; pages in swap are brought back
  *   allocate  no lock held: memory may have to be reclaimed, or compacted
@@ -76,14 +76,12 @@ static int take_census(const pte_t *table, const struct collapse_limits *limits,
 
 bool collapse_suits(const struct vma *vma)
 {
-	unsigned long refuse = VM_NOHUGEPAGE | VM_DROPPABLE | VM_SHARED | VM_SPECIAL;
-
-	return vma_is_anonymous(vma) && vma_has_anon(vma) && !(vma->flags & refuse) &&
-	       ALIGN_UP(vma->start, PMD_SIZE) + PMD_SIZE <= vma->end;
+	return !(vma->flags & (VM_NOHUGEPAGE | VM_DROPPABLE | VM_SPECIAL)) &&
+	       ALIGN_UP(vma->start, PMD_SIZE) + PMD_SIZE <= vma->end &&
+	       (vma_is_anonymous(vma) ? vma_has_anon(vma) : collapse_suits_file(vma));
 }
 
-/* The vma that contains all of [addr, addr + PMD_SIZE), or NULL: there is none that suits. */
-static struct vma *suitable_vma(struct mm *mm, unsigned long addr)
+struct vma *collapse_vma(struct mm *mm, unsigned long addr)
 {
 	struct vma *vma = vma_find(mm, addr);
 
@@ -96,7 +94,8 @@ static struct vma *suitable_vma(struct mm *mm, unsigned long addr)
 static int look(struct mm *mm, unsigned long addr, const struct collapse_limits *limits,
 		struct census *c)
 {
-	pte_t *table = suitable_vma(mm, addr) ? pgtable_find(&mm->pgt, addr) : NULL;
+	struct vma *vma = collapse_vma(mm, addr);
+	pte_t *table = vma && vma_is_anonymous(vma) ? pgtable_find(&mm->pgt, addr) : NULL;
 	int result;
 
 	if (!table)
@@ -249,7 +248,7 @@ static void drop_old_pages(const struct taken *t)
 static int replace(struct mm *mm, unsigned long addr, const struct collapse_limits *limits,
 		   struct folio *folio, pte_t *entries)
 {
-	struct taken t = { .vma = suitable_vma(mm, addr), .addr = addr, .entries = entries };
+	struct taken t = { .vma = collapse_vma(mm, addr), .addr = addr, .entries = entries };
 	struct census c;
 	int result;
 
@@ -313,10 +312,14 @@ static int allocate_and_replace(struct mm *mm, unsigned long addr,
 int mm_collapse(struct mm *mm, unsigned long addr, const struct collapse_limits *limits)
 {
 	struct census c;
+	struct vma *vma;
 	int result;
 
 	ASSERT(IS_ALIGNED(addr, PMD_SIZE));
 	mmap_read_lock(mm);
+	vma = collapse_vma(mm, addr);
+	if (vma && !vma_is_anonymous(vma))
+		return collapse_file(mm, vma, addr, limits);
 	result = look(mm, addr, limits, &c);
 	mmap_read_unlock(mm);
 	if (!result && c.swapped)

@@ -62,16 +62,6 @@ struct folio *filemap_get_folio(struct mapping *m, unsigned long index)
 	return get_folio(m, index, &io);
 }
 
-static bool quota_charge(struct page_quota *q, long pages)
-{
-	if (!q)
-		return true;
-	if (likely(atomic_add_return(&q->used, pages) <= q->max))
-		return true;
-	atomic_sub(&q->used, pages);
-	return false;
-}
-
 /* A large folio is in the slot of each of its pages. The mapping's lock held. 0, -EEXIST, -EAGAIN. */
 static int store_folio(struct mapping *m, struct folio *folio)
 {
@@ -86,7 +76,7 @@ static int cache_insert(struct mapping *m, struct folio *folio)
 {
 	int err;
 
-	if (unlikely(!quota_charge(m->quota, (long)folio_nr_pages(folio))))
+	if (unlikely(!mapping_charge(m, folio_nr_pages(folio))))
 		return -ENOSPC;
 	/* Nodes are allocated outside the spinlock, and may be gone again when it is held: hence the loop. */
 	for (;;) {
@@ -101,8 +91,7 @@ static int cache_insert(struct mapping *m, struct folio *folio)
 			err = xa_reserve_run(&m->folios, &m->lock, folio->index,
 					     folio_nr_pages(folio));
 		if (err) {
-			if (m->quota)
-				atomic_sub(&m->quota->used, (long)folio_nr_pages(folio));
+			mapping_uncharge(m, folio_nr_pages(folio));
 			return err;
 		}
 	}

@@ -99,24 +99,38 @@ static struct run run_around(const struct fault_ctx *f, struct folio *folio)
 	unsigned long end = min(folio->index + folio_nr_pages(folio),
 				vma_index(vma, from) + ((to - from) >> PAGE_SHIFT));
 
-	end = min(end, mapping_pages(vma->mapping));
+	end = max(min(end, mapping_pages(vma->mapping)), first);
 	return (struct run){ f->pte - (here - first), folio_page_at(folio, first), end - first };
+}
+
+/*
+ * What may be written without another fault counts as written: a promoted table is told nothing later. Folio locked.
+ */
+static pte_t prot_of_all(const struct fault_ctx *f, struct folio *folio)
+{
+	pte_t prot = f->vma->page_prot | (f->write ? PTE_W : 0);
+
+	if (!(prot & PTE_W))
+		return prot;
+	folio_mark_dirty(folio);
+	return prot | PTE_D;
+}
+
+/* It is all of a table, and there is memory to promote that. */
+static bool may_promote(struct mm *mm, const struct fault_ctx *f, const struct run *r, pte_t prot)
+{
+	return r->n == PTRS_PER_TABLE && (prot & PTE_P) &&
+	       !pgtable_prepare_promotion(&mm->pgt, f->addr);
 }
 
 enum fault_result fault_map_large(struct mm *mm, struct fault_ctx *f, struct folio *folio)
 {
-	pte_t prot = f->vma->page_prot | (f->write ? PTE_W : 0);
+	pte_t prot = prot_of_all(f, folio);
 	struct run r = run_around(f, folio);
 	spinlock_t *ptl = pte_lockptr(f->pte);
 	enum fault_result result = FAULT_DONE;
-	bool promote = r.n == PTRS_PER_TABLE && (prot & PTE_P) &&
-		       !pgtable_prepare_promotion(&mm->pgt, f->addr);
+	bool promote = may_promote(mm, f, &r, prot);
 
-	/* What may be written without another fault counts as written: a promoted table is told nothing later. */
-	if (prot & PTE_W) {
-		prot |= PTE_D;
-		folio_mark_dirty(folio);
-	}
 	spin_lock(ptl);
 	if (fault_lost_pages(mm))
 		result = FAULT_BUS;
@@ -130,4 +144,40 @@ enum fault_result fault_map_large(struct mm *mm, struct fault_ctx *f, struct fol
 	folio_unlock(folio);
 	folio_put(folio);
 	return result;
+}
+
+/* Entries of the run that are in use become what a fault makes of them. False: one is for something else. */
+static bool renew_entries(const struct run *r, pte_t prot)
+{
+	bool all = true;
+
+	for (unsigned long i = 0; i < r->n; i++) {
+		pte_t e = pte_read(r->pte + i);
+
+		if (pte_none(e))
+			continue;
+		if (!pte_present(e) || pte_special(e) || pte_pfn(e) != page_to_pfn(r->page) + i)
+			all = false;
+		else if (!((e ^ prot) & PTE_MLOCKED))
+			pte_set_bits(r->pte + i, prot & (PTE_W | PTE_A | PTE_D));
+	}
+	return all;
+}
+
+bool filemap_map_whole(struct mm *mm, struct fault_ctx *f, struct folio *folio)
+{
+	spinlock_t *ptl = pte_lockptr(f->pte);
+	pte_t prot = prot_of_all(f, folio);
+	struct run r = run_around(f, folio);
+	bool promote = may_promote(mm, f, &r, prot), all = true;
+
+	spin_lock(ptl);
+	if (!pte_is_promoted(f->pte) && !fault_lost_pages(mm)) {
+		all = renew_entries(&r, prot);
+		map_run(f, &r, folio, prot, promote);
+	}
+	spin_unlock(ptl);
+	folio_unlock(folio);
+	folio_put(folio);
+	return all;
 }

@@ -41,6 +41,24 @@ static inline bool folio_is_mapped_whole(const struct folio *folio)
 	       (flags & 1UL << PG_swapbacked || folio->order >= FAULT_AROUND_ORDER);
 }
 
+/* Pages that the file is to have are charged to its quota. False: it has no room for them. */
+static inline bool mapping_charge(struct mapping *m, unsigned long pages)
+{
+	struct page_quota *q = m->quota;
+
+	if (!q || likely(atomic_add_return(&q->used, (long)pages) <= q->max))
+		return true;
+	atomic_sub(&q->used, (long)pages);
+	return false;
+}
+
+/* It did not get them. */
+static inline void mapping_uncharge(struct mapping *m, unsigned long pages)
+{
+	if (m->quota)
+		atomic_sub(&m->quota->used, (long)pages);
+}
+
 /*
  * The folio's pages joined the cache (sign 1) or left it (-1): gauges, and of the quota what they gave back; filemap_insert()
  * charges it.
@@ -72,6 +90,11 @@ unsigned long filemap_map_run(pte_t *pte, struct page *page, unsigned long n, st
  * has, that are in the table of the address and in the file, are mapped at once. FAULT_RETRY: the entry changed.
  */
 enum fault_result fault_map_large(struct mm *mm, struct fault_ctx *f, struct folio *folio);
+/*
+ * The same for a folio of 2 MiB and f->addr and f->pte at its start, no fault; what maps it already is made such that all
+ * can be mapped as one. False: the vma has something else there, too.
+ */
+bool filemap_map_whole(struct mm *mm, struct fault_ctx *f, struct folio *folio);
 
 /* ---- shmem_large.c ---- */
 
@@ -91,6 +114,8 @@ static inline bool mapping_may_be_large(const struct mapping *m)
 	return shmem_may_be_large(m->huge);
 }
 
+/* What a fault at this page of the vma's file may bring. Bit n: order n. */
+unsigned long shmem_fault_orders(const struct vma *vma, unsigned long index);
 /* What some page of a file with this policy may have, in an area of MADV_HUGEPAGE at least. Bit n: order n. */
 unsigned long shmem_orders(const unsigned long *huge);
 /* filemap_new_large() for a fault in vma, or NULL: none. */

@@ -9,7 +9,8 @@
  * Locking: none of its own; it has a user's reference to the address space that it is at, only while it looks.
  */
 #include "collapse.h"
-#include "large.h"
+#include "filemap_large.h"
+#include "vma.h"
 
 static struct {
 	struct task *task;   /* [A] NULL: knob khugepaged is off */
@@ -76,9 +77,14 @@ void khugepaged_wake(void)
 
 /* ---- a scan ---- */
 
-static bool wants_collapse(const struct vma *vma)
+/* A fault at addr might have got 2 MiB. */
+static bool wants_collapse(const struct vma *vma, unsigned long addr)
 {
-	return (thp_fault_orders(vma) >> PMD_ORDER & 1) && collapse_suits(vma);
+	unsigned long orders = vma_is_anonymous(vma)
+				       ? thp_fault_orders(vma)
+				       : shmem_fault_orders(vma, vma_index(vma, addr));
+
+	return (orders >> PMD_ORDER & 1) && collapse_suits(vma);
 }
 
 /* The next 2 MiB at or above *addr that could be collapsed. False: there are none. */
@@ -90,7 +96,7 @@ static bool find_candidate(struct mm *mm, unsigned long *addr)
 	for (vma = vma_find(mm, *addr); vma; vma = vma_next(vma)) {
 		unsigned long start = ALIGN_UP(max(*addr, vma->start), PMD_SIZE);
 
-		if (start + PMD_SIZE <= vma->end && wants_collapse(vma)) {
+		if (start + PMD_SIZE <= vma->end && wants_collapse(vma, start)) {
 			*addr = start;
 			break;
 		}

@@ -15,8 +15,10 @@ struct move {
 	struct folio *old, *new;
 	struct anon_vma *anon_vma; /* with a reference */
 	struct mapping *mapping;
-	unsigned long nr; /* pages of old */
+	unsigned long nr;    /* pages of old */
+	unsigned long first; /* the page of the folio that replaces it where its own begin */
 	bool wait; /* for that lock, if a file's: the caller holds nothing that its holders wait for */
+	bool held; /* that lock is the caller's, and mapping is set, all the time */
 };
 
 /*
@@ -27,7 +29,8 @@ struct move {
 bool migration_entries_make(struct move *m, struct unflushed *u);
 /*
  * Whatever migration entries there are now (fork copies them, unmapping drops them) become entries that map to: m->old
- * again, or m->new, or NULL: the frames that they name, which are folios of their own now. Drops the lock.
+ * again, or m->new, or a larger folio that it joins, or NULL: the frames that they name, which are folios of their own now.
+ * Drops the lock, unless it is the caller's.
  */
 void migration_entries_remove(struct move *m, struct folio *to);
 

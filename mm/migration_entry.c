@@ -134,7 +134,7 @@ bool migration_entries_make(struct move *m, struct unflushed *u)
 	m->nr = folio_nr_pages(m->old);
 	if (atomic_read(&m->old->mapcount) == 0)
 		return true;
-	if (!hold_places(m))
+	if (!m->held && !hold_places(m))
 		return false;
 	visit_places(m, make_one, u);
 	return true;
@@ -161,25 +161,28 @@ static void remove_one(struct move *m, struct vma *vma, unsigned long addr, pte_
 	n = page_of(m, pte_pfn(e));
 	if (n == -1UL)
 		return;
-	page = to ? folio_page(to, n) : pfn_to_page(pte_pfn(e));
+	page = to ? folio_page(to, m->first + n) : pfn_to_page(pte_pfn(e));
 	to = page_folio(page);
 	new = pte_make(page_to_pfn(page), vm_page_prot(flags, vma->mapping) & ~PTE_A);
 	new |= pte_migration_bits(e);
 	if (pte_migration_write(e) && (flags & VM_WRITE))
 		new |= PTE_W;
+	if (unlikely(folio_nr_pages(to) > m->nr))
+		new |= PTE_A | (new &PTE_W ? PTE_D : 0); /* as all others of it */
 	folio_get(to);
 	page_add_rmap(to, page);
 	if (unlikely(pte_mlocked(new)))
 		page_mlock(to, page);
 	pte_set(pte, new);
-	if (unlikely(to->order == PMD_ORDER) && n == m->nr - 1)
+	if (unlikely(to->order == PMD_ORDER) && m->first + n == PTRS_PER_TABLE - 1)
 		promote_again(vma, addr, pte);
 }
 
 void migration_entries_remove(struct move *m, struct folio *to)
 {
 	visit_places(m, remove_one, to);
-	release_places(m);
+	if (!m->held)
+		release_places(m);
 }
 
 enum fault_result migration_entry_wait(struct fault_ctx *f)

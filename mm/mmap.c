@@ -3,6 +3,7 @@
  * mmap: check, find a place, make room, charge, merge or create; population comes after the lock is
  * gone. The order of the checks is Linux's, because programs see it through errno.
  */
+#include "collapse.h"
 #include "filemap_large.h"
 #include "populate.h"
 #include "vma.h"
@@ -51,12 +52,15 @@ static int check_secret(const struct mm *mm, struct map_request *rq)
 	return 0;
 }
 
-/* *place was found before it was known what is mapped there, which now says where its large folios fit. */
+/* *place was found before it was known what is mapped there: where large folios fit, and khugepaged finds it. */
 static void place_for_folios(struct mm *mm, const struct map_request *rq, unsigned long *place)
 {
 	const unsigned long *huge = rq->mapping ? rq->mapping->huge : &knob_thp_shmem;
 
-	if (!(rq->map_flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) && shmem_may_be_large(huge))
+	if (likely(!shmem_may_be_large(huge)))
+		return;
+	khugepaged_enter(mm);
+	if (!(rq->map_flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
 		*place = shmem_unmapped_area(mm, rq->addr, rq->len, rq->map_flags, huge, rq->pgoff);
 }
 

@@ -116,6 +116,11 @@ unsigned long shmem_vma_orders(const struct vma *vma)
 	return allowed_orders(vma->mapping, vma->flags, 0, ~0ULL >> 1);
 }
 
+unsigned long shmem_fault_orders(const struct vma *vma, unsigned long index)
+{
+	return allowed_orders(vma->mapping, vma->flags, index, 0);
+}
+
 unsigned long shmem_orders(const unsigned long *huge)
 {
 	const struct mapping any = { .huge = huge };

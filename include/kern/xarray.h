@@ -55,6 +55,8 @@ int __must_check xa_reserve(struct xarray *xa, spinlock_t *lock, unsigned long i
 int __must_check xa_store_run(struct xarray *xa, unsigned long first, unsigned long n, void *entry);
 int __must_check xa_reserve_run(struct xarray *xa, spinlock_t *lock, unsigned long first,
 				unsigned long n);
+/* xa_store() of none of these n indexes, from a multiple of 64 or all of one such, can fail. */
+bool xa_has_room(const struct xarray *xa, unsigned long first, unsigned long n);
 /* Removes and returns the entry, or NULL. Empty nodes are freed. */
 void *xa_erase(struct xarray *xa, unsigned long index);
 /* The first entry with *index <= i <= last; sets *index to i. NULL when there is none. */

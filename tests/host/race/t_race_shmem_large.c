@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Large folios of a shared file that several threads fault in through two mappings and in a child, look up, lock, split,
- * reclaim, cut by truncation and holes, at the same time. Page n contains MARK(n) or zeroes; its private copy COPY(n), too.
+ * reclaim, collapse, cut by truncation and holes, at the same time. Page n contains MARK(n) or zeroes; its private copy COPY(n), too.
  */
+#include "../../../mm/collapse.h"
 #include "../../../mm/large.h"
 #include "../../../mm/lru.h"
 #include "../../../mm/reclaim.h"
@@ -140,6 +141,24 @@ static void reclaimer(u64 *x)
 	}
 }
 
+static atomic_long_t collapsed;
+
+static void collapser(u64 *x)
+{
+	const struct collapse_limits any = { ~0u, ~0u, ~0u, GFP_KERNEL | __GFP_NORETRY };
+
+	while (!is_done()) {
+		unsigned long va = next_random(x) % 4 ? SHARED : PRIVATE;
+		int err = mm_collapse(mm, va + next_random(x) % 2 * PMD_SIZE, &any);
+
+		BUG_ON(err != 0 && err != COLLAPSE_NOTHING_TO_DO && err != -EINVAL &&
+		       err != -EAGAIN && err != -ENOMEM);
+		if (err == 0)
+			atomic_inc(&collapsed);
+		host_yield();
+	}
+}
+
 static struct block_device *dev;
 
 static void begin(void **state, unsigned long orders)
@@ -190,15 +209,36 @@ static void test_reclaim(void **state)
 	end();
 }
 
+/* Small pages become large ones while others fault, cut and write. */
+static void test_collapse(void **state)
+{
+	begin(state, 1UL << 2);
+	RUN(mm, cutter, toucher, toucher, collapser, collapser);
+	end();
+}
+
+static void test_collapse_locked(void **state)
+{
+	begin(state, 0);
+	RUN(mm, cutter, toucher, locker, forker, collapser, splitter);
+	end();
+}
+
+static void test_collapse_reclaim(void **state)
+{
+	begin(state, 0x3fc);
+	RUN(mm, cutter, toucher, locker, collapser, finder, reclaimer);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T_MM(test_cut),
-		T_MM(test_cut_all_orders),
-		T_MM(test_reclaim),
+		T_MM(test_cut),	     T_MM(test_cut_all_orders),	 T_MM(test_reclaim),
+		T_MM(test_collapse), T_MM(test_collapse_locked), T_MM(test_collapse_reclaim),
 	};
 
 	(void)host_seed();
 	sim_boot(16384);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL) || !atomic_read(&collapsed);
 }
