@@ -8,10 +8,7 @@
 #include <kernel/timer.h>
 #include <kernel/user_namespace.h>
 #include <mm/slab.h>
-
-#define CAP_DAC_READ_SEARCH 2
-#define CAP_FOWNER 3
-#define CAP_FSETID 4
+#include <uapi/capability.h>
 
 static struct kmem_cache *inode_cache;
 static u64 next_ino = 1;

@@ -121,6 +121,7 @@ struct walk {
 	/* a reference that outlived its unlock/lock, dropped at the next one */
 	struct dentry *held;
 	struct dentry *fresh; /* the dentry that procfs's lookup or a magic link made */
+	struct dentry *drop;  /* the caller's, NULL at first: a reference that walk_end() drops */
 	const char *rest;
 	const char *name; /* the last component, in the text being walked */
 	size_t len;
@@ -137,6 +138,8 @@ struct walk {
 int walk_start(struct walk *w, int dirfd, const char *path);
 /* Up to the last component: sets name, len, hash, type. */
 int walk_to_last(struct walk *w);
+/* Both, for whoever makes or takes away the last name of a path, which is not empty (-ENOENT). */
+int walk_start_last(struct walk *w, int dirfd, const char *path);
 /* A last component that is no name (".", "..", nothing): goes there. */
 void walk_dots(struct walk *w);
 /* The child called w->name of w->at, or ERR_PTR. Valid while the lock is held. */
@@ -178,9 +181,9 @@ ssize_t tmpfs_write_kernel(struct inode *inode, const void *buf, size_t n, u64 p
 void shmem_init(void);
 bool is_tmpfs_inode(const struct inode *inode);
 
-/* ---- namespace changes: dirs.c. The kernel's own names for initramfs ---- */
-struct dentry *vfs_create(int dirfd, const char *path, u32 mode, u64 rdev,
-			  const char *symlink); /* ERR_PTR */
+/* ---- create.c, link.c, remove.c: the system calls, and the same for initramfs and devfs ---- */
+/* A reference to the new file, or ERR_PTR. mode: with its type; symlink: the text of one. */
+struct dentry *vfs_create(int dirfd, const char *path, u32 mode, u64 rdev, const char *symlink);
 int vfs_link(const char *old, const char *new_path);
 int vfs_unlink(int dirfd, const char *path, bool rmdir);
 

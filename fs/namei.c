@@ -51,6 +51,8 @@ void walk_end(struct walk *w)
 		dentry_put(w->held);
 	if (w->fresh)
 		dentry_put(w->fresh);
+	if (w->drop)
+		dentry_put(w->drop);
 	if (w->start)
 		dentry_put(w->start);
 	if (w->root_held)
@@ -76,7 +78,7 @@ int walk_start(struct walk *w, int dirfd, const char *path)
 		}
 	}
 	w->start = start;
-	w->held = w->fresh = NULL;
+	w->held = w->fresh = w->drop = NULL;
 	w->nlinks = w->depth = 0;
 	w->slash = w->jumped = w->root_held = false;
 	w->rest = path;
@@ -313,6 +315,21 @@ int walk_to_last(struct walk *w)
 		if (err)
 			return err;
 	}
+}
+
+int walk_start_last(struct walk *w, int dirfd, const char *path)
+{
+	int err;
+
+	if (!*path)
+		return -ENOENT;
+	err = walk_start(w, dirfd, path);
+	if (err)
+		return err;
+	err = walk_to_last(w);
+	if (err)
+		walk_end(w);
+	return err;
 }
 
 void walk_dots(struct walk *w)

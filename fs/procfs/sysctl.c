@@ -23,8 +23,7 @@
 #include <mm/stats.h>
 #include <mm/writeback.h>
 #include <sync/rcu.h>
-
-#define CAP_LAST_CAP 40
+#include <uapi/capability.h>
 
 static int sysctl_permission(const struct inode *inode, int mask)
 {
