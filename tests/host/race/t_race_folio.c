@@ -3,7 +3,10 @@
  * The folio lock between threads that free the folio: whoever unlocks it may have given its reference away
  * before, as a fault does to the entry that it installs. A slot's reference is dropped by who locked the folio,
  * as truncate does to the page cache's.
+ *
+ * And the wait for a folio that moves, by a task that ends as soon as it has heard that the folio is there.
  */
+#include "../../../mm/folio.h"
 #include "t.h"
 
 #include <pthread.h>
@@ -103,9 +106,93 @@ static void test_lock(void **state)
 	}
 }
 
+/* ---- folio_wait_moved() ---- */
+
+#define MOVES 3000U
+
+static struct {
+	spinlock_t ptl;
+	struct folio *folio;
+	bool moving;	     /* [ptl] there is a migration entry */
+	struct task *waiter; /* the test's own */
+	bool done;
+} moves;
+
+static void set_moving(bool moving)
+{
+	spin_lock(&moves.ptl);
+	moves.moving = moving;
+	spin_unlock(&moves.ptl);
+}
+
+static bool moves_done(void)
+{
+	return __atomic_load_n(&moves.done, __ATOMIC_RELAXED);
+}
+
+static void *mover(void *unused)
+{
+	sim_cpu.id = 1;
+	for (unsigned int i = 0; i < MOVES; i++) {
+		folio_lock(moves.folio);
+		set_moving(true);
+		host_yield();
+		set_moving(false);
+		folio_unlock(moves.folio);
+	}
+	__atomic_store_n(&moves.done, true, __ATOMIC_RELAXED);
+	return unused;
+}
+
+/* As many tasks, one after the other, as there are waits: each ends when it has been told. */
+static void fault_and_end(void)
+{
+	while (!moves_done()) {
+		sim_task_ended(false);
+		spin_lock(&moves.ptl);
+		if (moves.moving)
+			folio_wait_moved(moves.folio, &moves.ptl);
+		else
+			spin_unlock(&moves.ptl);
+		sim_task_ended(true);
+		host_yield();
+	}
+	sim_task_ended(false);
+}
+
+/* Whoever sleeps may wake for nothing, and looks. */
+static void *disturber(void *unused)
+{
+	sim_cpu.id = 2;
+	while (!moves_done()) {
+		sim_wake_for_nothing(moves.waiter);
+		host_yield();
+	}
+	return unused;
+}
+
+static void test_wait_moved(void **state)
+{
+	static void *(*const fns[])(void *) = { mover, disturber };
+	pthread_t threads[ARRAY_SIZE(fns)];
+
+	(void)state;
+	spin_lock_init(&moves.ptl);
+	moves.folio = folio_alloc(GFP_KERNEL, 0);
+	moves.waiter = park_self();
+	sim_unpark_yields = 10;
+	for (unsigned int i = 0; i < ARRAY_SIZE(fns); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, fns[i], NULL), 0);
+	fault_and_end();
+	for (unsigned int i = 0; i < ARRAY_SIZE(fns); i++)
+		pthread_join(threads[i], NULL);
+	sim_unpark_yields = 0;
+	folio_put(moves.folio);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(test_lock) };
+	const struct CMUnitTest tests[] = { T(test_lock), T(test_wait_moved) };
 
 	(void)host_seed();
 	sim_boot(T_FRAMES);

@@ -8,6 +8,7 @@
 struct task {
 	unsigned int token; /* 1: a wake-up that park() has not consumed */
 	bool asleep;
+	bool ended;		/* nobody may wake it any more */
 	enum sim_signal signal; /* pending */
 };
 
@@ -30,10 +31,25 @@ void park(enum park_mode mode)
 	__atomic_exchange_n(&self.token, 0, __ATOMIC_ACQUIRE);
 }
 
-void unpark(struct task *task)
+void sim_wake_for_nothing(struct task *task)
 {
 	if (__atomic_exchange_n(&task->token, 1, __ATOMIC_RELEASE) == 0)
 		host_futex_wake(&task->token);
+}
+
+unsigned int sim_unpark_yields;
+
+void unpark(struct task *task)
+{
+	for (unsigned int i = 0; i < sim_unpark_yields; i++)
+		host_yield();
+	BUG_ON(__atomic_load_n(&task->ended, __ATOMIC_RELAXED));
+	sim_wake_for_nothing(task);
+}
+
+void sim_task_ended(bool ended)
+{
+	__atomic_store_n(&self.ended, ended, __ATOMIC_RELAXED);
 }
 
 bool park_on_cpu(const struct task *task)

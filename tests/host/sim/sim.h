@@ -120,6 +120,12 @@ static inline bool unmap_now(struct folio *folio)
 enum sim_signal { SIM_SIGNAL_NONE, SIM_SIGNAL_ANY, SIM_SIGNAL_FATAL };
 /* What is pending for the thread from now on; it is woken. */
 void sim_signal(struct task *task, enum sim_signal signal);
+/* park() may return without a reason: the task looks again. */
+void sim_wake_for_nothing(struct task *task);
+/* The caller's task is no more: unpark() of it panics. Or it begins again. */
+void sim_task_ended(bool ended);
+/* So often unpark() yields before it looks at the task. */
+extern unsigned int sim_unpark_yields;
 
 /* ---- sim_caller.c: files ---- */
 
