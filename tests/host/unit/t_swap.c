@@ -2,7 +2,11 @@
  *
  * Swap: areas and their slots, the swap cache, and its I/O.
  */
+#include "../../../mm/writeback.h"
 #include "swap_setup.h"
+
+#include <pthread.h>
+#include <unistd.h>
 
 #define HEADER_VERSION SWAP_DEVICE_VERSION
 #define HEADER_LAST_PAGE SWAP_DEVICE_LAST_PAGE
@@ -334,6 +338,85 @@ static void test_errors(void **state)
 	swap_off(dev);
 }
 
+/* ---- the end of a write ---- */
+
+/* A task that waits for something, until it is over. */
+struct waiter {
+	pthread_t thread;
+	void (*wait)(struct folio *folio);
+	struct folio *folio;
+	struct task *task;
+	bool over;
+};
+
+static void *waiter_main(void *arg)
+{
+	struct waiter *w = arg;
+
+	sim_cpu.id = 1;
+	__atomic_store_n(&w->task, park_self(), __ATOMIC_RELEASE);
+	w->wait(w->folio);
+	__atomic_store_n(&w->over, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static bool is_asleep(struct waiter *w)
+{
+	struct task *task = __atomic_load_n(&w->task, __ATOMIC_ACQUIRE);
+
+	return task && !park_on_cpu(task);
+}
+
+static bool is_over(struct waiter *w)
+{
+	return __atomic_load_n(&w->over, __ATOMIC_ACQUIRE);
+}
+
+/* For ten seconds at most. */
+static bool becomes(bool (*what)(struct waiter *w), struct waiter *w)
+{
+	for (unsigned int i = 0; i < 10000 && !what(w); i++)
+		usleep(1000);
+	return what(w);
+}
+
+/* Somebody who has written so much that he waits for the limit of dirty pages; there is no flusher. */
+static void wait_for_limit(struct folio *unused)
+{
+	(void)unused;
+	count_dirtied(~0u / 2);
+	balance_dirty();
+}
+
+/* Who waits for the folio's write, and who waits for the number of pages that are being written, is told of its end. */
+static void test_end_of_write(void **state)
+{
+	static void (*const waits[])(struct folio * folio) = { folio_wait_writeback,
+							       wait_for_limit };
+	struct block_device *dev = swap_on(16, -1);
+	unsigned long ratio = knob_dirty_ratio;
+
+	(void)state;
+	knob_dirty_ratio = 0;
+	for (unsigned int i = 0; i < ARRAY_SIZE(waits); i++) {
+		struct waiter w = { .wait = waits[i], .folio = new_page(1) };
+		struct swap_plug plug = { NULL };
+
+		folio_lock(w.folio);
+		assert_true(swap_cache_add(w.folio));
+		swap_writeout(w.folio, &plug);
+		assert_int_equal(pthread_create(&w.thread, NULL, waiter_main, &w), 0);
+		assert_true(becomes(is_asleep, &w));
+		swap_plug_flush(&plug);
+		if (!becomes(is_over, &w))
+			fail_msg("nobody woke the waiter");
+		pthread_join(w.thread, NULL);
+		folio_put(w.folio);
+	}
+	knob_dirty_ratio = ratio;
+	swap_off(dev);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +427,7 @@ int main(void)
 		S(test_last_entry_while_locked),
 		S(test_frozen),
 		S(test_errors),
+		S(test_end_of_write),
 	};
 
 	sim_boot(T_FRAMES);
