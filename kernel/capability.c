@@ -63,7 +63,7 @@ SYSCALL_DEFINE2(capget, struct cap_user_header __user *, uheader, struct cap_use
 	int err = read_cap_header(uheader, &h, &words);
 
 	/* Asking which version there is, is no error. */
-	if (err == -EINVAL && !udata)
+	if (!udata && err != -EFAULT)
 		return 0;
 	if (err)
 		return err;
@@ -76,8 +76,6 @@ SYSCALL_DEFINE2(capget, struct cap_user_header __user *, uheader, struct cap_use
 	spin_unlock(&tasklist_lock);
 	if (!t)
 		return -ESRCH;
-	if (!udata)
-		return 0;
 	for (i = 0; i < 2; i++)
 		data[i] = (struct cap_user_data){ (u32)(c.cap_effective >> (32 * i)),
 						  (u32)(c.cap_permitted >> (32 * i)),

@@ -97,33 +97,57 @@ int commit_creds(const struct cred *new)
 	return 0;
 }
 
+/* The ids that the file's mode gives. */
+static void take_file_ids(struct cred *new, const struct inode *inode)
+{
+	if (current->no_new_privs || !inode_ids_mapped(inode, new->user_ns))
+		return;
+	if (inode->mode & S_ISUID)
+		new->euid = inode->uid;
+	if ((inode->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+		new->egid = inode->gid;
+}
+
+/*
+ * Who gave up gaining anything by execve gains nothing; nor does, but for ids, a program whose root directory another
+ * process can change under it.
+ */
+static void limit_gains(struct cred *new, const struct cred *old)
+{
+	bool none = current->no_new_privs;
+
+	if (!none && !task_shares_fs())
+		return;
+	if (none || !capable_here(CAP_SETUID)) {
+		new->euid = new->uid;
+		new->egid = new->gid;
+	}
+	new->cap_permitted &= old->cap_permitted;
+}
+
 void cred_after_exec(struct cred *new, const struct inode *inode, bool nosuid, bool *secure)
 {
 	const struct cred *old = &current->cred;
-	u32 securebits = current->securebits, mode = inode->mode;
 	u32 root = make_kuid(old->user_ns, 0);
-	bool changed;
+	bool changed, effective = false;
 
 	*new = *old;
-	if (!nosuid && !current->no_new_privs && inode_ids_mapped(inode, old->user_ns)) {
-		if (mode & S_ISUID)
-			new->euid = inode->uid;
-		if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
-			new->egid = inode->gid;
+	if (!nosuid)
+		take_file_ids(new, inode);
+	changed = new->euid != old->euid || new->egid != old->egid;
+	new->cap_permitted = 0;
+	if (!(current->securebits & SECBIT_NOROOT) && (new->uid == root || new->euid == root)) {
+		new->cap_permitted = old->cap_inheritable | old->cap_bounding;
+		effective = new->euid == root;
 	}
+	if (changed || (new->cap_permitted & ~old->cap_permitted))
+		limit_gains(new, old);
 	new->suid = new->fsuid = new->euid;
 	new->sgid = new->fsgid = new->egid;
-	changed = new->euid != old->euid || new->egid != old->egid;
-
 	if (changed)
 		new->cap_ambient = 0;
-	new->cap_permitted = new->cap_ambient;
-	new->cap_effective = new->cap_ambient;
-	if (!(securebits & SECBIT_NOROOT) && (new->uid == root || new->euid == root)) {
-		new->cap_permitted |= old->cap_inheritable | old->cap_bounding;
-		if (new->euid == root)
-			new->cap_effective = new->cap_permitted;
-	}
+	new->cap_permitted |= new->cap_ambient;
+	new->cap_effective = effective ? new->cap_permitted : new->cap_ambient;
 	*secure = changed || new->uid != new->euid || new->gid != new->egid;
 }
 

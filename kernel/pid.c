@@ -142,6 +142,23 @@ struct mm *task_get_mm(struct task *t)
 	return mm;
 }
 
+bool task_shares_fs(void)
+{
+	const struct task *self = current, *t;
+	const struct process *p;
+	bool found = false;
+
+	/* References alone could be /proc's. */
+	if (refcount_read(&self->fs->refs) == 1)
+		return false;
+	spin_lock(&tasklist_lock);
+	list_for_each_entry(p, &all_processes, node)
+		list_for_each_entry(t, &p->threads, thread_node)
+			found |= p != self->process && t->fs == self->fs;
+	spin_unlock(&tasklist_lock);
+	return found;
+}
+
 struct file *task_get_file(struct task *t, int fd)
 {
 	struct file *f;

@@ -218,6 +218,8 @@ struct fs_context *task_get_fs(struct task *t);
  */
 struct file *task_get_file(struct task *t, int fd);
 int task_files_max(struct task *t);
+/* Another process has the caller's fs_context, too (CLONE_FS). Takes tasklist_lock. */
+bool task_shares_fs(void);
 /* Any task's name. Take tasklist_lock. kernel/pid.c. */
 /* Records sched_switch: kernel/trace/events.c. */
 void trace_sched_switch(const struct task *prev, const struct task *next);

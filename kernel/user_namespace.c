@@ -100,29 +100,11 @@ bool user_ns_may_unshare(void)
 	return READ_ONCE(threads->next) == READ_ONCE(threads->prev);
 }
 
-/* Another task uses the caller's fs_context. References alone could be /proc's. */
-static bool fs_is_shared(void)
-{
-	struct task *self = current, *t;
-	struct process *p;
-	bool found = false;
-
-	if (refcount_read(&self->fs->refs) == 1)
-		return false;
-	spin_lock(&tasklist_lock);
-	list_for_each_entry(p, &all_processes, node)
-		list_for_each_entry(t, &p->threads, thread_node)
-			if (t != self && t->fs == self->fs)
-				found = true;
-	spin_unlock(&tasklist_lock);
-	return found;
-}
-
 int user_ns_enter(struct user_namespace *ns)
 {
 	struct cred new = current->cred;
 
-	if (ns == new.user_ns || !user_ns_may_unshare() || fs_is_shared())
+	if (ns == new.user_ns || !user_ns_may_unshare() || task_shares_fs())
 		return -EINVAL;
 	if (!ns_capable(ns, CAP_SYS_ADMIN))
 		return -EPERM;
