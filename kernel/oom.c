@@ -2,8 +2,8 @@
  *
  * When memory has run out: who is killed.
  *
- * The process with the most memory is (oom_badness()), and whoever shares its address space. Never init, kernel threads, or
- * a process with oom_score_adj -1000. The victim may sleep on something that the caller holds, so nobody waits for it:
+ * The process with the most memory is (oom_badness()), and whoever shares its address space; before all others one that
+ * calls swapoff. Never init, kernel threads, or a process with oom_score_adj -1000. The victim may sleep on something that the caller holds, so nobody waits for it:
  * its private pages are taken at once (mm_oom_reap()), whatever it is doing, for it will not use them again.
  *
  * Called by any allocation that may sleep, with whatever sleeping locks it holds.
@@ -54,6 +54,13 @@ static bool may_be_killed(const struct process *p)
 	       !is_in_vfork(p);
 }
 
+static long points_of(const struct process *p, const struct mm *mm)
+{
+	if (READ_ONCE(p->oom_origin))
+		return (long)(~0UL >> 1);
+	return oom_badness(mm, READ_ONCE(p->oom_score_adj));
+}
+
 /* A child of vfork ends, and its parent goes on in the same memory. */
 static bool nobody_goes_on_in(const struct mm *mm)
 {
@@ -88,7 +95,7 @@ static struct process *choose_victim(struct mm **memory)
 		}
 		if (!may_be_killed(p))
 			continue;
-		points = oom_badness(mm, READ_ONCE(p->oom_score_adj));
+		points = points_of(p, mm);
 		if (!victim || points > most) {
 			victim = p;
 			*memory = mm;

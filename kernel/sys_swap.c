@@ -44,10 +44,17 @@ static int with_area(const char __user *path,
 	return err;
 }
 
+/* Nobody else is to die for want of the memory that the pages in swap need. */
 static int area_off(struct file *file __maybe_unused, struct block_device *dev,
 		    int arg __maybe_unused)
 {
-	return swap_area_off(dev);
+	struct process *self = current->process;
+	int err;
+
+	WRITE_ONCE(self->oom_origin, true);
+	err = swap_area_off(dev);
+	WRITE_ONCE(self->oom_origin, false);
+	return err;
 }
 
 SYSCALL_DEFINE2(swapon, const char __user *, path, int, flags)

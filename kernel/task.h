@@ -88,6 +88,7 @@ struct process {
 	bool is_init_reaper;		/* [T] prctl(PR_SET_CHILD_SUBREAPER) */
 	int oom_score_adj;		/* [A] */
 	int oom_score_adj_min; /* [A] what the unprivileged may lower it to: set by privileged writers */
+	bool oom_origin;       /* [A] it asks for all this memory, so it is killed first */
 	bool dumpable;	       /* [A] */
 	u64 start_ns;	       /* [I] */
 	u64 utime_ns, stime_ns;	  /* [S] of threads that ended */

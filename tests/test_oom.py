@@ -54,6 +54,10 @@ def test_shell_survives_full_swap(run, scenario):
     survives(run, scenario, "--swap", f"{SWAP_MIB}M")
 
 
+def test_shell_survives_swapoff(run):
+    survives(run, "swapoff", "--swap", "64M")
+
+
 @pytest.mark.parametrize("scenario", ["threads", "fork", "populate", "vfork"])
 def test_shell_survives_on_four_cpus(run, scenario):
     survives(run, scenario, "--smp", 4)

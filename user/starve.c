@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/swap.h>
 
 static bool is_one_of(const char *word, const char *a, const char *b)
 {
@@ -369,6 +370,40 @@ static int scenario_scores(void)
 	return !first || !second;
 }
 
+/* ---- swapoff ---- */
+
+static int switch_swap_off(void *arg)
+{
+	char device[64] = "";
+	FILE *f = fopen("/proc/swaps", "r");
+
+	(void)arg;
+	if (!f || fscanf(f, "%*[^\n] %63s", device) != 1)
+		die("starve: /proc/swaps");
+	fclose(f);
+	return swapoff(device) ? errno : 0;
+}
+
+/* What is in swap has no room in memory: who wants it there dies, and not who has it. */
+static int scenario_swapoff(void)
+{
+	struct victim v = { .bytes = available_bytes() + swap_bytes() / 2, .block = BLOCKED_SLEEP };
+	pid_t pid = start(be_victim, &v);
+	const char *end;
+	bool lives;
+
+	if (!wait_ready(v.station, pid)) {
+		puts("starve swapoff: the other never had its memory");
+		return 1;
+	}
+	end = outcome(start(switch_swap_off, NULL));
+	lives = is_alive(pid);
+	kill(pid, SIGKILL);
+	printf("starve swapoff: who calls it %s, who has the memory %s\n", end,
+	       lives ? "lives" : "died");
+	return !lives || !is_one_of(end, "killed", "refused") || !swap_bytes();
+}
+
 /* ---- the command line ---- */
 
 static const struct {
@@ -388,6 +423,7 @@ static const struct {
 	{ "mutex", scenario_mutex, "the one to be killed is blocked on a mutex" },
 	{ "scores", scenario_scores,
 	  "oom_score_adj 1000, 0, -1000 die in this order, the last never" },
+	{ "swapoff", scenario_swapoff, "swapoff of more than there is room for" },
 	{ "failures", failures, "each of the kernel's allocations fails once (Faultline only)" },
 };
 #define NR_SCENARIOS (sizeof(scenarios) / sizeof(scenarios[0]))
