@@ -44,11 +44,6 @@ unsigned long future_lock_bits(const struct mm *mm)
 	return lock_bits(mm->def_flags & VM_LOCKONFAULT);
 }
 
-bool future_populates(const struct mm *mm)
-{
-	return !(mm->def_flags & VM_LOCKONFAULT) || knob_lockonfault == LOCKONFAULT_VMA;
-}
-
 /* These keep the bits they have, silently: special mappings none, droppable memory none, secret memory its own. */
 static bool refuses_lock(const struct vma *vma)
 {

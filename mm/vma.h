@@ -180,7 +180,10 @@ static inline unsigned long future_lock_flags(const struct mm *mm)
 {
 	return likely(!(mm->def_flags & VM_LOCKED)) ? 0 : future_lock_bits(mm);
 }
-bool future_populates(const struct mm *mm);
+static inline bool future_populates(const struct mm *mm)
+{
+	return !(mm->def_flags & VM_LOCKONFAULT);
+}
 
 /* ---- unmapped_area.c ---- */
 
