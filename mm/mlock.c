@@ -80,8 +80,8 @@ static __always_inline struct vma *set_lock_bits(struct mm *mm, struct vma *vma,
  * A hole is -ENOMEM after everything below it was changed, as in Linux: a locked part is of use to who
  * asked.
  */
-static int lock_vmas(struct mm *mm, unsigned long start, unsigned long end, unsigned long bits,
-		     struct lock_change *c)
+static __always_inline int lock_vmas(struct mm *mm, unsigned long start, unsigned long end,
+				     unsigned long bits, struct lock_change *c)
 {
 	struct vma *vma;
 
@@ -363,7 +363,11 @@ static int finish_locking(struct mm *mm, struct lock_change *c, unsigned long st
 	bool at_once = changed && ALIGN_DOWN(c->start, PMD_SIZE) + PMD_SIZE >= c->end;
 	int err = 0;
 
-	if (at_once || (populate && knob_populate == POPULATE_UNDER_WRITE_LOCK))
+	if (changed && !at_once && pgtable_is_untouched(&mm->pgt, c->start, c->end)) {
+		c->incomplete = true;
+		changed = false;
+	}
+	if (at_once || (changed && populate && knob_populate == POPULATE_UNDER_WRITE_LOCK))
 		mark_range(mm, c, false);
 	if (!changed || at_once || (populate && knob_populate == POPULATE_UNDER_WRITE_LOCK)) {
 		validate_mm(mm, c->start, c->end);
@@ -400,7 +404,7 @@ static int undo_save(struct mm *mm, unsigned long start, unsigned long end, stru
 {
 	struct saved_bits *saved;
 
-	if (knob_mlock_error == MLOCK_ERROR_KEEP || start >= end)
+	if (start >= end)
 		return 0;
 	u->page = alloc_pages(GFP_KERNEL, 0);
 	if (!u->page)
@@ -454,12 +458,36 @@ static int mlock_errno(int err)
 	return err == -ENOMEM ? -EAGAIN : err;
 }
 
-int mm_mlock(struct mm *mm, unsigned long addr, unsigned long len, bool onfault)
+/* mlock.error=rollback: the rest of mm_mlock(), or nothing. mmap_lock held for writing; dropped. */
+static __noinline int mlock_or_nothing(struct mm *mm, unsigned long start, unsigned long end,
+				       bool onfault)
 {
 	struct lock_change c = NOTHING_CHANGED;
 	struct undo undo = { .nr = 0 };
-	unsigned long start = addr & PAGE_MASK, end, populate, limit = caller_rlimit(LIMIT_MEMLOCK);
-	int err = -ENOMEM;
+	int err = undo_save(mm, start, end, &undo);
+
+	if (!err)
+		err = lock_vmas(mm, start, end, lock_bits(onfault), &c);
+	if (!err) {
+		err = mlock_errno(
+			finish_locking(mm, &c, start, onfault ? start : end, POPULATE_STRICT));
+		if (!err || !undo.page)
+			goto out;
+		mmap_write_lock(mm);
+	}
+	if (undo.page)
+		undo_vmas(mm, &undo, &c);
+	(void)finish_locking(mm, &c, start, start, 0);
+out:
+	undo_free(&undo);
+	return err;
+}
+
+int mm_mlock(struct mm *mm, unsigned long addr, unsigned long len, bool onfault)
+{
+	struct lock_change c = NOTHING_CHANGED;
+	unsigned long start = addr & PAGE_MASK, end, limit = caller_rlimit(LIMIT_MEMLOCK);
+	int err;
 
 	if (!limit && !caller_has_ipc_lock())
 		return -EPERM;
@@ -467,26 +495,18 @@ int mm_mlock(struct mm *mm, unsigned long addr, unsigned long len, bool onfault)
 	end = start + len;
 	if (mmap_write_lock_killable(mm))
 		return -EINTR;
-	if (limit_allows(mm, limit, start, len))
-		err = undo_save(mm, start, end, &undo);
-	else
-		end = start;
-	if (!err)
-		err = lock_vmas(mm, start, end, lock_bits(onfault), &c);
-	if (err && undo.page)
-		undo_vmas(mm, &undo, &c);
-	populate = err || onfault ? start : end;
-	if (err)
-		(void)finish_locking(mm, &c, start, start, 0);
-	else
-		err = mlock_errno(finish_locking(mm, &c, start, populate, POPULATE_STRICT));
-	if (err && undo.page && populate == end) {
-		mmap_write_lock(mm);
-		undo_vmas(mm, &undo, &c);
-		(void)finish_locking(mm, &c, start, start, 0);
+	if (unlikely(!limit_allows(mm, limit, start, len))) {
+		mmap_write_unlock(mm);
+		return -ENOMEM;
 	}
-	undo_free(&undo);
-	return err;
+	if (unlikely(knob_mlock_error == MLOCK_ERROR_ROLLBACK))
+		return mlock_or_nothing(mm, start, end, onfault);
+	err = lock_vmas(mm, start, end, lock_bits(onfault), &c);
+	if (unlikely(err)) {
+		(void)finish_locking(mm, &c, start, start, 0);
+		return err;
+	}
+	return mlock_errno(finish_locking(mm, &c, start, onfault ? start : end, POPULATE_STRICT));
 }
 
 int mm_munlock(struct mm *mm, unsigned long addr, unsigned long len)

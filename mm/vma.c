@@ -307,7 +307,7 @@ static void free_absorbed(struct vma *gone, unsigned int n)
 }
 
 /* vma grows over the n vmas that follow it, 1 or 2, which become free_absorbed()'s. vma_rmap_lock() held. */
-static struct vma *absorb_following(struct mm *mm, struct vma *vma, unsigned int n)
+static __always_inline struct vma *absorb_following(struct mm *mm, struct vma *vma, unsigned int n)
 {
 	struct vma *first = vma_next(vma), *last = n == 2 ? vma_next(first) : first;
 
@@ -353,7 +353,7 @@ struct vma *vma_merge_new(struct mm *mm, const struct vma_desc *d, const struct 
 }
 
 /* The part of vma from addr on, in nothing yet. NULL when out of memory. */
-static struct vma *piece_alloc(struct mm *mm, struct vma *vma, unsigned long addr)
+static __always_inline struct vma *piece_alloc(struct mm *mm, struct vma *vma, unsigned long addr)
 {
 	struct vma *piece = vma_obtain(mm);
 
@@ -378,7 +378,7 @@ static struct vma *piece_alloc(struct mm *mm, struct vma *vma, unsigned long add
 }
 
 /* vma ends where the first of n pieces starts, and each of them where the next one does. */
-static void cut(struct mm *mm, struct vma *vma, struct vma *first, unsigned int n)
+static __always_inline void cut(struct mm *mm, struct vma *vma, struct vma *first, unsigned int n)
 {
 	struct vma *piece = first;
 

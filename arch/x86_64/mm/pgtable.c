@@ -371,6 +371,58 @@ pte_t *pgtable_next(const struct pgtable *pt, unsigned long *va, unsigned long e
 	return enter_table(upper, e, a, end, stop);
 }
 
+static __always_inline bool all_none(const pte_t *p, const pte_t *end)
+{
+	const pte_t *last = end - PTE_GROUP;
+
+	if (p > last) {
+		while (p < end && !RACY_READ(*p))
+			p++;
+		return p >= end;
+	}
+	/* Groups need not be aligned: the last one looks at some entries again. */
+	for (; p < last; p += PTE_GROUP)
+		if (!pte_group_is_none(p))
+			return false;
+	return pte_group_is_none(last);
+}
+
+/*
+ * The table behind an upper entry at an edge of a range, where it begins with (low) or ends with entry i: nothing of the
+ * range is in use there. One line may be, for the neighbour alone; false when it is more, since that takes long to see.
+ */
+static __always_inline bool edge_is_untouched(const pte_t *upper, unsigned long i, bool low)
+{
+	pte_t e = __atomic_load_n(upper, __ATOMIC_ACQUIRE);
+	const pte_t *table = entry_table(e), *line = table + ALIGN_DOWN(i, PTE_GROUP);
+	u64 lines;
+
+	if (!(e & PTE_P))
+		return true;
+	if (e & PTE_PS)
+		return false;
+	lines = RACY_READ(virt_to_page(table)->pt_groups);
+	lines = low ? lines >> i / PTE_GROUP : lines << (63 - i / PTE_GROUP);
+	if (lines & ~(low ? 1UL : 1UL << 63))
+		return false;
+	return !lines || all_none(low ? table + i : line, low ? line + PTE_GROUP : table + i + 1);
+}
+
+bool pgtable_is_untouched(const struct pgtable *pt, unsigned long start, unsigned long end)
+{
+	const pte_t *upper, *low, *high;
+
+	if (start >> PUD_SHIFT != (end - 1) >> PUD_SHIFT)
+		return false;
+	if (!find_upper(pt, start, &upper))
+		return true;
+	low = &upper[table_index(start, PMD_SHIFT)];
+	high = &upper[table_index(end - 1, PMD_SHIFT)];
+	return low < high && all_none(low + 1, high) &&
+	       edge_is_untouched(low, table_index(start, PAGE_SHIFT), true) &&
+	       edge_is_untouched(high, table_index(end - 1, PAGE_SHIFT), false);
+}
+
 pte_t *pgtable_next_table(const struct pgtable *pt, unsigned long *va, unsigned long end,
 			  unsigned long *stop)
 {
@@ -396,7 +448,7 @@ pte_t *pte_next_in_use(pte_t *pte, pte_t *end)
 		for (pte = group; pte < group + PTE_GROUP; pte++)
 			if (RACY_READ(*pte))
 				return min(pte, end);
-		table->pt_groups &= ~(1UL << pte_group(group));
+		RACY_WRITE(table->pt_groups, table->pt_groups & ~(1UL << pte_group(group)));
 	}
 	return end;
 }

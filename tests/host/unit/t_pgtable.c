@@ -104,6 +104,82 @@ static void test_next(void **state)
 	free_all();
 }
 
+static void use(unsigned long va)
+{
+	pte_t *pte = pgtable_alloc(&pt, va);
+
+	pte_set(pte, PTE_GUARD);
+	pte_used_inc(pte);
+}
+
+static void unuse(unsigned long va)
+{
+	pte_t *pte = pgtable_find(&pt, va);
+
+	pte_set(pte, 0);
+	pte_used_sub(pte, 1);
+}
+
+/* From the middle of a line to the middle of a line, three tables between them. */
+#define RANGE_START (PMD_SIZE + 12 * PAGE_SIZE)
+#define RANGE_END (5 * PMD_SIZE + 21 * PAGE_SIZE)
+
+static bool untouched(void)
+{
+	return pgtable_is_untouched(&pt, RANGE_START, RANGE_END);
+}
+
+static void test_untouched(void **state)
+{
+	static const unsigned long outside[] = { RANGE_START - PAGE_SIZE, RANGE_END, PMD_SIZE };
+	static const unsigned long edges[] = { RANGE_START, RANGE_END - PAGE_SIZE };
+	static const unsigned long inside[] = { 2 * PMD_SIZE - PAGE_SIZE, 5 * PMD_SIZE,
+						3 * PMD_SIZE };
+
+	(void)state;
+	assert_int_equal(pgtable_init(&pt), 0);
+	assert_true(untouched());
+	for (unsigned int i = 0; i < ARRAY_SIZE(outside); i++)
+		use(outside[i]);
+	assert_true(untouched());
+	for (unsigned int i = 0; i < ARRAY_SIZE(edges); i++) {
+		use(edges[i]);
+		assert_false(untouched());
+		unuse(edges[i]);
+		assert_true(untouched());
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(inside); i++) {
+		use(inside[i]);
+		assert_false(untouched());
+		unuse(inside[i]);
+	}
+	/* What takes longer is not looked at. */
+	assert_false(pgtable_is_untouched(&pt, PUD_SIZE - PMD_SIZE, PUD_SIZE + PMD_SIZE));
+	for (unsigned int i = 0; i < ARRAY_SIZE(outside); i++)
+		unuse(outside[i]);
+	free_all();
+}
+
+/* A line is not in use any more when all of it was emptied. */
+static void test_lines_unused(void **state)
+{
+	pte_t *table;
+
+	(void)state;
+	assert_int_equal(pgtable_init(&pt), 0);
+	table = pgtable_alloc(&pt, 0);
+	pte_used_add(&table[0], 64, 64);
+	assert_int_equal(pte_table(table)->pt_groups, 0xff);
+	pte_lines_unused(&table[9], &table[15]);
+	assert_int_equal(pte_table(table)->pt_groups, 0xff);
+	pte_lines_unused(&table[9], &table[33]);
+	assert_int_equal(pte_table(table)->pt_groups, 0xf3);
+	pte_lines_unused(&table[0], &table[PTRS_PER_TABLE]);
+	assert_int_equal(pte_table(table)->pt_groups, 0);
+	pte_used_sub(table, 64);
+	free_all();
+}
+
 /* From each entry, to each end: what a look at one entry after the other finds. */
 static void check_next_in_use(pte_t *table)
 {
@@ -231,10 +307,9 @@ static void test_entry_bits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_find_and_alloc),	   T(test_next),
-		T(test_next_in_use),	   T(test_lockptr),
-		T(test_free_range_bounds), T(test_out_of_memory),
-		T(test_entry_bits),
+		T(test_find_and_alloc),	   T(test_next),	  T(test_next_in_use),
+		T(test_untouched),	   T(test_lines_unused),  T(test_lockptr),
+		T(test_free_range_bounds), T(test_out_of_memory), T(test_entry_bits),
 	};
 
 	sim_boot(T_FRAMES);

@@ -246,6 +246,11 @@ pte_t *pgtable_alloc(struct pgtable *pt, unsigned long va);
  */
 pte_t *pgtable_next(const struct pgtable *pt, unsigned long *va, unsigned long end,
 		    unsigned long *stop);
+/*
+ * No entry for [start, end) is in use, which is more than one table serves, and that was easy to see: only those at the
+ * edges are there, if any. mmap_lock held for writing.
+ */
+bool pgtable_is_untouched(const struct pgtable *pt, unsigned long start, unsigned long end);
 /* The same over all tables that exist, for checks. */
 pte_t *pgtable_next_table(const struct pgtable *pt, unsigned long *va, unsigned long end,
 			  unsigned long *stop);
@@ -270,7 +275,7 @@ static inline u32 *pte_used(const pte_t *pte)
 	return &pte_table(pte)->pt_used;
 }
 
-/* Where they are, as well: a bit for each cache line of entries, clear when none of them is in use. */
+/* Where they are, as well: a bit for each cache line of entries, clear when none of them is in use. Others may look. */
 #define PTE_GROUP 8
 #define PTE_GROUP_SHIFT 6
 
@@ -296,7 +301,7 @@ static inline void pte_used_inc(const pte_t *pte)
 {
 	struct page *table = pte_table(pte);
 
-	table->pt_groups |= 1UL << pte_group(pte);
+	RACY_WRITE(table->pt_groups, table->pt_groups | 1UL << pte_group(pte));
 	RACY_WRITE(table->pt_used, table->pt_used + 1);
 }
 
@@ -305,7 +310,7 @@ static inline void pte_used_add(const pte_t *pte, unsigned long span, u32 n)
 {
 	struct page *table = pte_table(pte);
 
-	table->pt_groups |= pte_lines(pte, pte + span);
+	RACY_WRITE(table->pt_groups, table->pt_groups | pte_lines(pte, pte + span));
 	RACY_WRITE(table->pt_used, table->pt_used + n);
 }
 
@@ -324,8 +329,11 @@ static inline void pte_lines_unused(const pte_t *pte, const pte_t *end)
 
 	pte = (const pte_t *)ALIGN_UP((unsigned long)pte, line);
 	end = (const pte_t *)ALIGN_DOWN((unsigned long)end, line);
-	if (pte < end)
-		pte_table(pte)->pt_groups &= ~pte_lines(pte, end);
+	if (pte < end) {
+		struct page *table = pte_table(pte);
+
+		RACY_WRITE(table->pt_groups, table->pt_groups & ~pte_lines(pte, end));
+	}
 }
 
 static __always_inline bool pte_group_is_none(const pte_t *pte)
