@@ -416,7 +416,7 @@ static inline bool may_map_around(const struct folio *folio, unsigned long large
 	return (flags & (valid | not )) == (valid | large) && !folio_is_hole(folio);
 }
 
-/* The mapping's lock held. Of its second page on it is locked already. */
+/* The mapping's lock held. */
 static __noinline void take_if_large(struct large_around *large, struct folio *folio)
 {
 	if (!may_map_around(folio, 1UL << PG_large) || !folio_trylock(folio))
@@ -448,6 +448,8 @@ static unsigned int lock_cached(struct mapping *m, unsigned long first, unsigned
 			continue;
 		if (unlikely(!may_map_around(folio, 0))) {
 			take_if_large(large, folio);
+			while (i + 1 < cached && found[i + 1] == folio)
+				i++;
 		} else if (folio_trylock(folio)) {
 			folio_get(folio);
 			folios[n++] = folio;

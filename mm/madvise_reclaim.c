@@ -98,7 +98,8 @@ static unsigned int age_large(struct ager *a, pte_t *pte, unsigned long va, unsi
 
 	if (page_mapcount(pfn_to_page(pte_pfn(pte_read(pte)))) != 1)
 		return n;
-	if (a->advice == MADV_PAGEOUT || n != nr || atomic_read(&folio->mapcount) != (int)nr) {
+	if ((a->advice == MADV_PAGEOUT && !reclaim_takes_whole(folio)) || n != nr ||
+	    atomic_read(&folio->mapcount) != (int)nr) {
 		folio_get(folio);
 		a->to_split = folio;
 		return 0;

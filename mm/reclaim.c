@@ -207,13 +207,6 @@ static bool has_nowhere_to_go(const struct folio *folio)
 	       !swap_free_pages();
 }
 
-/* A large one that its file has on its store, and of which no page is locked. */
-static bool goes_whole(const struct folio *folio)
-{
-	return !folio_test(folio, PG_swapbacked) && !folio_test(folio, PG_anon) &&
-	       atomic_read(&folio->mlock_count) == 0;
-}
-
 /* May not sleep: TLB flushes are owed. */
 static enum outcome judge(struct folio *folio, struct scan *sc)
 {
@@ -238,7 +231,7 @@ static enum outcome judge(struct folio *folio, struct scan *sc)
 		return unlock_and(folio, PUT_BACK);
 	if (verdict == ACTIVATE)
 		return unlock_and(folio, PUT_BACK_ACTIVE);
-	if (unlikely(folio_is_large(folio)) && !goes_whole(folio))
+	if (unlikely(folio_is_large(folio)) && !reclaim_takes_whole(folio))
 		return TO_SPLIT;
 	return unmap(folio, verdict == RECLAIM_IF_CLEAN, sc);
 }

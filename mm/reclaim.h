@@ -17,6 +17,12 @@ unsigned long int_sqrt(unsigned long x);
 
 /* A round of reclaim in the caller's context, for an allocation of this order. Pages reclaimed. */
 unsigned long try_to_free_pages(unsigned int order);
+/* A large folio of which nothing has to go to swap, for its file has it on its store, and no page is locked: it need not be split. */
+static inline bool reclaim_takes_whole(const struct folio *folio)
+{
+	return !folio_test(folio, PG_swapbacked) && !folio_test(folio, PG_anon) &&
+	       atomic_read(&folio->mlock_count) == 0;
+}
 /* Reclaims isolated folios (MADV_PAGEOUT); the others go back. Pages reclaimed. */
 unsigned long reclaim_folios(struct list_head *folios);
 

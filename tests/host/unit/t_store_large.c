@@ -494,6 +494,31 @@ static void test_reclaimed(void **state)
 	each_order(state, reclaimed);
 }
 
+/* Those that lie in the range go at once, the others in part. */
+static void paged_out(struct mm *mm, unsigned int order)
+{
+	unsigned long pages = begin_read(order), n = 1UL << order;
+
+	t_map_file(mm, B, pages, RW, MAP_SHARED, file, 0);
+	for (unsigned long i = 0; i < pages; i++)
+		sim_peek(mm, AT(i));
+	assert_int_equal(mm_madvise(mm, AT(1), 2 * n * PG, MADV_PAGEOUT), 0);
+	assert_int_equal(mapping_nr_pages(m), pages - 2 * n);
+	assert_int_equal(mm_rss(mm), pages - 2 * n);
+	assert_int_equal(folio_at(0)->order, 0);
+	assert_int_equal(folio_at(3 * n)->order, order);
+	for (unsigned long i = 0; i < pages; i++)
+		assert_int_equal(sim_peek(mm, AT(i)), (u8)(i + 1));
+	t_validate(mm);
+	assert_int_equal(mm_munmap(mm, B, pages * PG), 0);
+	end();
+}
+
+static void test_paged_out(void **state)
+{
+	each_order(state, paged_out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -516,6 +541,7 @@ int main(void)
 		T_MM(test_split_dirty),
 		T_MM(test_migrated),
 		T_MM(test_reclaimed),
+		T_MM(test_paged_out),
 	};
 
 	sim_boot(T_FRAMES);
