@@ -197,37 +197,43 @@ extern spinlock_t tasklist_lock;       /* irqsave not needed: never taken from i
 extern struct list_head all_processes; /* [T] process->node */
 extern struct process *init_process;   /* pid 1 */
 
-/* ---- kernel/fork.c, kernel/pid.c ---- */
+/* ---- kernel/task.c, kernel/task_alloc.c ---- */
 void task_init(void); /* caches, pid table, the boot CPU's idle task */
-/* The idle task of a CPU that is about to start, with a stack. NULL: no memory. */
-struct task *idle_task_create(unsigned int cpu);
-/* The thread with this tid / the process with this pid, or NULL. tasklist_lock held. */
-struct task *task_find(int tid);
-struct process *process_find(int pid);
 void task_get(struct task *t);
 void task_put(struct task *t);
 void process_put(struct process *p);
+
+/* ---- kernel/kthread.c ---- */
+/* Starts a kernel thread, a process of its own. ERR_PTR(-ENOMEM, -EAGAIN). */
+struct task *kernel_thread(void (*fn)(void *), void *arg, const char *name);
+/* The idle task of a CPU that is about to start, with a stack. NULL: no memory. */
+struct task *idle_task_create(unsigned int cpu);
+
+/* ---- kernel/pid.c ---- */
+/* The thread with this tid / the process with this pid, or NULL. tasklist_lock held. */
+struct task *task_find(int tid);
+struct process *process_find(int pid);
 /*
  * Another task's parts, each with a reference, or NULL when it has none (any more). Takes tasklist_lock,
- * under which exec, exit and unshare replace task->mm, ->files and ->fs. kernel/pid.c.
+ * under which exec, exit and unshare replace task->mm, ->files and ->fs.
  */
 struct mm *task_get_mm(struct task *t);
 struct fs_context *task_get_fs(struct task *t);
 /*
  * Another task's open file, with a reference, or NULL; and the number of slots of its table, 0 when it has none.
- * No reference to a table: it would look shared to its owner. Take tasklist_lock. kernel/pid.c.
+ * No reference to a table: it would look shared to its owner. Take tasklist_lock.
  */
 struct file *task_get_file(struct task *t, int fd);
 int task_files_max(struct task *t);
 /* Another process has the caller's fs_context, too (CLONE_FS). Takes tasklist_lock. */
 bool task_shares_fs(void);
-/* Any task's name. Take tasklist_lock. kernel/pid.c. */
-/* Records sched_switch: kernel/trace/events.c. */
-void trace_sched_switch(const struct task *prev, const struct task *next);
+/* Any task's name. Take tasklist_lock. */
 void task_get_comm(const struct task *t, char comm[static 16]);
 void task_set_comm(struct task *t, const char *name);
-/* Starts a kernel thread, a process of its own. ERR_PTR(-ENOMEM, -EAGAIN). */
-struct task *kernel_thread(void (*fn)(void *), void *arg, const char *name);
+
+/* ---- kernel/trace/events.c ---- */
+/* Records sched_switch. */
+void trace_sched_switch(const struct task *prev, const struct task *next);
 
 /* ---- kernel/exec.c ---- */
 /* argv, envp: kernel arrays of kernel strings (boot) - the system call gathers user ones first. */
