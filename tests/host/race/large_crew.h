@@ -7,9 +7,7 @@
 #define LARGE_CREW_H
 
 #include "../../../mm/large.h"
-#include "../../../mm/lru.h"
-#include "../../../mm/reclaim.h"
-#include "crew.h"
+#include "owner.h"
 #include "../unit/swap_device.h"
 
 #define B 0xe0000000UL
@@ -17,22 +15,13 @@
 #define AT(page) (B + (page)*PG)
 #define ROUNDS 60UL
 
-#define OWN(page) ((u8)((page)*4 + 1))
-#define OTHER(page) ((u8)((page)*4 + 2))
-
 static struct mm *mm;
 
 static inline void access_once(struct mm *of, u64 *x)
 {
 	unsigned long n = next_random(x) % WINDOW;
-	enum fault_access access = next_random(x) % 2 ? FAULT_WRITE : FAULT_READ;
-	bool child = of != mm;
-	u8 byte = child ? OTHER(n) : OWN(n);
-	enum fault_result r = sim_access(of, AT(n) + next_random(x) % PG, access, &byte);
 
-	BUG_ON(r != FAULT_DONE && r != FAULT_MAPERR && r != FAULT_ACCERR);
-	if (r == FAULT_DONE && byte != 0 && byte != OWN(n) && !(child && byte == OTHER(n)))
-		panic("page %lu contains %x", n, byte);
+	access_page(of, AT(n), n, x, of != mm);
 }
 
 static inline void toucher(u64 *x)
@@ -51,11 +40,10 @@ static inline void change_something(struct mm *of, u64 *x)
 
 	switch (next_random(x) % 7) {
 	case 0:
-		(void)mm_mprotect(of, AT(n), len, next_random(x) % 3 ? RW : PROT_READ);
+		protect_range(of, AT(n), len, x);
 		break;
 	case 1:
-		BUG_ON(mm_mmap(of, AT(n), len, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL,
-			       0) < 0);
+		map_anew(of, AT(n), len);
 		break;
 	case 2:
 		(void)mm_madvise(of, AT(n), len, MADV_DONTNEED);
@@ -89,21 +77,13 @@ static inline void forker(u64 *x)
 		BUG_ON(IS_ERR(child));
 		for (unsigned int k = 0; k < 3; k++)
 			change_something(child, x);
-		sim_mm_leave(child);
-		mm_put(child);
+		child_leave(child);
 	}
 }
 
 static inline void reclaimer(u64 *x)
 {
-	while (!is_done()) {
-		LIST_HEAD(folios);
-
-		if (lru_isolate(next_random(x) % 2 ? LRU_INACTIVE_ANON : LRU_ACTIVE_ANON, 2,
-				&folios))
-			(void)reclaim_folios(&folios);
-		host_yield();
-	}
+	reclaim_until_done(2, x);
 }
 
 static inline void splitter(u64 *x)

@@ -6,7 +6,7 @@
  * fault handler as the CPU would. A byte of page n that the first program wrote is OWN(n), one that a forked
  * child wrote OTHER(n), so a page that turns up in the wrong place or the wrong address space shows.
  */
-#include "crew.h"
+#include "owner.h"
 
 #define B 0xe0000000UL
 #define WINDOW 32UL
@@ -14,9 +14,6 @@
 #define AWAY                                                                                       \
 	(64UL * PG) /* where mremap moves the window to and back from; also in the next table */
 #define ROUNDS 90UL
-
-#define OWN(page) ((u8)((page)*4 + 1))
-#define OTHER(page) ((u8)((page)*4 + 2))
 
 static struct mm *mm;
 static struct file *file;
@@ -45,9 +42,8 @@ static void access_once(struct mm *of, unsigned long base, u64 *x, bool child)
 	}
 	r = sim_access(of, va, access, &byte);
 	check_result(r);
-	if (r == FAULT_DONE && byte != 0 && byte != OWN(n) &&
-	    !((child || shared_with_children) && byte == OTHER(n)))
-		panic("page %lu contains %x", n, byte);
+	if (r == FAULT_DONE)
+		check_byte(n, byte, child || shared_with_children);
 }
 
 static void faulter(u64 *x)
@@ -143,8 +139,7 @@ static void forker(u64 *x)
 		BUG_ON(IS_ERR(child));
 		for (unsigned int n = 0; n < 60; n++)
 			access_once(child, B, x, true);
-		sim_mm_leave(child);
-		mm_put(child);
+		child_leave(child);
 	}
 }
 

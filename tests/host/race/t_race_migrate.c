@@ -4,9 +4,8 @@
  * against reclaim and truncation. Movers take whatever frame has a folio on a list. Whatever moves is the same in its new
  * place: OWN(n) in page n of the first program and of the file, OTHER(n) if one of its children wrote there.
  */
-#include "../../../mm/lru.h"
-#include "../../../mm/reclaim.h"
 #include "mover.h"
+#include "owner.h"
 #include "../unit/swap_device.h"
 
 #define B 0xd0000000UL
@@ -15,45 +14,24 @@
 #define SHARED(page) (B + (64 + (page)) * PG)
 #define ROUNDS 220UL
 
-#define OWN(page) ((u8)((page)*4 + 1))
-#define OTHER(page) ((u8)((page)*4 + 2))
-
 static struct mm *mm;
 static struct file *file;
 
 static void reclaimer(u64 *x)
 {
-	while (!is_done()) {
-		LIST_HEAD(folios);
-
-		if (lru_isolate(next_random(x) % 2 ? LRU_INACTIVE_ANON : LRU_ACTIVE_ANON, 8,
-				&folios))
-			(void)reclaim_folios(&folios);
-		host_yield();
-	}
+	reclaim_until_done(8, x);
 }
 
 /* ---- programs ---- */
-
-static void access_at(struct mm *of, unsigned long va, unsigned long n, u64 *x, bool child)
-{
-	enum fault_access access = next_random(x) % 2 ? FAULT_WRITE : FAULT_READ;
-	u8 byte = child ? OTHER(n) : OWN(n);
-	enum fault_result r = sim_access(of, va + next_random(x) % PG, access, &byte);
-
-	BUG_ON(r != FAULT_DONE && r != FAULT_MAPERR && r != FAULT_ACCERR && r != FAULT_BUS);
-	if (r == FAULT_DONE && byte != 0 && byte != OWN(n) && !(child && byte == OTHER(n)))
-		panic("page %lu contains %x", n, byte);
-}
 
 static void access_once(struct mm *of, u64 *x, bool child)
 {
 	unsigned long n = next_random(x) % WINDOW;
 
 	if (next_random(x) % 3)
-		access_at(of, AT(n), n, x, child);
+		access_page(of, AT(n), n, x, child);
 	else
-		access_at(of, SHARED(n), n, x, false);
+		access_page(of, SHARED(n), n, x, false);
 }
 
 static void toucher(u64 *x)
@@ -68,11 +46,10 @@ static void change_something(struct mm *of, u64 *x)
 
 	switch (next_random(x) % 7) {
 	case 0:
-		(void)mm_mprotect(of, AT(n), len, next_random(x) % 3 ? RW : PROT_READ);
+		protect_range(of, AT(n), len, x);
 		break;
 	case 1:
-		BUG_ON(mm_mmap(of, AT(n), len, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL,
-			       0) < 0);
+		map_anew(of, AT(n), len);
 		break;
 	case 2:
 		(void)mm_madvise(of, AT(n), len, MADV_DONTNEED);
@@ -109,12 +86,10 @@ static void forker(u64 *x)
 		grandchild = mm_fork(child);
 		BUG_ON(IS_ERR(grandchild));
 		change_something(child, x);
-		sim_mm_leave(child);
-		mm_put(child);
+		child_leave(child);
 		for (unsigned int k = 0; k < 3; k++)
 			change_something(grandchild, x);
-		sim_mm_leave(grandchild);
-		mm_put(grandchild);
+		child_leave(grandchild);
 	}
 }
 

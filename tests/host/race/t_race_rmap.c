@@ -4,9 +4,8 @@
  * share one address space and make children of it and of these. Whatever is taken from them comes back with what was
  * written: OWN(n) in page n of the first program, OTHER(n) if one of its children wrote there.
  */
-#include "crew.h"
-#include "../../../mm/lru.h"
 #include "../../../mm/swap_internal.h"
+#include "owner.h"
 #include "../unit/swap_device.h"
 
 #include <mm/rmap.h>
@@ -17,9 +16,6 @@
 #define AWAY (64UL * PG)
 #define ROUNDS 220UL
 #define GENERATIONS 4U
-
-#define OWN(page) ((u8)((page)*4 + 1))
-#define OTHER(page) ((u8)((page)*4 + 2))
 
 static struct mm *mm;
 
@@ -92,13 +88,8 @@ static void reclaimer(u64 *x)
 static void access_once(struct mm *of, unsigned long base, u64 *x, bool child)
 {
 	unsigned long n = next_random(x) % WINDOW;
-	enum fault_access access = next_random(x) % 2 ? FAULT_WRITE : FAULT_READ;
-	u8 byte = child ? OTHER(n) : OWN(n);
-	enum fault_result r = sim_access(of, base + n * PG + next_random(x) % PG, access, &byte);
 
-	BUG_ON(r != FAULT_DONE && r != FAULT_MAPERR && r != FAULT_ACCERR);
-	if (r == FAULT_DONE && byte != 0 && byte != OWN(n) && !(child && byte == OTHER(n)))
-		panic("page %lu contains %x", n, byte);
+	access_page(of, base + n * PG, n, x, child);
 }
 
 static void toucher(u64 *x)
@@ -124,11 +115,10 @@ static void change_something(struct mm *of, u64 *x)
 
 	switch (next_random(x) % 4) {
 	case 0:
-		(void)mm_mprotect(of, AT(n), len, next_random(x) % 3 ? RW : PROT_READ);
+		protect_range(of, AT(n), len, x);
 		break;
 	case 1:
-		BUG_ON(mm_mmap(of, AT(n), len, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL,
-			       0) < 0);
+		map_anew(of, AT(n), len);
 		break;
 	case 2:
 		move_there_and_back(of, x);
@@ -152,16 +142,13 @@ static void forker(u64 *x)
 			for (unsigned int k = 0; k < 4; k++)
 				change_something(line[nr], x);
 			if (nr && next_random(x) % 2) {
-				sim_mm_leave(line[nr - 1]);
-				mm_put(line[nr - 1]);
+				child_leave(line[nr - 1]);
 				line[nr - 1] = NULL;
 			}
 		}
 		while (nr--)
-			if (line[nr]) {
-				sim_mm_leave(line[nr]);
-				mm_put(line[nr]);
-			}
+			if (line[nr])
+				child_leave(line[nr]);
 	}
 }
 

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * Large folios of a shared file that several threads fault in through two mappings and in a child, look up, lock, split,
- * reclaim, collapse, cut by truncation and holes, at the same time. Page n contains MARK(n) or zeroes; its private copy COPY(n), too.
+ * reclaim, collapse, cut by truncation and holes, at the same time. Page n contains OWN(n) or zeroes; its private copy
+ * OTHER(n), too.
  */
 #include "../../../mm/collapse.h"
 #include "../../../mm/large.h"
-#include "../../../mm/lru.h"
-#include "../../../mm/reclaim.h"
-#include "crew.h"
+#include "owner.h"
 #include "../unit/migrate_now.h"
 #include "../unit/swap_device.h"
 
@@ -15,9 +14,6 @@
 #define PRIVATE 0xe8000000UL
 #define PAGES 1024UL /* two blocks of 2 MiB */
 #define ROUNDS 60UL
-
-#define MARK(page) ((u8)((page)*4 + 1))
-#define COPY(page) ((u8)((page)*4 + 2))
 
 static struct mm *mm;
 static struct file *file;
@@ -28,13 +24,13 @@ static void access_once(struct mm *of, u64 *x)
 	unsigned long n = next_random(x) % PAGES;
 	bool private = next_random(x) % 2;
 	enum fault_access access = next_random(x) % 2 ? FAULT_WRITE : FAULT_READ;
-	u8 byte = private ? COPY(n) : MARK(n);
+	u8 byte = private ? OTHER(n) : OWN(n);
 	enum fault_result r = sim_access(
 		of, (private ? PRIVATE : SHARED) + n * PG + next_random(x) % PG, access, &byte);
 
 	BUG_ON(r != FAULT_DONE && r != FAULT_BUS && r != FAULT_ACCERR);
-	if (r == FAULT_DONE && byte && byte != MARK(n) && !(private && byte == COPY(n)))
-		panic("page %lu contains %x", n, byte);
+	if (r == FAULT_DONE)
+		check_byte(n, byte, private);
 }
 
 static void toucher(u64 *x)
@@ -92,8 +88,7 @@ static void forker(u64 *x)
 		BUG_ON(IS_ERR(child));
 		for (unsigned int k = 0; k < 30; k++)
 			access_once(child, x);
-		sim_mm_leave(child);
-		mm_put(child);
+		child_leave(child);
 	}
 }
 
@@ -131,14 +126,7 @@ static void splitter(u64 *x)
 
 static void reclaimer(u64 *x)
 {
-	while (!is_done()) {
-		LIST_HEAD(folios);
-
-		if (lru_isolate(next_random(x) % 2 ? LRU_INACTIVE_ANON : LRU_ACTIVE_ANON, 2,
-				&folios))
-			(void)reclaim_folios(&folios);
-		host_yield();
-	}
+	reclaim_until_done(2, x);
 }
 
 static atomic_long_t collapsed;
