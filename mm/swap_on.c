@@ -89,7 +89,8 @@ static struct swap_chunk *alloc_chunks(unsigned long nr_slots)
 	struct swap_chunk *chunks = kzalloc(n * sizeof(*chunks), GFP_KERNEL);
 
 	for (unsigned long i = 0; chunks && i < n; i++) {
-		struct page *page = alloc_pages(GFP_KERNEL | __GFP_ZERO, 0);
+		/* Nobody is killed for an area that is too large for this machine. */
+		struct page *page = alloc_pages(GFP_KERNEL | __GFP_ZERO | __GFP_NORETRY, 0);
 
 		if (!page) {
 			swap_chunks_free(chunks, nr_slots);

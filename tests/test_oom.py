@@ -58,6 +58,15 @@ def test_shell_survives_swapoff(run):
     survives(run, "swapoff", "--swap", "64M")
 
 
+def test_swapon_kills_nobody(run, kernel):
+    """200 MiB for the slots of 100 GiB are not to be had."""
+    if kernel == "linux":
+        pytest.skip("a slot costs less there")
+    script = "mkswap /dev/vda >/dev/null && swapon /dev/vda; echo status $?; grep oom_kill /proc/vmstat"
+    done = run("--mem", "160M", "--disk", "100G", "--", "busybox", "sh", "-c", script, timeout=120)
+    assert done.stdout.decode().split("\n")[:2] == ["status 1", "oom_kill 0"], done.stderr
+
+
 @pytest.mark.parametrize("scenario", ["threads", "fork", "populate", "vfork"])
 def test_shell_survives_on_four_cpus(run, scenario):
     survives(run, scenario, "--smp", 4)
