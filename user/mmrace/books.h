@@ -11,6 +11,7 @@
 #include "reclaim.h"
 
 #define BOOK_SIZE 16384
+static char books[2][BOOK_SIZE]; /* in memory before memory is counted */
 
 static void read_book(const char *path, char *text)
 {
@@ -42,9 +43,10 @@ static long number_in(const char *text, const char *name)
 /* Free memory and slabs in KiB after everything cached was written and given back. */
 static long free_memory(void)
 {
-	static char text[BOOK_SIZE];
+	char *text = books[0];
 	long kib, slab;
 
+	memset(books, 0, sizeof(books));
 	sync();
 	drop_caches("3");
 	read_book("/proc/meminfo", text);
@@ -71,7 +73,7 @@ static void check_memory(long before)
 /* A debug kernel makes up the books of all memory anew. */
 static void check_books(void)
 {
-	static char text[BOOK_SIZE];
+	char *text = books[0];
 
 	if (access("/proc/validate", R_OK))
 		return;
@@ -119,7 +121,7 @@ static const struct same *first_difference(const char *meminfo, const char *vmst
 /* The kernel's threads may still be at work: ten seconds for the two to agree. */
 static void compare_lists(void)
 {
-	static char meminfo[BOOK_SIZE], vmstat[BOOK_SIZE];
+	char *meminfo = books[0], *vmstat = books[1];
 	const struct same *wrong;
 
 	for (int i = 0; i < 500; i++) {
