@@ -250,11 +250,33 @@ static void add_to_gauges(struct books *b, unsigned long flags, const struct fol
 	else if (flags & BIT_OF(PG_lru))
 		b->pages[active ? NR_ACTIVE_FILE : NR_INACTIVE_FILE] += n;
 	b->pages[NR_MLOCK] += sum->nr_locked;
-	if (flags & BIT_OF(PG_swapcache))
-		b->pages[NR_SWAPCACHED] += n;
 	if (flags & BIT_OF(PG_writeback))
 		b->pages[NR_WRITEBACK] += n;
 	b->pages[flags & BIT_OF(PG_anon) ? NR_ANON_PAGES : NR_FILE_MAPPED] += sum->nr_mapped;
+}
+
+/*
+ * Of both caches: the page cache and the swap cache. What a folio's mapping is can be asked of its flags: it may go meanwhile,
+ * and the frame be something else.
+ */
+static void add_to_cached(struct books *b, const struct folio *folio, unsigned long flags,
+			  unsigned long n)
+{
+	bool shmem = flags & BIT_OF(PG_swapbacked);
+
+	if (flags & BIT_OF(PG_swapcache)) {
+		b->pages[NR_SWAPCACHED] += n;
+		b->pages[NR_FILE_PAGES] += n;
+	}
+	if (flags & BIT_OF(PG_anon) || !READ_ONCE(folio->mapping))
+		return;
+	b->pages[NR_FILE_PAGES] += n;
+	if (shmem)
+		b->pages[NR_SHMEM] += n;
+	else if (flags & BIT_OF(PG_dirty))
+		b->pages[NR_FILE_DIRTY] += n;
+	if (n == PTRS_PER_TABLE)
+		b->pages[shmem ? NR_SHMEM_THPS : NR_FILE_THPS]++;
 }
 
 static void check_frames(struct books *b)
@@ -274,6 +296,7 @@ static void check_frames(struct books *b)
 		check_counts(b, pfn, folio, &sum);
 		check_flags(b, pfn, flags, folio_is_mlocked(folio));
 		add_to_gauges(b, flags, &sum, folio_nr_pages(folio));
+		add_to_cached(b, folio, flags, folio_nr_pages(folio));
 		if (pfn % CHUNK_COUNTS == 0)
 			cond_resched();
 	}
@@ -327,6 +350,7 @@ static void check_gauges(struct books *b)
 	static const enum stat_item gauges[] = {
 		NR_ANON_PAGES,	NR_FILE_MAPPED, NR_INACTIVE_ANON, NR_ACTIVE_ANON, NR_INACTIVE_FILE,
 		NR_ACTIVE_FILE, NR_UNEVICTABLE, NR_MLOCK,	  NR_WRITEBACK,	  NR_SWAPCACHED,
+		NR_FILE_PAGES,	NR_SHMEM,	NR_FILE_DIRTY,	  NR_SHMEM_THPS,  NR_FILE_THPS,
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(gauges); i++)

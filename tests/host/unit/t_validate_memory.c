@@ -96,6 +96,15 @@ static void test_wrong(void **state)
 	stat_inc(NR_INACTIVE_ANON);
 	complains_of("nr_inactive_anon");
 	stat_add(NR_INACTIVE_ANON, -1);
+	stat_inc(NR_SHMEM);
+	complains_of("nr_shmem");
+	stat_add(NR_SHMEM, -1);
+	stat_inc(NR_FILE_DIRTY);
+	complains_of("nr_dirty");
+	stat_add(NR_FILE_DIRTY, -1);
+	stat_inc(NR_FILE_PAGES);
+	complains_of("nr_file_pages");
+	stat_add(NR_FILE_PAGES, -1);
 	assert_true(pte_has_slot(sim_pte(child, AT(8))));
 	swap_slot_dup(pte_to_swp(sim_pte(child, AT(8))));
 	complains_of("swap slot");
