@@ -10,7 +10,7 @@
  * and nothing may be missing.
  *
  * The window straddles a 1 GiB boundary, so that areas and moves cross tables of every level. In some runs it is sixteen
- * times as large, for folios of up to 2 MiB. Runs with large folios and swap reclaim, split and move them all the time.
+ * times as large, for folios of up to 2 MiB. In some a disk is behind one of the files, which is read ahead in folios of some size. Runs with large folios and swap reclaim, split and move them all the time.
  */
 #include "mm/oracle.h"
 #include "../../../mm/large.h"
@@ -28,7 +28,7 @@ static void (*const operations[])(struct space *s) = {
 	op_msync,	   op_get_page, op_check_contents, op_mlock,	  op_memory,
 	op_memory,	   op_munlock,	op_reclaim,	   op_reclaim,	  op_migrate,
 	op_split_deferred, op_compact,	op_collapse,	   op_collapse,	  op_khugepaged,
-	op_shrink_zeroes,
+	op_shrink_zeroes,  op_disk,	op_disk,
 };
 
 /* ---- one run ---- */
@@ -52,6 +52,9 @@ static void begin(void)
 	scale = kind & 0x20 && knob_thp != THP_NEVER ? MAX_SCALE : 1;
 	nr_pages = UNITS * scale;
 	swap = kind & 0x40 ? swap_device_on(SWAP_PAGES) : NULL;
+	kind = take();
+	knob_readahead_order = kind % (PMD_ORDER + 1);
+	disk = kind & 0x10 ? sim_block_create(OBJ_PAGES * PAGE_SIZE) : NULL;
 	spaces[0].mm = mm_create(false);
 	EXPECT(spaces[0].mm);
 	map_memory(&spaces[0], (struct range){ 0, nr_pages });
@@ -59,6 +62,10 @@ static void begin(void)
 		u64 bytes = (10 + 20 * i) * PAGE_SIZE;
 		bool writable = i != 1;
 
+		if (disk && i == NR_FILES - 1) {
+			files[i] = new_object(sim_block_file(disk), true, OBJ_PAGES * PAGE_SIZE);
+			break;
+		}
 		files[i] = new_object(sim_file(bytes, writable), writable, bytes);
 	}
 }
@@ -80,6 +87,9 @@ static void end(bool compare)
 		host_free(o);
 	}
 	objects = NULL;
+	if (disk)
+		sim_block_destroy(disk);
+	disk = NULL;
 	if (swap)
 		swap_device_off(swap);
 	swap = NULL;

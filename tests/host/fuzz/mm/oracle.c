@@ -7,6 +7,7 @@
 
 bool failure_armed;
 struct space spaces[NR_MMS];
+struct block_device *disk;
 struct object *files[NR_FILES];
 struct object *objects;
 unsigned long scale;
@@ -114,6 +115,11 @@ void own_page(struct opage *p)
 		return;
 	memcpy(p->bytes, bytes_of(p), SAMPLES);
 	p->own = true;
+}
+
+struct object *take_cuttable(void)
+{
+	return files[take_below(disk ? NR_FILES - 1 : NR_FILES)];
 }
 
 void punch(struct object *o, unsigned long index, unsigned long n)

@@ -63,7 +63,8 @@ extern struct object *files[NR_FILES];
 extern struct object *objects;
 extern unsigned long scale;	  /* pages in a unit of this run */
 extern unsigned long nr_pages;	  /* of the window */
-extern struct block_device *swap; /* NULL: no memory is ever taken away */
+extern struct block_device *swap; /* NULL: no memory is taken away but what the disk has */
+extern struct block_device *disk; /* behind the last file; NULL: nothing is */
 
 /* ---- the input ---- */
 
@@ -99,6 +100,8 @@ u8 *bytes_of(struct opage *p);
 enum fault_result expected(const struct opage *p, enum fault_access access);
 /* The page becomes the mapping's own before a private write. */
 void own_page(struct opage *p);
+/* A file that can be cut and get holes, as one with a disk cannot. */
+struct object *take_cuttable(void);
 /* A hole in the file: whole pages read as zero, private copies stay. */
 void punch(struct object *o, unsigned long index, unsigned long n);
 /* Ordinary memory, as malloc() gets it. */
@@ -140,5 +143,6 @@ void op_compact(struct space *s);
 void op_collapse(struct space *s);
 void op_khugepaged(struct space *s);
 void op_shrink_zeroes(struct space *s);
+void op_disk(struct space *s);
 
 #endif

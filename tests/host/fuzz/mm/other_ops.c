@@ -11,12 +11,13 @@
 #include "../../unit/migrate_now.h"
 
 #include <mm/kcompactd.h>
+#include <mm/writeback.h>
 
 /* ---- files ---- */
 
 void op_truncate(struct space *s)
 {
-	struct object *o = files[take_below(NR_FILES)];
+	struct object *o = take_cuttable();
 	u64 size = take_below(OBJ_PAGES) * PAGE_SIZE;
 	unsigned int k = take_below(SAMPLES + 1);
 
@@ -37,7 +38,7 @@ void op_truncate(struct space *s)
 
 void op_punch(struct space *s)
 {
-	struct object *o = files[take_below(NR_FILES)];
+	struct object *o = take_cuttable();
 	unsigned long first = take_below(OBJ_PAGES - 16), n = 1 + take_below(16);
 
 	(void)s;
@@ -67,10 +68,42 @@ void op_file_write(struct space *s)
 		EXPECT(PTR_ERR(folio) == 0);
 		return;
 	}
-	((u8 *)page_address(folio_page(folio, index - folio->index)))[sample_at[k]] = value;
-	folio_mark_dirty(folio);
+	*folio_byte(folio, index * PAGE_SIZE + sample_at[k]) = (char)value;
+	folio_mark_dirty_lock(folio);
 	folio_put(folio);
 	o->bytes[index][k] = value;
+}
+
+/* All that was written to the last file is on its disk. */
+static void check_disk(void)
+{
+	const struct object *o = files[NR_FILES - 1];
+
+	EXPECT(!filemap_sync(sim_file_mapping(o->file), 0, o->size, NULL));
+	for (unsigned long i = 0; i < o->size / PAGE_SIZE; i++)
+		for (unsigned int k = 0; k < SAMPLES; k++)
+			EXPECT(((u8 *)sim_block_data(disk))[i * PAGE_SIZE + sample_at[k]] ==
+			       o->bytes[i][k]);
+}
+
+/* Its pages are read ahead, written back and dropped, a range of them or all. */
+void op_disk(struct space *s)
+{
+	unsigned int what = take(), first = take_below(OBJ_PAGES), n = 1 + take_below(32);
+	struct mapping *m = disk ? sim_file_mapping(files[NR_FILES - 1]->file) : NULL;
+
+	(void)s;
+	TRACE("disk(%u, %u +%u)\n", what % 4, first, n);
+	if (!m)
+		return;
+	if (what % 4 == 0)
+		filemap_willneed(m, first, n);
+	else if (what % 4 == 1)
+		(void)filemap_writeback(m, first, first + n - 1, what & 4);
+	else if (what % 4 == 2)
+		(void)filemap_drop_clean(m, first, first + n - 1);
+	else
+		check_disk();
 }
 
 /* ---- the kernel ---- */
@@ -79,12 +112,12 @@ void op_file_write(struct space *s)
 void op_reclaim(struct space *s)
 {
 	LIST_HEAD(folios);
-	enum lru_list list = take() & 1 ? LRU_INACTIVE_ANON : LRU_ACTIVE_ANON;
+	enum lru_list list = (enum lru_list)(take() % (LRU_ACTIVE_FILE + 1));
 	unsigned int nr = 1 + take_below(LRU_BATCH);
 
 	(void)s;
 	TRACE("reclaim(list %d, %u)\n", (int)list, nr);
-	if (swap && lru_isolate(list, nr, &folios))
+	if ((swap || (disk && list >= LRU_INACTIVE_FILE)) && lru_isolate(list, nr, &folios))
 		(void)reclaim_folios(&folios);
 }
 

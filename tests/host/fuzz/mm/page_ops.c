@@ -67,7 +67,9 @@ void op_madvise(struct space *s)
 	int advice = advices[take_below(ARRAY_SIZE(advices))], err = 0, unmapped = 0;
 	bool populate = advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE;
 
-	if (swap && advice == MADV_FREE)
+	if (disk && advice == MADV_REMOVE)
+		advice = MADV_DONTNEED;
+	if ((swap || disk) && advice == MADV_FREE)
 		advice = MADV_DONTNEED; /* what it may come to where memory is taken away */
 	if (!swap && advice == MADV_PAGEOUT)
 		advice = MADV_COLD; /* nothing can go but what MADV_FREE gave up */
