@@ -332,7 +332,7 @@ int mm_collapse(struct mm *mm, unsigned long addr, const struct collapse_limits 
 /* [start, end) of one vma. All of its whole 2 MiB are tried, unless there is no memory. */
 static int collapse_part(struct mm *mm, unsigned long start, unsigned long end)
 {
-	const struct collapse_limits any = { ~0u, ~0u, ~0u, GFP_KERNEL | __GFP_NORETRY };
+	const struct collapse_limits any = { ~0u, ~0u, ~0u, GFP_KERNEL | __GFP_NORETRY, false };
 	int failed = 0;
 
 	start = ALIGN_UP(start, PMD_SIZE);

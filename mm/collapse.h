@@ -11,6 +11,7 @@
 struct collapse_limits {
 	unsigned int none, swapped, shared;
 	gfp_t gfp; /* of the folio */
+	bool lazy; /* of a file: who maps it unlocked gets it with his next fault, and nobody before */
 };
 
 #define COLLAPSE_NOTHING_TO_DO 1

@@ -10,8 +10,8 @@
  *             page finds an old one before, the new one afterwards
  *   map       the migration entries become entries of the new folio, where they are 512 in a row as one
  *
- * As with a split (mm/split.c), only the other way round. Linux leaves other address spaces without entries, to fault on the
- * new folio when they need it; here they keep what they had, and a locked page stays locked.
+ * As with a split (mm/split.c), only the other way round. After khugepaged's, as in Linux, who maps it has no entries, and
+ * gets all of it as one when he needs some of it; but a locked page stays locked. MADV_COLLAPSE takes nothing from anybody.
  *
  * Locking: no mmap_lock while the file is collapsed, and no lock of its inode: a truncation that gets in between has a
  * reference to a folio, or finds it gone. The folio locks are only tried; i_mmap_lock is held for reading; mapping->lock.
@@ -33,6 +33,7 @@ struct file_collapse {
 	unsigned int n;	    /* of them */
 	unsigned int holes; /* pages that the file does not have */
 	unsigned int swapped;
+	bool lazy; /* collapse_limits.lazy */
 };
 
 bool collapse_suits_file(const struct vma *vma)
@@ -197,6 +198,7 @@ static void map_again(struct file_collapse *c, bool replaced)
 
 		m.nr = folio_nr_pages(m.old);
 		m.first = replaced ? m.old->index - c->start : 0;
+		m.drop = replaced && c->lazy;
 		migration_entries_remove(&m, replaced ? c->new : m.old);
 	}
 }
@@ -376,7 +378,7 @@ static int allocate_and_collapse(struct file_collapse *c, const struct collapse_
 static int filemap_collapse(struct mapping *m, unsigned long start,
 			    const struct collapse_limits *limits)
 {
-	struct file_collapse c = { .m = m, .start = start };
+	struct file_collapse c = { .m = m, .start = start, .lazy = limits->lazy };
 	int result = look(&c, limits);
 
 	if (!result && c.swapped)
@@ -413,6 +415,7 @@ int collapse_file(struct mm *mm, struct vma *vma, unsigned long addr,
 	struct mapping *m = vma->mapping;
 	struct file *file = vma->file;
 	const pte_t *pte = pgtable_find(&mm->pgt, addr);
+	bool full = pte && READ_ONCE(*pte_used(pte)) == PTRS_PER_TABLE;
 	int result = COLLAPSE_NOTHING_TO_DO;
 
 	if (pte && pte_is_promoted(pte)) {
@@ -422,7 +425,8 @@ int collapse_file(struct mm *mm, struct vma *vma, unsigned long addr,
 	file_get(file);
 	mmap_read_unlock(mm);
 	result = filemap_collapse(m, index, limits);
-	if (result >= 0) {
+	/* A new one, and one of which not all is mapped, can wait for the next fault. */
+	if (result >= 0 && (!limits->lazy || (result == COLLAPSE_NOTHING_TO_DO && full))) {
 		mmap_read_lock(mm);
 		vma = collapse_vma(mm, addr);
 		result = vma && vma->mapping == m && vma_index(vma, addr) == index

@@ -114,6 +114,7 @@ static int scan_mm(struct mm *mm, unsigned long *budget)
 		.swapped = (unsigned int)READ_ONCE(set->max_ptes_swap),
 		.shared = (unsigned int)READ_ONCE(set->max_ptes_shared),
 		.gfp = READ_ONCE(set->defrag) ? GFP_KERNEL | __GFP_NORETRY : GFP_LIGHT,
+		.lazy = true,
 	};
 
 	while (*budget) {

@@ -19,6 +19,7 @@ struct move {
 	unsigned long first; /* the page of the folio that replaces it where its own begin */
 	bool wait; /* for that lock, if a file's: the caller holds nothing that its holders wait for */
 	bool held; /* that lock is the caller's, and mapping is set, all the time */
+	bool drop; /* of shared memory: no entries come back, but where the vma is locked */
 };
 
 /*

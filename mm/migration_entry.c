@@ -149,6 +149,15 @@ static void promote_again(struct vma *vma, unsigned long last, pte_t *pte)
 		huge_promote_if_whole(vma->mm, start, pte);
 }
 
+/* The next fault brings another. Page-table lock held. */
+static void drop_one(struct mm *mm, pte_t *pte)
+{
+	mm_update_hiwater(mm);
+	pte_set(pte, 0);
+	pte_used_sub(pte, 1);
+	atomic_dec(&mm->rss[RSS_SHMEM]);
+}
+
 static void remove_one(struct move *m, struct vma *vma, unsigned long addr, pte_t *pte, void *arg)
 {
 	unsigned long flags = RACY_READ(vma->flags), n;
@@ -161,6 +170,10 @@ static void remove_one(struct move *m, struct vma *vma, unsigned long addr, pte_
 	n = page_of(m, pte_pfn(e));
 	if (n == -1UL)
 		return;
+	if (unlikely(m->drop) && !(flags & VM_LOCKED)) {
+		drop_one(vma->mm, pte);
+		return;
+	}
 	page = to ? folio_page(to, m->first + n) : pfn_to_page(pte_pfn(e));
 	to = page_folio(page);
 	new = pte_make(page_to_pfn(page), vm_page_prot(flags, vma->mapping) & ~PTE_A);

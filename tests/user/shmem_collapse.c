@@ -61,7 +61,7 @@ static char *map_file(int fd, size_t size, int flags)
 	return map_at_page(fd, size, flags, 0);
 }
 
-/* 0 or errno. Linux 6.18 wants to hear MADV_HUGEPAGE first; 6.1 does not. */
+/* 0 or errno. Linux 6.18 wants to hear MADV_HUGEPAGE first; 6.1 does not, but wants a page table there. */
 static int collapse(char *p, size_t size)
 {
 	MUST(!madvise(p, size, MADV_HUGEPAGE));
@@ -136,7 +136,8 @@ TEST(unmapped, "it is the file that is collapsed, whether its pages are mapped o
 	char byte;
 
 	CHECK_EQ(pwrite(fd, "x", 1, 77 * (off_t)PAGE), 1);
-	CHECK_EQ(smaps_kb(p, "Rss"), 0);
+	CHECK_EQ(load(p + 200 * PAGE), 0);
+	CHECK_EQ(smaps_kb(p, "Rss"), 4);
 	CHECK_EQ(collapse(p, HUGE), 0);
 	CHECK_EQ(pmd_mapped(p), 2048);
 	CHECK_EQ(load(p + 77 * PAGE), 'x');
@@ -170,8 +171,6 @@ TEST(refused, "what cannot be collapsed is left alone: EINVAL")
 	CHECK_ERR(madvise(p, HUGE, MADV_COLLAPSE), EINVAL);
 	CHECK_EQ(wrong(p, 1), 0);
 	CHECK_EQ(pmd_mapped(p), 0);
-	/* No whole 2 MiB is no error by itself, but for a range that has no boundary of them. */
-	CHECK_EQ(madvise(p, 0, MADV_COLLAPSE), 0);
 	CHECK_EQ(collapse(p, HUGE), 0);
 	CHECK_EQ(wrong(p, 1), 0);
 	MUST(!munmap(p, 2 * HUGE) && !munmap(odd, HUGE));
@@ -241,6 +240,7 @@ TEST(mappers, "all who map it see the same: aligned ones 2 MiB, others parts of 
 	CHECK_EQ(load(odd + 8 * PAGE + 8), (unsigned char)mark(8));
 	pid = fork_checked();
 	if (!pid) {
+		CHECK_EQ(load(p + 1), 0);
 		CHECK_EQ(collapse(p, HUGE), 0);
 		store(p + 200 * PAGE + 200, 99);
 		child_exit();
@@ -251,8 +251,10 @@ TEST(mappers, "all who map it see the same: aligned ones 2 MiB, others parts of 
 	store(odd + 200 * PAGE + 200, mark(200));
 	CHECK_EQ(wrong(p, 1), 0);
 	CHECK_EQ(wrong(q, 1), 0);
-	CHECK_EQ(pmd_mapped(p), 2048);
-	CHECK_EQ(pmd_mapped(q), 2048);
+	if (on_faultline()) { /* Linux 6.1 leaves that to khugepaged */
+		CHECK_EQ(pmd_mapped(p), 2048);
+		CHECK_EQ(pmd_mapped(q), 2048);
+	}
 	CHECK_EQ(pmd_mapped(odd), 0);
 	CHECK_EQ(load(odd + 8 * PAGE + 8), (unsigned char)mark(8));
 	CHECK_EQ(pfn_of(odd + 8 * PAGE), pfn_of(p) + 8);
@@ -268,6 +270,7 @@ TEST(private_copies, "a private mapping keeps its copies, and is not mapped as o
 	char *p = map_file(fd, HUGE, MAP_SHARED), *q = map_file(fd, HUGE, MAP_PRIVATE);
 
 	fill_marks(p, 1);
+	CHECK_EQ(load(q + 1), 0);
 	CHECK_EQ(collapse(q, HUGE), 0);
 	CHECK_EQ(pmd_mapped(q), 2048);
 	MUST(!munmap(q, HUGE) && !munmap(p, HUGE));
@@ -334,7 +337,8 @@ TEST(cut_again, "truncation and holes cut what was collapsed")
 	faults_catch();
 	CHECK_FAULT(load(p + 256 * PAGE), SIGBUS, BUS_ADRERR, p + 256 * PAGE);
 	faults_release();
-	/* Half of a file is less than the file wants to be. */
+	/* What is beyond the end is no matter. */
+	CHECK_EQ(load(p + 1), 0);
 	CHECK_EQ(collapse(p, HUGE), 0);
 	MUST(!ftruncate(fd, (off_t)HUGE));
 	for (size_t i = 0; i < PAGES; i++)

@@ -11,7 +11,7 @@ static atomic_long_t collapsed;
 
 static void collapser(u64 *x)
 {
-	const struct collapse_limits any = { ~0u, ~0u, ~0u, GFP_KERNEL | __GFP_NORETRY };
+	const struct collapse_limits any = { ~0u, ~0u, ~0u, GFP_KERNEL | __GFP_NORETRY, false };
 
 	while (!is_done()) {
 		bool advice = next_random(x) % 4 == 0;

@@ -133,12 +133,14 @@ static atomic_long_t collapsed;
 
 static void collapser(u64 *x)
 {
-	const struct collapse_limits any = { ~0u, ~0u, ~0u, GFP_KERNEL | __GFP_NORETRY };
+	struct collapse_limits any = { ~0u, ~0u, ~0u, GFP_KERNEL | __GFP_NORETRY, false };
 
 	while (!is_done()) {
 		unsigned long va = next_random(x) % 4 ? SHARED : PRIVATE;
-		int err = mm_collapse(mm, va + next_random(x) % 2 * PMD_SIZE, &any);
+		int err;
 
+		any.lazy = next_random(x) % 2;
+		err = mm_collapse(mm, va + next_random(x) % 2 * PMD_SIZE, &any);
 		BUG_ON(err != 0 && err != COLLAPSE_NOTHING_TO_DO && err != -EINVAL &&
 		       err != -EAGAIN && err != -ENOMEM);
 		if (err == 0)

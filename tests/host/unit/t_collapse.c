@@ -11,7 +11,7 @@
 #define AT(page) (B + (page)*PG)
 #define N PTRS_PER_TABLE
 
-static const struct collapse_limits any = { ~0u, ~0u, ~0u, GFP_KERNEL };
+static const struct collapse_limits any = { ~0u, ~0u, ~0u, GFP_KERNEL, false };
 
 static struct folio *folio_at(struct mm *mm, unsigned long va)
 {
@@ -59,7 +59,7 @@ static void test_small_pages(void **state)
 
 static void test_holes(void **state)
 {
-	const struct collapse_limits few = { 100, 0, 0, GFP_KERNEL };
+	const struct collapse_limits few = { 100, 0, 0, GFP_KERNEL, false };
 	struct mm *mm = *state;
 
 	t_map(mm, B, N, RW);
@@ -96,7 +96,7 @@ static void test_locked(void **state)
 
 static void test_shared_by_fork(void **state)
 {
-	const struct collapse_limits alone = { ~0u, ~0u, N - 1, GFP_KERNEL };
+	const struct collapse_limits alone = { ~0u, ~0u, N - 1, GFP_KERNEL, false };
 	struct mm *mm = *state, *child;
 
 	sim_caller.ipc_lock = true;
@@ -141,7 +141,7 @@ static void test_large_ones(void **state)
 static void test_swapped(void **state)
 {
 	struct block_device *dev = swap_device_on(2 * N);
-	const struct collapse_limits none = { ~0u, 0, ~0u, GFP_KERNEL };
+	const struct collapse_limits none = { ~0u, 0, ~0u, GFP_KERNEL, false };
 	struct mm *mm = *state;
 
 	t_map(mm, B, N, RW);

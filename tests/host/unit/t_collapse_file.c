@@ -12,7 +12,7 @@
 #define AT(page) (B + (page)*PG)
 #define N PTRS_PER_TABLE
 
-static const struct collapse_limits any = { ~0u, ~0u, ~0u, GFP_KERNEL };
+static const struct collapse_limits any = { ~0u, ~0u, ~0u, GFP_KERNEL, false };
 
 static u8 mark(unsigned long i)
 {
@@ -250,7 +250,7 @@ static void test_unevictable_file(void **state)
 static void test_swapped(void **state)
 {
 	struct block_device *dev = swap_device_on(2 * N);
-	const struct collapse_limits none = { ~0u, 0, ~0u, GFP_KERNEL };
+	const struct collapse_limits none = { ~0u, 0, ~0u, GFP_KERNEL, false };
 	struct mm *mm = *state;
 	struct file *f = map_marked(mm, 1);
 	unsigned long swapped;
@@ -263,7 +263,7 @@ static void test_swapped(void **state)
 	/* They are missing as holes are. */
 	assert_int_equal(mm_collapse(mm, B,
 				     &(struct collapse_limits){ (unsigned int)swapped - 1, ~0u, ~0u,
-								GFP_KERNEL }),
+								GFP_KERNEL, false }),
 			 -EINVAL);
 	assert_int_equal(sim_file_mapping(f)->nr_swapped, swapped);
 	assert_int_equal(mm_collapse(mm, B, &any), 0);
@@ -300,8 +300,8 @@ static void test_cannot_read(void **state)
 
 static void test_limits(void **state)
 {
-	const struct collapse_limits few = { N / 2 - 1, 0, 0, GFP_KERNEL },
-				     enough = { N / 2, 0, 0, GFP_KERNEL };
+	const struct collapse_limits few = { N / 2 - 1, 0, 0, GFP_KERNEL, false },
+				     enough = { N / 2, 0, 0, GFP_KERNEL, false };
 	struct mm *mm = *state;
 	struct file *f = map_marked(mm, 2);
 
@@ -451,10 +451,22 @@ static void test_khugepaged(void **state)
 	assert_true(khugepaged_scan());
 	check_small(mm, f, N);
 	assert_int_equal(mm_madvise(mm, B, PMD_SIZE, MADV_HUGEPAGE), 0);
-	for (unsigned int i = 0; i < 2; i++)
+	for (unsigned int i = 0; i < 4; i++)
 		assert_true(khugepaged_scan());
+	/* It is nobody's until he needs it. */
+	check_whole(f, 0);
+	assert_int_equal(mm_rss(mm), 0);
+	assert_int_equal(sim_peek(mm, AT(33)), mark(33));
 	check_whole(f, N);
 	assert_true(is_promoted(mm, B));
+	/* In pieces, it is mapped as one again. */
+	assert_int_equal(mm_mprotect(mm, AT(3), PG, PROT_READ), 0);
+	assert_int_equal(mm_mprotect(mm, AT(3), PG, RW), 0);
+	assert_false(is_promoted(mm, B));
+	for (unsigned int i = 0; i < 2; i++)
+		assert_true(khugepaged_scan());
+	assert_true(is_promoted(mm, B));
+	check_contents(mm, B, 1);
 	end(mm, f);
 	/* within_size: not beyond the end. */
 	f = map_marked(mm, 1);
@@ -466,7 +478,20 @@ static void test_khugepaged(void **state)
 	filemap_truncate(sim_file_mapping(f), N * PG);
 	for (unsigned int i = 0; i < 2; i++)
 		assert_true(khugepaged_scan());
-	check_whole(f, N);
+	check_whole(f, 0);
+	end(mm, f);
+	/* What is locked stays. */
+	knob_thp_shmem = SHMEM_HUGE_NEVER;
+	f = map_marked(mm, 2);
+	assert_int_equal(mm_mlock(mm, B, PMD_SIZE, true), 0);
+	knob_thp_shmem = SHMEM_HUGE_ALWAYS;
+	for (unsigned int i = 0; i < 2; i++)
+		assert_true(khugepaged_scan());
+	check_whole(f, N / 2);
+	assert_int_equal(stat_read(NR_MLOCK), N / 2);
+	check_contents(mm, B, 2);
+	assert_int_equal(stat_read(NR_MLOCK), N);
+	assert_true(is_promoted(mm, B));
 	knob_thp_shmem = SHMEM_HUGE_NEVER;
 	end(mm, f);
 }

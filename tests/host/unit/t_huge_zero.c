@@ -218,8 +218,8 @@ static void test_lock(void **state)
 
 static void test_collapse(void **state)
 {
-	const struct collapse_limits few = { 10, 0, 0, GFP_KERNEL },
-				     any = { ~0u, 0, 0, GFP_KERNEL };
+	const struct collapse_limits few = { 10, 0, 0, GFP_KERNEL, false },
+				     any = { ~0u, 0, 0, GFP_KERNEL, false };
 	struct mm *mm = *state;
 
 	map_zeroes(mm);
