@@ -12,6 +12,16 @@ static bool any_mapped(const struct space *s, struct range r)
 	return false;
 }
 
+/* Where what there is of a file, and what is beyond its end, may be one page of 2 MiB. */
+static struct range whole_table(struct range r)
+{
+	unsigned long skew = (va_of(0) >> PAGE_SHIFT) % PTRS_PER_TABLE;
+
+	r.first = PTRS_PER_TABLE - skew + (r.first & 1) * PTRS_PER_TABLE;
+	r.n = PTRS_PER_TABLE;
+	return r;
+}
+
 void op_mmap(struct space *s)
 {
 	static const unsigned long placing[] = { MAP_FIXED, MAP_FIXED, MAP_FIXED_NOREPLACE, 0 };
@@ -19,12 +29,19 @@ void op_mmap(struct space *s)
 	unsigned int kind = take(), prot = take_below(8);
 	unsigned long flags = placing[kind & 3] | (kind & 4 ? MAP_POPULATE : 0);
 	bool small = r.n <= 24; /* as objects are */
-	bool shared = (kind & 8) && small, anonymous = (kind & 16) || !small;
+	bool whole = (kind & 48) == 32 && nr_pages == MAX_WINDOW;
+	bool shared = (kind & 8) && (small || whole);
+	bool anonymous = (kind & 16) || !(small || whole);
 	struct object *obj = anonymous ? NULL : files[take_below(NR_FILES)];
 	unsigned long pgoff = anonymous ? 0 : take_below(OBJ_PAGES - 24);
-	bool occupied = any_mapped(s, r);
+	bool occupied;
 	long addr;
 
+	if (whole) {
+		pgoff = 0;
+		r = whole_table(r);
+	}
+	occupied = any_mapped(s, r);
 	flags |= shared ? MAP_SHARED : MAP_PRIVATE;
 	if (anonymous)
 		flags |= MAP_ANONYMOUS;

@@ -124,7 +124,8 @@ struct object *take_cuttable(void)
 
 void punch(struct object *o, unsigned long index, unsigned long n)
 {
-	memset(o->bytes[index], 0, n * SAMPLES);
+	if (index + n <= OBJ_PAGES)
+		memset(o->bytes[index], 0, n * SAMPLES);
 }
 
 /* ---- checks ---- */

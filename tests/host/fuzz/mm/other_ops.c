@@ -160,6 +160,7 @@ static struct collapse_limits take_limits(void)
 	limits.none = take() * 2;
 	limits.swapped = take() * 2;
 	limits.shared = take() * 2;
+	limits.lazy = take() & 1;
 	return limits;
 }
 
