@@ -241,12 +241,13 @@ static void make_link(const char *path, const char *target)
 /* Mounts a new tmpfs; the directory may or may not exist already. */
 static int mount_tmpfs(const char *path, u32 mode, const char *fstype)
 {
+	const struct tmpfs_options o = { totalram_pages() / 2, S_IFDIR | mode, SHMEM_HUGE_NEVER };
 	struct inode *root;
 	int err = vfs_mkdir(path, mode & 0777);
 
 	if (err && err != -EEXIST)
 		return err;
-	root = tmpfs_new_root(S_IFDIR | mode, totalram_pages() / 2, SHMEM_HUGE_NEVER);
+	root = tmpfs_new_root(&o);
 	return root ? vfs_mount(path, root, fstype) : -ENOMEM;
 }
 

@@ -223,12 +223,6 @@ void mount_for_each(void (*fn)(void *arg, const char *source, const char *path, 
 
 /* ---- mount(2) ---- */
 
-struct tmpfs_options {
-	unsigned long pages;
-	u32 mode;
-	enum shmem_huge huge;
-};
-
 static int parse_size(const char *s, unsigned long *pages)
 {
 	unsigned long v = 0, unit = 1;
@@ -279,11 +273,9 @@ static int parse_huge(const char *s, enum shmem_huge *huge)
 	return -EINVAL;
 }
 
+/* What is not mentioned stays. */
 static int parse_tmpfs_options(char *s, struct tmpfs_options *o)
 {
-	o->pages = totalram_pages() / 2;
-	o->mode = 01777;
-	o->huge = SHMEM_HUGE_NEVER;
 	while (s && *s) {
 		char *next = strchr(s, ',');
 		unsigned long v;
@@ -294,7 +286,7 @@ static int parse_tmpfs_options(char *s, struct tmpfs_options *o)
 			if (parse_size(s + 5, &o->pages))
 				return -EINVAL;
 			if (!o->pages)
-				o->pages = ~0UL >> 1;
+				o->pages = TMPFS_NO_LIMIT;
 		} else if (!strncmp(s, "mode=", 5)) {
 			if (kstrtoul(s + 5, 8, &v) || v > 07777)
 				return -EINVAL;
@@ -331,7 +323,7 @@ static struct inode *find_single(const char *type, const char **fstype)
 static int do_mount(const char *source, const char *target, const char *type, unsigned long flags,
 		    char *data)
 {
-	struct tmpfs_options o;
+	struct tmpfs_options o = { totalram_pages() / 2, 01777, SHMEM_HUGE_NEVER };
 	const char *fstype = "tmpfs";
 	struct inode *root;
 	struct mount *m;
@@ -342,7 +334,7 @@ static int do_mount(const char *source, const char *target, const char *type, un
 		err = parse_tmpfs_options(data, &o);
 		if (err)
 			return err;
-		root = tmpfs_new_root(o.mode, o.pages, o.huge);
+		root = tmpfs_new_root(&o);
 		if (!root)
 			return -ENOMEM;
 	} else {
@@ -362,17 +354,29 @@ static int do_mount(const char *source, const char *target, const char *type, un
 }
 
 /* Only the flags change. */
-static int do_remount(const char *target, unsigned long flags)
+/* Other options for a mounted filesystem: of tmpfs, size= and huge=. */
+static int change_options(struct inode *root, char *data)
+{
+	struct tmpfs_options o;
+	int err;
+
+	if (!is_tmpfs_inode(root))
+		return 0;
+	o = tmpfs_get_options(root);
+	err = parse_tmpfs_options(data, &o);
+	return err ?: tmpfs_change_options(root, &o);
+}
+
+static int do_remount(const char *target, unsigned long flags, char *data)
 {
 	struct dentry *d = path_lookup(AT_FDCWD, target, LOOKUP_FOLLOW);
-	int err = 0;
+	int err;
 
 	if (IS_ERR(d))
 		return (int)PTR_ERR(d);
-	if (dentry_is_mount_root(d))
+	err = dentry_is_mount_root(d) ? change_options(d->inode, data) : -EINVAL;
+	if (!err)
 		WRITE_ONCE(d->mount->flags, flags & KEPT_FLAGS);
-	else
-		err = -EINVAL;
 	dentry_put(d);
 	return err;
 }
@@ -414,7 +418,7 @@ SYSCALL_DEFINE5(mount, const char __user *, source, const char __user *, target,
 	else if (flags & ~(KEPT_FLAGS | HARMLESS_FLAGS | MS_REMOUNT))
 		err = -EINVAL; /* no bind mounts, moves or propagation */
 	else if (flags & MS_REMOUNT)
-		err = do_remount(path, flags);
+		err = do_remount(path, flags, options);
 	else
 		err = do_mount(src, path, fstype, flags, options);
 	path_put_user(path);

@@ -27,7 +27,7 @@
 
 struct tmpfs_super {
 	struct page_quota quota;
-	unsigned long huge;   /* [I] enum shmem_huge */
+	unsigned long huge;   /* [A] enum shmem_huge */
 	u64 dev;	      /* [I] */
 	atomic_long_t inodes; /* [A] also what keeps this structure alive */
 	long max_inodes;      /* [I] */
@@ -149,19 +149,47 @@ static struct inode *tmpfs_new_inode(struct inode *dir, u32 mode, u64 rdev, cons
 	return i;
 }
 
-struct inode *tmpfs_new_root(u32 mode, unsigned long max_pages, enum shmem_huge huge)
+struct inode *tmpfs_new_root(const struct tmpfs_options *o)
 {
-	struct tmpfs_super *s = super_alloc(max_pages, huge);
+	struct tmpfs_super *s = super_alloc(o->pages, o->huge);
 	struct inode *i;
 
 	if (!s)
 		return NULL;
-	i = super_inode(s, S_IFDIR | mode, &tmpfs_dir_iops, &tmpfs_dir_fops);
+	i = super_inode(s, S_IFDIR | o->mode, &tmpfs_dir_iops, &tmpfs_dir_fops);
 	if (IS_ERR(i)) {
 		kfree(s);
 		return NULL;
 	}
 	return i;
+}
+
+struct tmpfs_options tmpfs_get_options(const struct inode *root)
+{
+	const struct tmpfs_super *s = root->private;
+
+	return (struct tmpfs_options){ .pages = (unsigned long)READ_ONCE(s->quota.max),
+				       .mode = root->mode,
+				       .huge = (enum shmem_huge)READ_ONCE(s->huge) };
+}
+
+int tmpfs_change_options(struct inode *root, const struct tmpfs_options *o)
+{
+	struct tmpfs_super *s = root->private;
+	long max = (long)o->pages, old;
+	int err = 0;
+
+	mutex_lock(&root->lock);
+	old = s->quota.max;
+	if (max != old && max != TMPFS_NO_LIMIT &&
+	    (old == TMPFS_NO_LIMIT || atomic_read(&s->quota.used) > max)) {
+		err = -EINVAL;
+	} else {
+		WRITE_ONCE(s->quota.max, max);
+		WRITE_ONCE(s->huge, o->huge);
+	}
+	mutex_unlock(&root->lock);
+	return err;
 }
 
 struct inode *shmem_inode(u64 size)
@@ -177,9 +205,10 @@ struct inode *shmem_inode(u64 size)
 
 void tmpfs_init(void)
 {
-	struct inode *root = tmpfs_new_root(0755, totalram_pages() / 2, SHMEM_HUGE_NEVER);
+	const struct tmpfs_options o = { totalram_pages() / 2, 0755, SHMEM_HUGE_NEVER };
+	struct inode *root = tmpfs_new_root(&o);
 
-	internal = super_alloc(~0UL >> 1, SHMEM_HUGE_NEVER);
+	internal = super_alloc(TMPFS_NO_LIMIT, SHMEM_HUGE_NEVER);
 	if (!internal || !root || !mount_create(root, "rootfs", "rootfs", 0))
 		panic("no memory for the root filesystem");
 	internal->max_inodes = ~0UL >> 1;
@@ -188,12 +217,12 @@ void tmpfs_init(void)
 void tmpfs_statfs(const struct inode *inode, struct statfs *buf)
 {
 	const struct tmpfs_super *s = inode->private;
-	long used = atomic_read(&s->quota.used);
+	long used = atomic_read(&s->quota.used), max = READ_ONCE(s->quota.max);
 
 	if (s == internal)
 		return;
-	buf->f_blocks = (u64)s->quota.max;
-	buf->f_bfree = buf->f_bavail = (u64)(used < s->quota.max ? s->quota.max - used : 0);
+	buf->f_blocks = (u64)max;
+	buf->f_bfree = buf->f_bavail = (u64)(used < max ? max - used : 0);
 	buf->f_files = (u64)s->max_inodes;
 	buf->f_ffree = (u64)(s->max_inodes - atomic_read(&s->inodes));
 }

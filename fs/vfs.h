@@ -287,8 +287,18 @@ struct dentry *fs_context_cwd(struct fs_context *fs);
 void tmpfs_init(void);	/* the root filesystem */
 void devfs_init(void);	/* /dev */
 void procfs_init(void); /* /proc */
-/* The root directory of a new tmpfs that may hold max_pages. NULL: no memory. */
-struct inode *tmpfs_new_root(u32 mode, unsigned long max_pages, enum shmem_huge huge);
+#define TMPFS_NO_LIMIT (~0UL >> 1)
+/* What mount options say of a tmpfs. */
+struct tmpfs_options {
+	unsigned long pages; /* that it may hold, or TMPFS_NO_LIMIT */
+	u32 mode;	     /* of its root directory */
+	enum shmem_huge huge;
+};
+/* The root directory of a new one. NULL: no memory. */
+struct inode *tmpfs_new_root(const struct tmpfs_options *o);
+/* What it has now, and other values for all but the mode. -EINVAL: it holds more pages, or had no limit. */
+struct tmpfs_options tmpfs_get_options(const struct inode *root);
+int tmpfs_change_options(struct inode *root, const struct tmpfs_options *o);
 /* Unpacks a newc cpio archive into the root. 0; at the first entry that is damaged -EINVAL, that cannot be made why not. */
 int initramfs_unpack(const void *data, size_t len);
 /* Directory operations at boot: 0 or -errno. */

@@ -46,7 +46,7 @@ static inline bool mapping_charge(struct mapping *m, unsigned long pages)
 {
 	struct page_quota *q = m->quota;
 
-	if (!q || likely(atomic_add_return(&q->used, (long)pages) <= q->max))
+	if (!q || likely(atomic_add_return(&q->used, (long)pages) <= READ_ONCE(q->max)))
 		return true;
 	atomic_sub(&q->used, (long)pages);
 	return false;

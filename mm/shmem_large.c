@@ -162,8 +162,7 @@ static struct folio *try_order(struct mapping *m, const struct vma *vma, unsigne
 		folio_put(folio);
 		return NULL;
 	}
-	if (order == PMD_ORDER)
-		stat_inc(folio ? THP_FILE_ALLOC : THP_FILE_FALLBACK);
+	thp_count(order, folio ? THP_COUNT_SHMEM_ALLOC : THP_COUNT_SHMEM_FALLBACK);
 	return folio;
 }
 

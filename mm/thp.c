@@ -26,6 +26,8 @@ void thp_count(unsigned int order, enum thp_event event)
 		[THP_COUNT_SPLIT] = THP_SPLIT_PAGE,
 		[THP_COUNT_SPLIT_FAILED] = THP_SPLIT_PAGE_FAILED,
 		[THP_COUNT_SPLIT_DEFERRED] = THP_DEFERRED_SPLIT_PAGE,
+		[THP_COUNT_SHMEM_ALLOC] = THP_FILE_ALLOC,
+		[THP_COUNT_SHMEM_FALLBACK] = THP_FILE_FALLBACK,
 	};
 
 	atomic_inc(&events[order][event]);

@@ -144,6 +144,18 @@ static int event_show(struct seq *s)
 	return 0;
 }
 
+/* There are no memory cgroups, which might refuse the charge. */
+static int zero_show(struct seq *s)
+{
+	seq_printf(s, "0\n");
+	return 0;
+}
+
+#define NO_EVENT(n)                                                                                \
+	{                                                                                          \
+		.name = n, .mode = S_IFREG | 0444, .show = zero_show                               \
+	}
+
 #define EVENT(n, order, event)                                                                     \
 	{                                                                                          \
 		.name = n, .mode = S_IFREG | 0444, .show = event_show,                             \
@@ -160,6 +172,10 @@ static int event_show(struct seq *s)
 	static const struct proc_entry stats_entries_##o[] = {                                     \
 		EVENT("anon_fault_alloc", o, THP_COUNT_ALLOC),                                     \
 		EVENT("anon_fault_fallback", o, THP_COUNT_FALLBACK),                               \
+		NO_EVENT("anon_fault_fallback_charge"),                                            \
+		EVENT("shmem_alloc", o, THP_COUNT_SHMEM_ALLOC),                                    \
+		EVENT("shmem_fallback", o, THP_COUNT_SHMEM_FALLBACK),                              \
+		NO_EVENT("shmem_fallback_charge"),                                                 \
 		EVENT("split", o, THP_COUNT_SPLIT),                                                \
 		EVENT("split_deferred", o, THP_COUNT_SPLIT_DEFERRED),                              \
 		EVENT("split_failed", o, THP_COUNT_SPLIT_FAILED),                                  \

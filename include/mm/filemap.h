@@ -50,7 +50,7 @@ struct vma_watch {
  */
 struct page_quota {
 	atomic_long_t used; /* [A] pages */
-	long max;	    /* [I] pages */
+	long max;	    /* [A] pages */
 };
 
 /*

@@ -499,6 +499,106 @@ TEST(mounted, "mount option huge= decides for tmpfs")
 	MUST(!rmdir(scratch("mnt")));
 }
 
+/* A new file of 2 MiB has them as one after one byte was written. */
+static bool gets_huge(const char *dir)
+{
+	char name[256], *p = place();
+	bool huge;
+	int fd;
+
+	snprintf(name, sizeof(name), "%s/new", dir);
+	fd = open(name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	MUST(fd >= 0 && !ftruncate(fd, (off_t)HUGE));
+	MUST(mmap(p, HUGE, RW, MAP_SHARED | MAP_FIXED, fd, 0) == p);
+	store(p, 1);
+	huge = pmd_mapped(p) == 2048;
+	MUST(!munmap(p, HUGE) && !unlink(name));
+	close(fd);
+	return huge;
+}
+
+TEST(remounted, "a remount changes huge= and size=, and nothing that it does not mention")
+{
+	struct statfs sf;
+	char *dir;
+
+	if (!enable("never"))
+		SKIP(cannot);
+	dir = mount_tmpfs("size=16m,huge=never");
+	if (!dir)
+		SKIP("not allowed to mount");
+	CHECK(!gets_huge(dir));
+	CHECK_EQ(mount("tmpfs", dir, "tmpfs", MS_REMOUNT, "huge=always"), 0);
+	CHECK(gets_huge(dir));
+	MUST(!statfs(dir, &sf));
+	CHECK_EQ(sf.f_blocks, 4096);
+	CHECK_ERR(mount("tmpfs", dir, "tmpfs", MS_REMOUNT, "huge=perhaps"), EINVAL);
+	CHECK_EQ(mount("tmpfs", dir, "tmpfs", MS_REMOUNT, "size=32m"), 0);
+	MUST(!statfs(dir, &sf));
+	CHECK_EQ(sf.f_blocks, 8192);
+	CHECK(gets_huge(dir));
+	CHECK_EQ(mount("tmpfs", dir, "tmpfs", MS_REMOUNT, "huge=never"), 0);
+	CHECK(!gets_huge(dir));
+	MUST(!umount(dir) && !rmdir(dir));
+}
+
+TEST(remounted_smaller,
+     "a mount does not become smaller than what is in it, nor limited afterwards")
+{
+	char name[256];
+	char *dir;
+	int fd;
+
+	dir = mount_tmpfs("size=8k");
+	if (!dir)
+		SKIP("not allowed to mount");
+	snprintf(name, sizeof(name), "%s/file", dir);
+	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	MUST(fd >= 0);
+	MUST(pwrite(fd, "x", 1, 0) == 1 && pwrite(fd, "x", 1, 4096) == 1);
+	CHECK_ERR(mount("tmpfs", dir, "tmpfs", MS_REMOUNT, "size=4k"), EINVAL);
+	CHECK_ERR(pwrite(fd, "x", 1, 8192), ENOSPC);
+	CHECK_EQ(mount("tmpfs", dir, "tmpfs", MS_REMOUNT, "size=12k"), 0);
+	CHECK_EQ(pwrite(fd, "x", 1, 8192), 1);
+	CHECK_ERR(pwrite(fd, "x", 1, 12288), ENOSPC);
+	CHECK_EQ(mount("tmpfs", dir, "tmpfs", MS_REMOUNT, "size=0"), 0);
+	CHECK_EQ(pwrite(fd, "x", 1, 12288), 1);
+	CHECK_ERR(mount("tmpfs", dir, "tmpfs", MS_REMOUNT, "size=1m"), EINVAL);
+	close(fd);
+	MUST(!umount(dir) && !rmdir(dir));
+}
+
+static long size_stat(unsigned int order, const char *name)
+{
+	char path[160];
+
+	snprintf(path, sizeof(path), THP_FILES "/hugepages-%ukB/stats/%s", 4U << order, name);
+	return access(path, R_OK) ? -1 : atol(slurp(path));
+}
+
+TEST(statistics, "each size counts what it gave to shared memory")
+{
+	if (!enable("never"))
+		SKIP(cannot);
+	if (size_stat(MAX_ORDER, "shmem_alloc") < 0)
+		SKIP("no statistics of sizes: Linux has them since 6.11");
+	for (unsigned int order = MAX_ORDER; order >= MIN_ORDER; order--) {
+		long before = size_stat(order, "shmem_alloc");
+		int fd = memfd();
+		char *p = place();
+
+		MUST(set_word(order_file(order, true), "always"));
+		MUST(mmap(p, HUGE, RW, MAP_SHARED | MAP_FIXED, fd, 0) == p);
+		store(p, 1);
+		CHECK_RANGE(size_stat(order, "shmem_alloc") - before, 1, on_faultline() ? 1 : 100);
+		CHECK(size_stat(order, "shmem_fallback") >= 0);
+		CHECK(size_stat(order, "shmem_fallback_charge") >= 0);
+		MUST(set_word(order_file(order, true), "never"));
+		MUST(!munmap(p, HUGE));
+		close(fd);
+	}
+}
+
 TEST(no_space, "a mount without room for 2 MiB has room for a page")
 {
 	struct statfs sf;
