@@ -535,6 +535,19 @@ void restore_user_sigmask(bool interrupted)
 
 /* ---- fork and exec ---- */
 
+void signal_actions(const struct process *p, u64 *ignored, u64 *caught)
+{
+	*ignored = *caught = 0;
+	for (int sig = 1; sig <= NSIG; sig++) {
+		unsigned long handler = p->action[sig - 1].handler;
+
+		if (handler == SIG_IGN)
+			*ignored |= sigmask(sig);
+		else if (handler != SIG_DFL)
+			*caught |= sigmask(sig);
+	}
+}
+
 void signal_fork(struct process *child, struct process *parent)
 {
 	irqflags_t flags = spin_lock_irqsave(&parent->siglock);

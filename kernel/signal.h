@@ -78,6 +78,8 @@ void signal_exec(struct process *p);
  * to another thread.
  */
 void exit_signals(void);
+/* The signals that a process ignores, and those it has handlers for. siglock held. */
+void signal_actions(const struct process *p, u64 *ignored, u64 *caught);
 /* Kills every thread of the caller's process but itself: do_group_exit, execve. siglock held. */
 void zap_other_threads(struct process *p);
 

@@ -49,7 +49,7 @@ static void op_fork(void)
 		verify_all();
 		_exit(0);
 	}
-	rnd();
+	next_random(&rng);
 	if (waitpid(pid, &status, 0) != pid)
 		fail("waitpid");
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 1)

@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "random.h"
+
 #ifndef SYS_mlock2
 #define SYS_mlock2 325
 #endif
@@ -58,15 +60,6 @@ static inline _Noreturn void die(const char *what)
 {
 	perror(what);
 	exit(3);
-}
-
-/* Vigna's splitmix64: the nth number of a sequence without its predecessors. */
-static inline uint64_t mix64(uint64_t n)
-{
-	n *= 0x9e3779b97f4a7c15;
-	n = (n ^ n >> 30) * 0xbf58476d1ce4e5b9;
-	n = (n ^ n >> 27) * 0x94d049bb133111eb;
-	return n ^ n >> 31;
 }
 
 /* "64M" in bytes; 0 when it is no such thing. */

@@ -5,6 +5,7 @@
 #include <drivers/tty.h>
 #include <fs/procfs/internal.h>
 #include <kern/err.h>
+#include <kernel/signal.h>
 #include <kernel/timer.h>
 #include <mm/mm.h>
 
@@ -57,13 +58,7 @@ static void take_signals(struct task *t, struct stat_snapshot *sn)
 
 	sn->pending = t->pending.mask | p->pending.mask;
 	sn->blocked = t->blocked;
-	sn->ignored = sn->caught = 0;
-	for (unsigned int i = 0; i < NSIG; i++) {
-		if (p->action[i].handler == SIG_IGN)
-			sn->ignored |= 1ULL << i;
-		else if (p->action[i].handler != SIG_DFL)
-			sn->caught |= 1ULL << i;
-	}
+	signal_actions(p, &sn->ignored, &sn->caught);
 	sn->rss_limit = p->rlimits[RLIMIT_RSS].rlim_cur;
 	spin_unlock_irqrestore(&p->siglock, flags);
 }

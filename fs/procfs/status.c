@@ -5,9 +5,9 @@
 #include <fs/procfs/internal.h>
 #include <kern/err.h>
 #include <kern/string.h>
+#include <kernel/signal.h>
 #include <kernel/user_namespace.h>
 #include <mm/mm.h>
-#include <uapi/signal.h>
 
 static const char *state_text(const struct task *t)
 {
@@ -66,13 +66,7 @@ static bool take_snapshot(struct task *t, struct snapshot *sn)
 	sn->pending = t->pending.mask;
 	sn->shared_pending = p->pending.mask;
 	sn->blocked = t->blocked;
-	sn->ignored = sn->caught = 0;
-	for (unsigned int i = 0; i < NSIG; i++) {
-		if (p->action[i].handler == SIG_IGN)
-			sn->ignored |= 1ULL << i;
-		else if (p->action[i].handler != SIG_DFL)
-			sn->caught |= 1ULL << i;
-	}
+	signal_actions(p, &sn->ignored, &sn->caught);
 	sn->queued = queue_length(&t->pending.queue) + queue_length(&p->pending.queue);
 	sn->sigpending_limit = p->rlimits[RLIMIT_SIGPENDING].rlim_cur;
 	spin_unlock_irqrestore(&p->siglock, flags);

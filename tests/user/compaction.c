@@ -12,17 +12,6 @@
 #define PAGES (64 * MIB / PAGE)
 #define SAMPLE 32
 
-/* False: there is no such file, or it is not ours to write. */
-static bool tell(const char *file, const char *text)
-{
-	int fd = open(file, O_WRONLY | O_CLOEXEC);
-	bool done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	return done;
-}
-
 static bool can_compact(void)
 {
 	return tell(COMPACT_MEMORY, "1");

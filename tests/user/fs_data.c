@@ -15,14 +15,6 @@
 #define SEEK_HOLE 4
 #endif
 
-static long size_of(int fd)
-{
-	struct stat st;
-
-	MUST(!fstat(fd, &st));
-	return st.st_size;
-}
-
 static long pages_of(int fd)
 {
 	struct stat st;

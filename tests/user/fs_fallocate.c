@@ -15,14 +15,6 @@ static long blocks(int fd)
 	return st.st_blocks;
 }
 
-static long size_of(int fd)
-{
-	struct stat st;
-
-	MUST(!fstat(fd, &st));
-	return st.st_size;
-}
-
 TEST(allocate, "mode 0 extends the file and takes memory; the bytes are zero")
 {
 	int fd = tmp_file(0);

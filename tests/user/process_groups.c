@@ -4,16 +4,6 @@
  */
 #include "test.h"
 
-static pid_t sleeper(void)
-{
-	pid_t pid = fork_checked();
-
-	if (!pid)
-		for (;;)
-			pause();
-	return pid;
-}
-
 static void end(pid_t pid)
 {
 	kill(pid, SIGKILL);
@@ -22,7 +12,7 @@ static void end(pid_t pid)
 
 TEST(setpgid_, "setpgid: own group, another's group, both seen by getpgid")
 {
-	pid_t a = sleeper(), b = sleeper();
+	pid_t a = sleeping_child(), b = sleeping_child();
 
 	CHECK_EQ(getpgid(a), getpgrp());
 	CHECK_OK(setpgid(a, 0));
@@ -36,7 +26,7 @@ TEST(setpgid_, "setpgid: own group, another's group, both seen by getpgid")
 
 TEST(errors, "setpgid: negative EINVAL, unknown ESRCH, no such group EPERM, not a child ESRCH")
 {
-	pid_t a = sleeper();
+	pid_t a = sleeping_child();
 
 	CHECK_ERR(setpgid(a, -1), EINVAL);
 	CHECK_ERR(setpgid(4194303, 0), ESRCH);

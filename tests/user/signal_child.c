@@ -28,16 +28,6 @@ static void wait_count(int want)
 	CHECK_EQ(count, want);
 }
 
-static pid_t sleeper(void)
-{
-	pid_t pid = fork_checked();
-
-	if (!pid)
-		for (;;)
-			pause();
-	return pid;
-}
-
 TEST(exit_, "exit: CLD_EXITED with pid, uid and status")
 {
 	install(0);
@@ -56,7 +46,7 @@ TEST(exit_, "exit: CLD_EXITED with pid, uid and status")
 TEST(killed, "death by signal: CLD_KILLED with the signal")
 {
 	install(0);
-	pid_t pid = sleeper();
+	pid_t pid = sleeping_child();
 
 	kill(pid, SIGTERM);
 	wait_count(1);
@@ -68,7 +58,7 @@ TEST(killed, "death by signal: CLD_KILLED with the signal")
 TEST(stop_continue, "stop and continue: CLD_STOPPED, CLD_CONTINUED")
 {
 	install(0);
-	pid_t pid = sleeper();
+	pid_t pid = sleeping_child();
 
 	kill(pid, SIGSTOP);
 	wait_count(1);
@@ -87,7 +77,7 @@ TEST(nocldstop, "SA_NOCLDSTOP: no signal for stop and continue")
 	int status;
 
 	install(SA_NOCLDSTOP);
-	pid_t pid = sleeper();
+	pid_t pid = sleeping_child();
 
 	kill(pid, SIGSTOP);
 	while (waitpid(pid, &status, WUNTRACED) < 0)

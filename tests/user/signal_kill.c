@@ -4,16 +4,6 @@
  */
 #include "test.h"
 
-static pid_t sleeper(void)
-{
-	pid_t pid = fork_checked();
-
-	if (!pid)
-		for (;;)
-			pause();
-	return pid;
-}
-
 TEST(errors, "bad signal EINVAL, no such process ESRCH, signal 0 only checks")
 {
 	CHECK_ERR(kill(getpid(), 65), EINVAL);
@@ -43,7 +33,7 @@ TEST(zombie, "a zombie can be signalled, nothing happens")
 
 TEST(group, "kill(-pgid) reaches all members, kill(0) the caller's own group")
 {
-	pid_t a = sleeper(), b = sleeper(), c = sleeper();
+	pid_t a = sleeping_child(), b = sleeping_child(), c = sleeping_child();
 
 	MUST(!setpgid(a, a) && !setpgid(b, a) && !setpgid(c, c));
 	CHECK_OK(kill(-a, SIGTERM));
@@ -71,7 +61,7 @@ TEST(group, "kill(-pgid) reaches all members, kill(0) the caller's own group")
 
 FORKED_TEST(permission, "another user's process: EPERM; one's own is allowed")
 {
-	pid_t roots = sleeper();
+	pid_t roots = sleeping_child();
 
 	IN_CHILD
 	{
@@ -94,7 +84,7 @@ FORKED_TEST(permission, "another user's process: EPERM; one's own is allowed")
 TEST(queueinfo, "rt_sigqueueinfo to others must not claim to come from kill")
 {
 	siginfo_t si;
-	pid_t pid = sleeper();
+	pid_t pid = sleeping_child();
 
 	memset(&si, 0, sizeof(si));
 	si.si_signo = SIGUSR1;
@@ -120,7 +110,7 @@ TEST(spinning, "SIGKILL ends a process that never makes a system call")
 TEST(stop_stopped, "a stopped process gets its signals when it continues")
 {
 	int status;
-	pid_t pid = sleeper();
+	pid_t pid = sleeping_child();
 
 	kill(pid, SIGSTOP);
 	MUST(waitpid(pid, &status, WUNTRACED) == pid);

@@ -12,16 +12,6 @@
 
 static const char *const missing = "no " DAEMON " to write to";
 
-static bool tell(const char *file, const char *text)
-{
-	int fd = open(file, O_WRONLY | O_CLOEXEC);
-	bool done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	return done;
-}
-
 static struct setting {
 	const char *file, *here;
 	char before[16];

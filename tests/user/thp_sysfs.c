@@ -10,16 +10,6 @@
 
 static const char *const missing = "no " DIR_NAME;
 
-static bool tell(const char *file, const char *text)
-{
-	int fd = open(file, O_WRONLY | O_CLOEXEC);
-	bool done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	return done;
-}
-
 /* The word in brackets. */
 static const char *chosen(const char *file)
 {

@@ -13,16 +13,6 @@ static pid_t child_with(int status)
 	return pid;
 }
 
-static pid_t sleeping_child(void)
-{
-	pid_t pid = fork_checked();
-
-	if (!pid)
-		for (;;)
-			pause();
-	return pid;
-}
-
 TEST(status, "exit status (low 8 bits) and killing signal")
 {
 	int status;

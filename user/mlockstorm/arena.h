@@ -32,6 +32,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../random.h"
+
 #define PAGE 4096UL
 #define ARENA ((char *)0x10000000000UL)
 
@@ -54,18 +56,9 @@
 
 static uint64_t rng;
 
-static uint64_t rnd(void)
-{
-	uint64_t z = (rng += 0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return z ^ (z >> 31);
-}
-
 static unsigned int below(unsigned int n)
 {
-	return (unsigned int)(rnd() % n);
+	return (unsigned int)(next_random(&rng) % n);
 }
 
 static bool one_in(unsigned int n)

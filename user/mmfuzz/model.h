@@ -23,6 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../random.h"
+
 #define PAGE 4096UL
 #define AREA 512	/* pages */
 #define MAX_RANGE 48	/* pages one operation handles at most */
@@ -82,18 +84,9 @@ static unsigned long ops_wanted = 100000, op_number;
 
 /* ---- randomness, history, failure ---- */
 
-static uint64_t rnd(void)
-{
-	uint64_t z = (rng += 0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return z ^ (z >> 31);
-}
-
 static unsigned int below(unsigned int n)
 {
-	return (unsigned int)(rnd() % n);
+	return (unsigned int)(next_random(&rng) % n);
 }
 
 static bool one_in(unsigned int n)

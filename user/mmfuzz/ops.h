@@ -275,7 +275,7 @@ static void op_brk(void)
 		if (*(volatile uint64_t *)(heap + i * PAGE) != heap_value[i])
 			fail("heap page %u", i);
 		if (one_in(4))
-			*(volatile uint64_t *)(heap + i * PAGE) = heap_value[i] = rnd();
+			*(volatile uint64_t *)(heap + i * PAGE) = heap_value[i] = next_random(&rng);
 	}
 }
 
@@ -283,7 +283,7 @@ static void op_touch(void)
 {
 	struct range r = any_range();
 	bool write = one_in(2);
-	uint64_t value = rnd() | 1;
+	uint64_t value = next_random(&rng) | 1;
 
 	note("%s page %u n %u", write ? "write" : "read", r.at, r.n);
 	for (unsigned int i = r.at; i < r.at + r.n; i++)
@@ -296,7 +296,7 @@ static void op_kernel_access(void)
 	static int scratch = -1;
 	unsigned int i = below(AREA);
 	bool write = one_in(2);
-	uint64_t page[PAGE / 8] = { 0 }, value = rnd() | 1;
+	uint64_t page[PAGE / 8] = { 0 }, value = next_random(&rng) | 1;
 	int code, want;
 
 	if (scratch < 0)
@@ -339,7 +339,7 @@ static void op_object(void)
 {
 	unsigned int o = below(OBJECTS / 2), i = below(OBJECT_PAGES), n;
 	struct object *ob = &objects[o];
-	uint64_t page[PAGE / 8] = { 0 }, value = rnd() | 1;
+	uint64_t page[PAGE / 8] = { 0 }, value = next_random(&rng) | 1;
 
 	if (!ob->used || one_in(20)) {
 		if (!depth)

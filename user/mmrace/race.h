@@ -25,6 +25,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../random.h"
+
 #define PAGE 4096UL
 #define RW (PROT_READ | PROT_WRITE)
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
@@ -108,15 +110,6 @@ static void may(long ret, int err1, int err2, const char *what)
 }
 
 /* ---- randomness ---- */
-
-static uint64_t next_random(uint64_t *state)
-{
-	uint64_t z = (*state += 0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-	return z ^ (z >> 31);
-}
 
 static unsigned int below(struct worker *w, unsigned int n)
 {

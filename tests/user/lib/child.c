@@ -42,3 +42,13 @@ void reap_checked(pid_t pid)
 	else
 		test_failures += WEXITSTATUS(status);
 }
+
+pid_t sleeping_child(void)
+{
+	pid_t pid = fork_checked();
+
+	if (!pid)
+		for (;;)
+			pause();
+	return pid;
+}

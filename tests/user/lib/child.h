@@ -20,6 +20,9 @@ int wait_for(pid_t pid);
 /* Waits for a child that ends with child_exit(); its failures become ours. */
 void reap_checked(pid_t pid);
 
+/* A child that sleeps until a signal ends it. */
+pid_t sleeping_child(void);
+
 /* Runs the block that follows in a child: IN_CHILD { ... } and adds the child's failed checks. */
 #define IN_CHILD                                                                                   \
 	for (pid_t child_ = fork_checked(), once_ = 1; once_;                                      \

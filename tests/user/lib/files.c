@@ -87,6 +87,14 @@ int tmp_file(size_t len)
 	return fd;
 }
 
+long size_of(int fd)
+{
+	struct stat st;
+
+	MUST(!fstat(fd, &st));
+	return st.st_size;
+}
+
 void write_file(const char *path, const void *data, size_t len, mode_t mode)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);

@@ -23,4 +23,7 @@ int tmp_file(size_t len);
 /* Creates the named file with this content. */
 void write_file(const char *path, const void *data, size_t len, mode_t mode);
 
+/* An open file's length in bytes. */
+long size_of(int fd);
+
 #endif

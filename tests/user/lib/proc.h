@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What /proc says: single figures, the mappings, the page map.
+ * What /proc says, and is told: single figures, the mappings, the page map.
  */
 #ifndef TESTS_USER_LIB_PROC_H
 #define TESTS_USER_LIB_PROC_H
@@ -14,6 +14,9 @@ char *slurp(const char *path);
 
 /* The number after "label" at the start of a line of a /proc file, or -1. */
 long proc_value(const char *path, const char *label);
+
+/* Writes to a file of /proc or /sys. False: there is none, it is not ours to write, or it does not want that. */
+bool tell(const char *file, const char *text);
 
 /* One line of /proc/self/maps. */
 struct map {
