@@ -20,6 +20,7 @@ th.row, td.row { text-align: left; } thead th { border-bottom: 2px solid #888; v
 .scroll { overflow-x: auto; } svg { max-width: 100%; height: auto; }
 pre { background: #f5f5f3; padding: .7rem; overflow-x: auto; font-size: 12px; } small { color: #666; }
 """
+STYLE_LINE = " ".join(STYLE.split())  # every report has it, so that it needs no other file
 
 
 # ---- rows ----
@@ -152,5 +153,5 @@ def render(e, build_dir, results):
     parts.append(section("To repeat it", f"<pre>make experiment E={html.escape(e.name)}</pre>",
                          f"<details><summary>Each run by hand</summary><pre>{html.escape(chr(10).join(commands(e)))}</pre></details>",
                          f"<details><summary>experiments/{html.escape(e.name)}.toml</summary><pre>{html.escape(e.text)}</pre></details>"))  # fmt: skip
-    return (f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(e.title)}</title>\n<style>{STYLE}</style></head>\n'
+    return (f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(e.title)}</title>\n<style>{STYLE_LINE}</style></head>\n'
             f"<body>\n{chr(10).join(parts)}\n</body></html>\n")  # fmt: skip
