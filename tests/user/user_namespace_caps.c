@@ -94,7 +94,7 @@ FORKED_TEST(
 	CHECK_EQ(caps_of(pid).effective & 1, 1);
 	CHECK_OK(open(proc_of(pid, "maps"), O_RDONLY));
 	CHECK_OK(readlink(proc_of(pid, "ns/user"), (char[32]){ 0 }, 32));
-	CHECK_OK(setpriority(PRIO_PROCESS, pid, 5));
+	CHECK_OK(setpriority(PRIO_PROCESS, pid, 19));
 	CHECK_OK(kill(pid, SIGKILL));
 	reap_killed(pid);
 }
@@ -162,7 +162,7 @@ static void inner_family(void)
 			pause();
 	}
 	sleep_ms(20);
-	CHECK_OK(setpriority(PRIO_PROCESS, pid, 5));
+	CHECK_OK(setpriority(PRIO_PROCESS, pid, 19));
 	CHECK_OK(kill(pid, SIGKILL));
 	reap_killed(pid);
 }
