@@ -281,7 +281,7 @@ SYSCALL_DEFINE1(setfsuid, u32, uid)
 	u32 old = new.fsuid, shown = shown_uid(new.user_ns, old), root = make_kuid(new.user_ns, 0);
 
 	if (uid == KEEP || !take_uid(&uid) || uid == old ||
-	    (!capable_here(CAP_SETUID) && uid != new.uid &&uid != new.euid &&uid != new.suid))
+	    (!capable_here(CAP_SETUID) && !is_one_of(uid, new.uid, new.euid, new.suid)))
 		return shown;
 	new.fsuid = uid;
 	if (!(current->securebits & SECBIT_NO_SETUID_FIXUP)) {
@@ -370,8 +370,8 @@ SYSCALL_DEFINE1(setfsgid, u32, gid)
 	u32 old = new.fsgid, shown = shown_gid(new.user_ns, old);
 
 	if (gid == KEEP || !take_gid(&gid) ||
-	    (!capable_here(CAP_SETGID) &&
-	     gid != new.gid &&gid != new.egid &&gid != new.sgid &&gid != old))
+	    (!capable_here(CAP_SETGID) && !is_one_of(gid, new.gid, new.egid, new.sgid) &&
+	     gid != old))
 		return shown;
 	new.fsgid = gid;
 	(void)commit_creds(&new);

@@ -32,25 +32,25 @@ void rlimit_cpu_tick(struct process *p)
 		(void)send_signal_process(p, sig, NULL);
 }
 
-/* Reads the old limit and sets the new one, either may be NULL. 0, -EINVAL, -EPERM. */
-static int do_prlimit(struct process *p, unsigned int which, const struct rlimit *new,
+/* Reads the old limit and sets the wanted one, either may be NULL. 0, -EINVAL, -EPERM. */
+static int do_prlimit(struct process *p, unsigned int which, const struct rlimit *wanted,
 		      struct rlimit *old)
 {
 	struct rlimit *limit = &p->rlimits[which];
 	irqflags_t flags;
 	int ret = 0;
 
-	if (new &&new->rlim_cur > new->rlim_max)
+	if (wanted && wanted->rlim_cur > wanted->rlim_max)
 		return -EINVAL;
-	if (new &&which == RLIMIT_NOFILE &&new->rlim_max > NR_OPEN_MAX)
+	if (wanted && which == RLIMIT_NOFILE && wanted->rlim_max > NR_OPEN_MAX)
 		return -EPERM;
 	flags = spin_lock_irqsave(&p->siglock);
 	if (old)
 		*old = *limit;
-	if (new &&new->rlim_max > limit->rlim_max && !capable(CAP_SYS_RESOURCE))
+	if (wanted && wanted->rlim_max > limit->rlim_max && !capable(CAP_SYS_RESOURCE))
 		ret = -EPERM;
-	else if (new)
-		*limit = *new;
+	else if (wanted)
+		*limit = *wanted;
 	/* Linux: no time at all would leave none for the signal. */
 	if (!ret && which == RLIMIT_CPU && !limit->rlim_cur)
 		limit->rlim_cur = 1;

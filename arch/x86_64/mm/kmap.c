@@ -200,10 +200,10 @@ static unsigned long stack_create(void)
 	return base;
 }
 
-unsigned long kstack_alloc(void)
+/* A spare stack; NULL: there is none. */
+static __always_inline struct cached_stack *take_cached(void)
 {
 	struct cached_stack *s;
-	unsigned long base;
 
 	spin_lock(&stacks.lock);
 	s = stacks.cache;
@@ -212,7 +212,14 @@ unsigned long kstack_alloc(void)
 		stacks.nr_cached--;
 	}
 	spin_unlock(&stacks.lock);
-	base = s ? (unsigned long)s : stack_create();
+	return s;
+}
+
+unsigned long kstack_alloc(void)
+{
+	struct cached_stack *s = take_cached();
+	unsigned long base = s ? (unsigned long)s : stack_create();
+
 	if (!base)
 		return 0;
 	stat_add(NR_KERNEL_STACK_KB, KSTACK_SIZE / 1024);
@@ -240,15 +247,8 @@ void kstack_free(unsigned long top)
 void kstack_drain(void)
 {
 	for (;;) {
-		struct cached_stack *s;
+		struct cached_stack *s = take_cached();
 
-		spin_lock(&stacks.lock);
-		s = stacks.cache;
-		if (s) {
-			stacks.cache = s->next;
-			stacks.nr_cached--;
-		}
-		spin_unlock(&stacks.lock);
 		if (!s)
 			return;
 		stack_destroy((unsigned long)s);
