@@ -55,12 +55,14 @@ bool *caller_reclaiming(void)
 	return &current->reclaiming;
 }
 
-void caller_count_faults(unsigned long n, bool major)
+void caller_count_minor_faults(unsigned long n)
 {
-	if (major)
-		current->maj_flt += n;
-	else
-		current->min_flt += n;
+	current->min_flt += n;
+}
+
+void caller_count_major_faults(unsigned long n)
+{
+	current->maj_flt += n;
 }
 
 /* ---- system calls ---- */

@@ -19,36 +19,39 @@
 struct page *zero_page_frame;
 
 /* For addr in vma, which has its anon_vma. */
-static inline struct folio *new_anon_folio(const struct vma *vma, unsigned long addr, bool zero)
+static inline void make_anon(struct folio *folio, const struct vma *vma, unsigned long addr)
 {
-	struct folio *folio = folio_alloc(zero ? GFP_KERNEL | __GFP_ZERO : GFP_KERNEL, 0);
-
-	if (unlikely(!folio))
-		return NULL;
 	/* Nobody else sees the folio yet: a plain store. */
 	RACY_WRITE(folio->flags, (1UL << PG_anon) | (1UL << PG_swapbacked) | (1UL << PG_uptodate));
 	folio_set_anon(folio, vma, addr, false);
-	return folio;
 }
 
-static __always_inline struct folio *alloc_for_fault(const struct fault_ctx *f, bool zero)
+/*
+ * f->folio is fresh, with contents that are not set unless zero; f->new maps it writable when the vma is, and dirty because
+ * nothing backs it. False: no memory.
+ */
+static __always_inline bool get_new_folio(struct fault_ctx *f, bool zero)
 {
+	const struct vma *vma;
+	struct folio *folio;
+
 	if (unlikely(fault_anon_vma(f)))
-		return NULL;
-	return new_anon_folio(f->vma, f->addr, zero);
+		return false;
+	folio = folio_alloc(zero ? GFP_KERNEL | __GFP_ZERO : GFP_KERNEL, 0);
+	if (unlikely(!folio))
+		return false;
+	vma = f->vma;
+	make_anon(folio, vma, f->addr);
+	f->folio = folio;
+	f->new_anon = true;
+	f->new = pte_make(folio_pfn(folio),
+			  vma->page_prot | PTE_D | (vma->flags & VM_WRITE ? PTE_W : 0));
+	return true;
 }
 
-struct folio *anon_folio_alloc(const struct fault_ctx *f, bool zero)
+bool anon_get_unset_folio(struct fault_ctx *f)
 {
-	return alloc_for_fault(f, zero);
-}
-
-/* The entry for a fresh private page: writable when the vma is, dirty because nothing backs it. */
-static pte_t anon_pte(const struct fault_ctx *f)
-{
-	pte_t e = pte_make(folio_pfn(f->folio), f->vma->page_prot | PTE_D);
-
-	return f->vma->flags & VM_WRITE ? e | PTE_W : e;
+	return get_new_folio(f, false);
 }
 
 /* Where the huge zero page is not wanted a read brings what a write would, as in Linux. */
@@ -57,27 +60,29 @@ static bool huge_read(struct fault_ctx *f)
 	return knob_thp_zero_page ? huge_zero_fault(f) : anon_fault_large(f, 1UL << PMD_ORDER);
 }
 
+/* A read: the zero page, or the huge one. */
+static __noinline enum fault_result get_zero_page(struct fault_ctx *f)
+{
+	stat_inc(FAULT_ZERO);
+	if (unlikely(thp_fault_orders(f->vma) & 1UL << PMD_ORDER) && huge_read(f))
+		return FAULT_DONE;
+	f->new = pte_make(page_to_pfn(zero_page_frame),
+			  (f->vma->page_prot & ~PTE_MLOCKED) | PTE_SPECIAL);
+	return FAULT_DONE;
+}
+
 enum fault_result anon_get_folio(struct fault_ctx *f)
 {
 	unsigned long orders;
 
-	if (!f->write) {
-		stat_inc(FAULT_ZERO);
-		if (unlikely(thp_fault_orders(f->vma) & 1UL << PMD_ORDER) && huge_read(f))
-			return FAULT_DONE;
-		f->new = pte_make(page_to_pfn(zero_page_frame),
-				  (f->vma->page_prot & ~PTE_MLOCKED) | PTE_SPECIAL);
-		return FAULT_DONE;
-	}
+	if (!f->write)
+		return get_zero_page(f);
 	orders = thp_fault_orders(f->vma);
 	if (unlikely(orders) && anon_fault_large(f, orders))
 		return FAULT_DONE;
-	f->folio = alloc_for_fault(f, true);
-	if (unlikely(!f->folio))
+	if (unlikely(!get_new_folio(f, true)))
 		return FAULT_OOM;
 	stat_inc(FAULT_ANON);
-	f->new_anon = true;
-	f->new = anon_pte(f);
 	return FAULT_DONE;
 }
 
@@ -114,9 +119,10 @@ unsigned int anon_populate(struct mm *mm, struct vma *vma, unsigned long addr, p
 	if (unlikely(anon_vma_prepare(vma)))
 		return 0;
 	for (got = 0; got < n; got++) {
-		folios[got] = new_anon_folio(vma, addr + got * PAGE_SIZE, true);
+		folios[got] = folio_alloc(GFP_KERNEL | __GFP_ZERO, 0);
 		if (unlikely(!folios[got]))
 			break;
+		make_anon(folios[got], vma, addr + got * PAGE_SIZE);
 	}
 	spin_lock(ptl);
 	done = fault_lost_pages(mm) ? 0 : install_run(mm, vma, pte, folios, got);
@@ -201,8 +207,7 @@ static enum fault_result wp_copy(struct fault_ctx *f)
 	if (!f->old_folio && huge_zero_is_mapped(f->pte) &&
 	    anon_fault_large(f, thp_fault_orders(f->vma) & 1UL << PMD_ORDER))
 		return FAULT_DONE;
-	f->folio = alloc_for_fault(f, !f->old_folio);
-	if (unlikely(!f->folio)) {
+	if (unlikely(!get_new_folio(f, !f->old_folio))) {
 		if (f->old_folio)
 			folio_put(f->old_folio);
 		return FAULT_OOM;
@@ -210,8 +215,6 @@ static enum fault_result wp_copy(struct fault_ctx *f)
 	if (f->old_folio)
 		copy_page(folio_address(f->folio), phys_to_virt(f->old & PTE_ADDR_MASK));
 	stat_inc(FAULT_COW);
-	f->new_anon = true;
-	f->new = anon_pte(f);
 	return FAULT_DONE;
 }
 

@@ -119,42 +119,39 @@ static void replace_old_folio(struct mm *mm, struct fault_ctx *f)
 	folio_put(old); /* the entry's; phase 2's own reference is still held */
 }
 
-/* Phase 3. Page-table lock held. FAULT_RETRY: the entry changed since phase 2 looked at it. */
-static __always_inline enum fault_result fault_install(struct mm *mm, struct fault_ctx *f)
+/* Phase 3, at f's entry. Page-table lock held. FAULT_RETRY: the entry changed since phase 2 looked at it. */
+static __always_inline enum fault_result fault_install(struct mm *mm, struct fault_ctx *f,
+						       pte_t *pte, bool new_anon)
 {
 	struct folio *folio = f->folio;
-	pte_t *pte = f->pte;
+	pte_t old = f->old, new = f->new;
 
-	if (unlikely(pte_read(pte) != f->old))
+	if (unlikely(pte_read(pte) != old))
 		return FAULT_RETRY;
-	if (likely(pte_none(f->old)))
+	if (likely(pte_none(old)))
 		pte_used_inc(pte);
-	else if (likely(pte_present(f->old)))
+	else if (likely(pte_present(old)))
 		replace_old_folio(mm, f);
 	else
 		swap_replace_entry(mm, f);
-	if (likely(folio)) {
-		if (likely(f->new_anon)) {
-			atomic_set(&folio->mapcount, 1);
-			atomic_set(&folio->mlock_count, pte_mlocked(f->new));
-			stat_inc(NR_ANON_PAGES);
-			atomic_inc(&mm->rss[RSS_ANON]);
-		} else {
-			page_add_rmap(folio, pfn_to_page(pte_pfn(f->new)));
-			atomic_inc(&mm->rss[folio_rss_kind(folio)]);
-			if (unlikely(pte_mlocked(f->new)))
-				page_mlock(folio, pfn_to_page(pte_pfn(f->new)));
-		}
+	if (likely(new_anon)) {
+		atomic_set(&folio->mapcount, 1);
+		atomic_set(&folio->mlock_count, pte_mlocked(new));
+		stat_inc(NR_ANON_PAGES);
+		atomic_inc(&mm->rss[RSS_ANON]);
+	} else if (folio) {
+		page_add_rmap(folio, pfn_to_page(pte_pfn(new)));
+		atomic_inc(&mm->rss[folio_rss_kind(folio)]);
+		if (unlikely(pte_mlocked(new)))
+			page_mlock(folio, pfn_to_page(pte_pfn(new)));
 	}
-	pte_set(pte, f->new);
+	pte_set(pte, new);
 	return FAULT_DONE;
 }
 
-/* Phase 4. Page-table lock held. */
+/* Phase 4, for a fresh folio. Page-table lock held. */
 static __always_inline void fault_to_lru(struct fault_ctx *f)
 {
-	if (!f->new_anon)
-		return;
 	lru_add_new(f->folio);
 	/* Reclaim drops it, as after MADV_FREE, instead of writing it to swap. */
 	if (unlikely(f->vma->flags & VM_DROPPABLE))
@@ -189,12 +186,14 @@ static __always_inline void fault_begin(struct fault_ctx *f)
 /* Phases 3 and 4. */
 static __always_inline enum fault_result fault_end(struct mm *mm, struct fault_ctx *f)
 {
-	spinlock_t *ptl = pte_lockptr(f->pte);
+	pte_t *pte = f->pte;
+	spinlock_t *ptl = pte_lockptr(pte);
+	bool new_anon = f->new_anon;
 	enum fault_result r;
 
 	spin_lock(ptl);
-	r = fault_install(mm, f);
-	if (likely(r == FAULT_DONE))
+	r = fault_install(mm, f, pte, new_anon);
+	if (likely(r == FAULT_DONE) && new_anon)
 		fault_to_lru(f);
 	spin_unlock(ptl);
 	trace(fault_phase, TRACE_PHASE_INSTALL);
@@ -205,7 +204,7 @@ static __always_inline enum fault_result fault_end(struct mm *mm, struct fault_c
 		fault_release(f, false);
 		return FAULT_RETRY;
 	}
-	if (f->locked || f->old_folio) {
+	if (unlikely(f->locked || f->old_folio)) {
 		fault_release(f, true);
 		/* A page from swap that others have, too, is here now; next it is copied. */
 		if (unlikely(!pte_present(f->old)) && !pte_none(f->old) && f->write &&
@@ -284,12 +283,10 @@ static __noinline bool fault_again(struct mm *mm, const struct fault_ctx *f, enu
 /* The end of a fault that had to do with I/O. mmap_lock not held. */
 static __noinline void fault_end_io(const struct fault_ctx *f, enum fault_result r)
 {
-	bool major = f->io & FAULT_IO_MAJOR;
-
-	if (major)
+	if (f->io & FAULT_IO_MAJOR)
 		stat_inc(PGMAJFAULT);
 	if (r == FAULT_DONE)
-		caller_count_faults(1, major);
+		fault_count_io(f);
 	if (f->io & FAULT_IO_DIRTIED)
 		balance_dirty();
 }
@@ -380,6 +377,6 @@ enum fault_result mm_handle_fault(struct mm *mm, const struct fault_info *info)
 	if (unlikely(f.io))
 		fault_end_io(&f, r);
 	else if (likely(r == FAULT_DONE))
-		caller_count_faults(1, false);
+		caller_count_minor_faults(1);
 	return r;
 }

@@ -61,6 +61,15 @@ static __always_inline int __must_check fault_anon_vma(const struct fault_ctx *f
 	return fault_make_anon_vma(f);
 }
 
+/* The caller's fault is done and had to do with I/O. */
+static inline void fault_count_io(const struct fault_ctx *f)
+{
+	if (f->io & FAULT_IO_MAJOR)
+		caller_count_major_faults(1);
+	else
+		caller_count_minor_faults(1);
+}
+
 /*
  * Phases 2 to 4. mmap_lock held for reading; addr, vma, pte (or NULL), write, exec and force set, and the
  * access known to be allowed. FAULT_RETRY: the entry changed meanwhile, look again. FAULT_WAIT: it takes I/O; drop
@@ -95,7 +104,7 @@ bool swap_make_alone(struct folio *folio);
 /* Maps what is cached around a read fault. Page-table lock not held. */
 void filemap_fault_around(struct mm *mm, struct fault_ctx *f);
 
-/* A fresh anonymous folio for vma, contents not set unless zero. NULL when out of memory. */
-struct folio *anon_folio_alloc(const struct fault_ctx *f, bool zero);
+/* Phase 2 for a private copy: f->folio is fresh, and its contents are the caller's to set. False: no memory. */
+bool anon_get_unset_folio(struct fault_ctx *f);
 
 #endif

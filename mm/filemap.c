@@ -351,21 +351,15 @@ static enum fault_result get_locked_folio(struct fault_ctx *f, unsigned long ind
 static enum fault_result copy_for_write(struct fault_ctx *f, struct folio *cached,
 					unsigned long index)
 {
-	struct folio *copy = anon_folio_alloc(f, false);
-
-	if (unlikely(!copy)) {
+	if (unlikely(!anon_get_unset_folio(f))) {
 		folio_unlock(cached);
 		folio_put(cached);
 		return FAULT_OOM;
 	}
-	copy_page(folio_address(copy), folio_address_at(cached, index));
+	copy_page(folio_address(f->folio), folio_address_at(cached, index));
 	stat_inc(FAULT_COW);
-	f->folio = copy;
 	f->old_folio = cached;
 	f->locked = cached;
-	f->new_anon = true;
-	f->new = pte_make(folio_pfn(copy),
-			  f->vma->page_prot | PTE_D | (f->vma->flags & VM_WRITE ? PTE_W : 0));
 	return FAULT_DONE;
 }
 

@@ -144,19 +144,28 @@ static inline void set_listed(struct folio *folio, unsigned long bits)
 			 __ATOMIC_RELEASE);
 }
 
+static __noinline void batch_new_mlocked(struct folio *folio)
+{
+	mlock_batch_add_new(&folio, 1, 0);
+}
+
 void lru_add_new(struct folio *folio)
 {
-	unsigned int cpu = cpu_id();
-	struct new_folios *new = &new_folios[cpu];
+	struct new_folios *new;
+	unsigned int cpu;
 
 	ASSERT(folio->order == 0 && folio_evictable_list(folio->flags) == LRU_INACTIVE_ANON);
 	if (unlikely(atomic_read(&folio->mlock_count))) {
-		if (mlock_batched())
-			mlock_batch_add_new(&folio, 1, 0);
-		else
-			add_mlocked(folio);
+		if (mlock_batched()) {
+			batch_new_mlocked(folio);
+			return;
+		}
+		set_listed(folio, MLOCK_BITS);
+		count_added_mlocked(1, false);
 		return;
 	}
+	cpu = cpu_id();
+	new = &new_folios[cpu];
 	stat_inc(NR_INACTIVE_ANON);
 	spin_lock(&new->lock);
 	RACY_WRITE(folio->lru_cpu, (u8)(cpu + 1));

@@ -33,11 +33,9 @@ struct walk {
 
 static __noinline void count_io(struct fault_ctx *f, struct walk *w)
 {
-	bool major = f->io & FAULT_IO_MAJOR;
-
-	if (major)
+	if (f->io & FAULT_IO_MAJOR)
 		stat_inc(PGMAJFAULT);
-	caller_count_faults(1, major);
+	fault_count_io(f);
 	w->dirtied |= f->io & FAULT_IO_DIRTIED;
 	f->io = 0;
 }
@@ -61,7 +59,7 @@ static inline int populate_page(struct mm *mm, struct fault_ctx *f, struct walk 
 	if (unlikely(f->io))
 		count_io(f, w);
 	else
-		caller_count_faults(1, false);
+		caller_count_minor_faults(1);
 	return 0;
 }
 
@@ -89,7 +87,7 @@ static unsigned int populate_run(struct mm *mm, struct fault_ctx *f, unsigned lo
 	else if (n)
 		n = anon_populate(mm, f->vma, f->addr, f->pte, n);
 	stat_add(PGFAULT, n);
-	caller_count_faults(n, false);
+	caller_count_minor_faults(n);
 	return n;
 }
 

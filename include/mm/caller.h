@@ -20,8 +20,9 @@ bool caller_has_rawio(void);	 /* CAP_SYS_RAWIO: may map below mmap_min_addr */
 bool caller_has_sys_admin(void); /* CAP_SYS_ADMIN: uses the commit reserve */
 /* A random number for address-space randomisation and the like. */
 u64 caller_random(void);
-/* Counts n minor or major faults for the task's rusage. */
-void caller_count_faults(unsigned long n, bool major);
+/* Count n faults for the task's rusage. */
+void caller_count_minor_faults(unsigned long n);
+void caller_count_major_faults(unsigned long n);
 
 /* The caller's own mark that it is reclaiming: then it may use the last pages, and does not reclaim again. */
 bool *caller_reclaiming(void);

@@ -10,7 +10,8 @@
 
 struct mm;
 
-enum fault_access { FAULT_READ, FAULT_WRITE, FAULT_EXEC };
+/* The numbers are those bits of x86's error code (Intel SDM, volume 3, 4.7), so that nothing need be translated. */
+enum fault_access { FAULT_READ = 0, FAULT_WRITE = 0x2, FAULT_EXEC = 0x10 };
 
 /* What the CPU said. */
 struct fault_info {

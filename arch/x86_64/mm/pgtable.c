@@ -193,25 +193,26 @@ static __always_inline bool find_upper(const struct pgtable *pt, unsigned long v
 	return e & PTE_P;
 }
 
-/* The last-level table for va, or NULL. */
-static __always_inline pte_t *last_table(const struct pgtable *pt, unsigned long va)
+/* The last-level table for va, if there is one. */
+static __always_inline bool find_last(const struct pgtable *pt, unsigned long va, pte_t **last)
 {
 	const pte_t *upper;
 	pte_t e;
 
 	if (unlikely(!find_upper(pt, va, &upper)))
-		return NULL;
+		return false;
 	e = entry_of(upper, va, PMD_SHIFT);
 	if (unlikely(!(e & PTE_P)))
-		return NULL;
-	return likely(!(e & PTE_PS)) ? entry_table(e) : table_of_huge(upper, va);
+		return false;
+	*last = likely(!(e & PTE_PS)) ? entry_table(e) : table_of_huge(upper, va);
+	return true;
 }
 
 pte_t *pgtable_find(const struct pgtable *pt, unsigned long va)
 {
-	pte_t *table = last_table(pt, va);
+	pte_t *table;
 
-	return table ? &table[table_index(va, PAGE_SHIFT)] : NULL;
+	return find_last(pt, va, &table) ? &table[table_index(va, PAGE_SHIFT)] : NULL;
 }
 
 /* Puts a new table behind *entry unless someone was faster. */
@@ -258,9 +259,11 @@ static __noinline pte_t *alloc_tables(struct pgtable *pt, unsigned long va)
 
 pte_t *pgtable_alloc(struct pgtable *pt, unsigned long va)
 {
-	pte_t *table = last_table(pt, va);
+	pte_t *table;
 
-	return likely(table) ? &table[table_index(va, PAGE_SHIFT)] : alloc_tables(pt, va);
+	if (likely(find_last(pt, va, &table)))
+		return &table[table_index(va, PAGE_SHIFT)];
+	return alloc_tables(pt, va);
 }
 
 /* Acquire: who sees that a table was emptied sees what its emptier did before. */

@@ -16,11 +16,12 @@
 #include <mm/fault.h>
 #include <mm/page_alloc.h>
 
+_Static_assert(FAULT_WRITE == PF_WRITE && FAULT_EXEC == PF_INSN, "fault_access is not PF_*");
+
+/* The CPU never sets both bits. */
 static inline enum fault_access decode_access(unsigned long err)
 {
-	if (err & PF_WRITE)
-		return FAULT_WRITE;
-	return err & PF_INSN ? FAULT_EXEC : FAULT_READ;
+	return (enum fault_access)(err & (PF_WRITE | PF_INSN));
 }
 
 /* The program's access did not go through. */

@@ -42,11 +42,15 @@ u64 caller_random(void)
 	return state ^ (state >> 29);
 }
 
-void caller_count_faults(unsigned long n, bool major)
+void caller_count_minor_faults(unsigned long n)
 {
 	__atomic_add_fetch(&sim_caller.faults, n, __ATOMIC_RELAXED);
-	if (major)
-		__atomic_add_fetch(&sim_caller.major_faults, n, __ATOMIC_RELAXED);
+}
+
+void caller_count_major_faults(unsigned long n)
+{
+	caller_count_minor_faults(n);
+	__atomic_add_fetch(&sim_caller.major_faults, n, __ATOMIC_RELAXED);
 }
 
 /* ---- files ---- */

@@ -39,13 +39,16 @@ static void test_anonymous(void **state)
 
 static void test_access_errors(void **state)
 {
+	static const enum fault_access all[] = { FAULT_READ, FAULT_WRITE, FAULT_EXEC };
 	struct mm *mm = *state;
 
 	t_map(mm, AT(0), 1, PROT_NONE);
 	t_map(mm, AT(1), 1, PROT_READ);
 	t_map(mm, AT(2), 1, PROT_WRITE);
 	t_map(mm, AT(3), 1, PROT_EXEC);
-	for (enum fault_access a = FAULT_READ; a <= FAULT_EXEC; a++) {
+	for (unsigned int i = 0; i < ARRAY_SIZE(all); i++) {
+		enum fault_access a = all[i];
+
 		assert_int_equal(sim_touch(mm, AT(0), a), FAULT_ACCERR);
 		assert_int_equal(sim_touch(mm, AT(4), a), FAULT_MAPERR);
 		assert_int_equal(sim_touch(mm, AT(-1UL), a), FAULT_MAPERR);
