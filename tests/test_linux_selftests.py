@@ -9,13 +9,14 @@ import glob
 import json
 import os
 import re
+import subprocess
 import sys
 from dataclasses import dataclass
 
 import guest
 import ktap
 import pytest
-from conftest import BUILD, INIT, LINUX_KERNEL, kernel_path
+from conftest import BUILD, INIT, LINUX_KERNEL, kernel_path, run_argv
 
 sys.path.insert(0, os.path.join(guest.TOP, "tools"))
 import linux_selftests as selftests
@@ -182,3 +183,17 @@ def test_selftest(place, entry, runs, referee, passed):
             lacking = {name for name in lacking if entry.without not in name}
         assert not lacking, f"on Linux these pass: {lacking}\n{report}"
     passed.setdefault(entry.name, set()).add(place)
+
+
+@pytest.mark.parametrize("kernel", ["linux", "faultline"])
+def test_khugepaged_of_anonymous_memory(kernel, request):
+    """The part of mm/khugepaged that wants pages in swap, which the machines above do not have."""
+    if kernel == "linux" and (request.config.getoption("--no-linux") or not os.path.exists(LINUX_KERNEL)):
+        pytest.skip("without the distribution's kernel")
+    program_path = os.path.join(HOME, "bin", "mm", "khugepaged")
+    argv = run_argv(kernel, "--mem", "2G", "--swap", "1G", "--cwd", "/tmp", "--timeout", 300, "--", program_path, "all:anon")
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    report = f"{done.stdout}\n{done.stderr}\nto repeat: {' '.join(argv)}"
+    assert done.returncode == 0, report
+    tests = re.findall(r"^Run test: (\w+)", done.stdout, re.MULTILINE)
+    assert "collapse_swapin_single_pte" in tests and "Fail" not in done.stdout, report

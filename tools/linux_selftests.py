@@ -171,7 +171,8 @@ Made by `make docs` from tests/linux/selftests.list and the last run of tests/te
 (`CC='gcc -static'`) and runs them on Linux in QEMU, and here on the debug kernel with one CPU and on the other with
 four. A test passes when its exit status is 0 and every line that says "ok" on Linux says so here; "without" names
 a feature that the test looks for itself, and whose subtests it leaves out here. Every program of mm is in the table;
-of other directories only what is run."""
+of other directories only what is run. khugepaged runs its tests of shared memory like this, and those of anonymous memory,
+which want swap, on a machine that has some; files would want a file system on a disk."""
 
 
 def document(entries, results):
