@@ -53,6 +53,7 @@ static unsigned long run_length(const void *entry)
 /* As filemap_collapse(). Afterwards c->old has the folios, with references, if it is not NULL. The mapping's lock held. */
 static int take_census(struct file_collapse *c, const struct collapse_limits *limits)
 {
+	assert_spin_locked(&c->m->lock);
 	c->n = c->holes = c->swapped = 0;
 	for (unsigned long i = 0; i < PTRS_PER_TABLE;) {
 		void *entry = xa_load(&c->m->folios, c->start + i);
@@ -223,6 +224,7 @@ static bool is_unchanged(const struct file_collapse *c)
 {
 	unsigned int n = 0;
 
+	assert_spin_locked(&c->m->lock);
 	for (unsigned long i = 0; i < PTRS_PER_TABLE;) {
 		const void *entry = xa_load(&c->m->folios, c->start + i);
 
@@ -261,6 +263,7 @@ static void copy_contents(const struct file_collapse *c)
 /* The mapping's lock held, the old ones frozen, all leaves there. */
 static void store_new(struct file_collapse *c)
 {
+	assert_spin_locked(&c->m->lock);
 	for (unsigned int i = 0; i < c->n; i++)
 		WRITE_ONCE(c->old[i]->mapping, NULL);
 	for (unsigned long i = 0; i < PTRS_PER_TABLE; i++)
