@@ -40,7 +40,7 @@ static bool replace_by_slot(struct mapping *m, struct folio *folio)
 	swap_slot_dup(folio->swap);
 	/* The leaf exists: storing cannot fail. */
 	BUG_ON(xa_store(&m->folios, folio->index, swp_to_value(folio->swap)));
-	m->nr_swapped++;
+	WRITE_ONCE(m->nr_swapped, m->nr_swapped + 1);
 	WRITE_ONCE(folio->mapping, NULL);
 	if (list_empty(&m->swap_node)) {
 		spin_lock(&swapped.lock);
@@ -85,9 +85,11 @@ static int replace_slot(struct mapping *m, unsigned long index, struct folio *fo
 	mine = xa_load(&m->folios, index) == value;
 	if (mine) {
 		BUG_ON(xa_store(&m->folios, index, folio));
-		m->nr_swapped--;
+		WRITE_ONCE(m->nr_swapped, m->nr_swapped - 1);
 		folio_get(folio);
-		folio->index = index;
+		/* Whoever found it here before it was swapped out may be reading its index without a lock. */
+		if (folio->index != index)
+			folio->index = index;
 		WRITE_ONCE(folio->mapping, m);
 		folio_set(folio, PG_data);
 	}
@@ -199,7 +201,7 @@ bool shmem_drop_value(struct mapping *m, unsigned long index, void *value)
 	mine = xa_load(&m->folios, index) == value;
 	if (mine) {
 		xa_erase(&m->folios, index);
-		m->nr_swapped--;
+		WRITE_ONCE(m->nr_swapped, m->nr_swapped - 1);
 	}
 	spin_unlock(&m->lock);
 	if (!mine)

@@ -96,8 +96,9 @@ struct mapping {
 	struct page_quota
 		*quota; /* [I] set after mapping_init(), before the first folio; NULL: no bound */
 	/* MAPPING_SHMEM only: */
-	const unsigned long *huge;  /* [I] enum shmem_huge of its mount; NULL: one page a folio */
-	unsigned long nr_swapped;   /* [M] pages in swap; folios has their slots, as values */
+	const unsigned long *huge; /* [I] enum shmem_huge of its mount; NULL: one page a folio */
+	unsigned long
+		nr_swapped; /* [M; READ_ONCE] pages in swap: values in folios are their slots */
 	struct list_head swap_node; /* in the list of those that may have such: mm/shmem.c */
 	/* MAPPING_WRITEBACK only: */
 	struct list_head
