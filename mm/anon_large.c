@@ -13,7 +13,7 @@
 #include "lru.h"
 #include "mapcount.h"
 
-#define ANON_FLAGS (1UL << PG_anon | 1UL << PG_swapbacked)
+#define ANON_FLAGS (1UL << PG_anon | 1UL << PG_swapbacked | 1UL << PG_uptodate)
 
 bool ptes_are_none(const pte_t *pte, unsigned long n)
 {

@@ -6,8 +6,8 @@
  *   look      which pages there are, and whether that is worth a folio; what is in swap is brought back
  *   hold      each folio: a reference, its lock, off its list. Somebody has the lock, or reads or writes: not now
  *   unmap     migration entries take the place of all that map them, and the TLBs are flushed
- *   replace   under the lock of the mapping: references frozen, contents copied, one folio in all 512 slots. Who looks up a
- *             page finds an old one before, the new one afterwards
+ *   replace   under the lock of the mapping: references frozen, one folio in all 512 slots. Who looks up a page finds an old
+ *             one before, the new one afterwards, and waits for its lock until it is up to date: contents are copied last
  *   map       the migration entries become entries of the new folio, where they are 512 in a row as one
  *
  * As with a split (mm/split.c), only the other way round. After khugepaged's, as in Linux, who maps it has no entries, and
@@ -18,6 +18,7 @@
  */
 #include "collapse.h"
 #include "filemap_large.h"
+#include "folio.h"
 #include "lru.h"
 #include "migrate_internal.h"
 #include "mlock_count.h"
@@ -258,6 +259,7 @@ static void copy_contents(const struct file_collapse *c)
 			copy_page(folio_address_at(c->new, old->index + n),
 				  page_address(folio_page(old, n)));
 	}
+	folio_set_uptodate(c->new);
 }
 
 /* The mapping's lock held, the old ones frozen, all leaves there. */
@@ -288,7 +290,6 @@ static int replace(struct file_collapse *c)
 		spin_lock(&m->lock);
 		room = xa_has_room(&m->folios, c->start, PTRS_PER_TABLE);
 		if (room && is_unchanged(c) && freeze_all(c)) {
-			copy_contents(c);
 			store_new(c);
 			done = true;
 		}
@@ -318,6 +319,7 @@ static int exchange(struct file_collapse *c)
 	unmap_all(c);
 	result = replace(c);
 	if (!result) {
+		copy_contents(c);
 		count(c);
 		lru_add(c->new);
 	}

@@ -39,27 +39,44 @@ void mapping_init(struct mapping *m, unsigned int flags, const struct mapping_op
 		mapping_register_writeback(m);
 }
 
-static __always_inline struct folio *get_folio(struct mapping *m, unsigned long index, u8 *io)
+/* Migration or collapse is copying them. */
+static __noinline struct folio *wait_for_contents(struct folio *folio)
+{
+	folio_lock(folio);
+	folio_unlock(folio);
+	return folio;
+}
+
+/* wait: until it is up to date, if the file has no store. Who locks the folio waits that way. */
+static __always_inline struct folio *get_folio(struct mapping *m, unsigned long index, bool wait,
+					       u8 *io)
 {
 	struct folio *folio;
 
-	spin_lock(&m->lock);
-	folio = xa_load(&m->folios, index);
-	if (unlikely(xa_is_value(folio))) {
+	for (;;) {
+		spin_lock(&m->lock);
+		folio = xa_load(&m->folios, index);
+		if (unlikely(xa_is_value(folio))) {
+			spin_unlock(&m->lock);
+			folio = shmem_swap_in(m, index, folio, io);
+			if (folio == ERR_PTR(-EAGAIN))
+				continue;
+			return folio;
+		}
+		if (folio)
+			folio_get(folio);
 		spin_unlock(&m->lock);
-		return shmem_get_folio(m, index, io);
+		if (wait && folio && unlikely(!folio_uptodate(folio)) && !m->ops)
+			return wait_for_contents(folio);
+		return folio;
 	}
-	if (folio)
-		folio_get(folio);
-	spin_unlock(&m->lock);
-	return folio;
 }
 
 struct folio *filemap_get_folio(struct mapping *m, unsigned long index)
 {
 	u8 io = 0;
 
-	return get_folio(m, index, &io);
+	return get_folio(m, index, true, &io);
 }
 
 /* A large folio is in the slot of each of its pages. The mapping's lock held. 0, -EEXIST, -EAGAIN. */
@@ -120,13 +137,13 @@ int filemap_insert(struct mapping *m, struct folio *folio, unsigned long index)
 void filemap_end_read(struct folio *folio, int err)
 {
 	if (!err)
-		__atomic_or_fetch(&folio->flags, 1UL << PG_uptodate, __ATOMIC_RELEASE);
+		folio_set_uptodate(folio);
 	folio_unlock_io(folio);
 }
 
 /*
- * filemap_grab_folio() for a file without a store. vma: of a fault, for which it may be large, or NULL. *io:
- * FAULT_IO_MAJOR when it was read from swap.
+ * filemap_grab_folio() for a file without a store, and for who locks the folio. vma: of a fault, for which it may be large,
+ * or NULL. *io: FAULT_IO_MAJOR when it was read from swap.
  */
 static struct folio *grab_folio(struct mapping *m, unsigned long index, const struct vma *vma,
 				u8 *io)
@@ -134,7 +151,7 @@ static struct folio *grab_folio(struct mapping *m, unsigned long index, const st
 	struct folio *folio;
 	int err;
 
-	while (!(folio = get_folio(m, index, io))) {
+	while (!(folio = get_folio(m, index, false, io))) {
 		if (vma && unlikely(mapping_may_be_large(m))) {
 			folio = shmem_new_large(m, vma, index, 0);
 			if (folio)
@@ -156,11 +173,15 @@ static struct folio *grab_folio(struct mapping *m, unsigned long index, const st
 
 struct folio *filemap_grab_folio(struct mapping *m, unsigned long index)
 {
+	struct folio *folio;
 	u8 io = 0;
 
 	if (m->ops)
 		return filemap_read_folio(m, NULL, index, 1);
-	return grab_folio(m, index, NULL, &io);
+	folio = grab_folio(m, index, NULL, &io);
+	if (!IS_ERR(folio) && unlikely(!folio_uptodate(folio)))
+		return wait_for_contents(folio);
+	return folio;
 }
 
 int filemap_add_folio(struct mapping *m, struct folio *folio, unsigned long index)
@@ -171,8 +192,8 @@ int filemap_add_folio(struct mapping *m, struct folio *folio, unsigned long inde
 }
 
 /*
- * Who has a reference reads and writes a folio without its lock. There is no such now; the mapping's lock keeps it so
- * until the new folio can be given to them.
+ * Who has a reference reads and writes a folio without its lock. There is no such now, and there will be none: it is the new
+ * folio that is found from here on, which is not up to date before it has the contents. The caller copies them.
  */
 bool filemap_replace_folio(struct folio *old, struct folio *new,
 			   void (*set_flags)(struct folio *new, const struct folio *old))
@@ -186,7 +207,6 @@ bool filemap_replace_folio(struct folio *old, struct folio *new,
 		spin_unlock(&m->lock);
 		return false;
 	}
-	folio_copy(new, old);
 	WRITE_ONCE(new->mapping, m);
 	new->index = old->index;
 	set_flags(new, old);
@@ -214,7 +234,7 @@ static bool overwrite_cached(struct mapping *m, struct folio *folio, const struc
 	}
 	if (there) {
 		copy_page(folio_address_at(folio, index), folio_address(with));
-		__atomic_or_fetch(&folio->flags, 1UL << PG_uptodate, __ATOMIC_RELEASE);
+		folio_set_uptodate(folio);
 		folio_mark_dirty(folio);
 	}
 	folio_unlock(folio);

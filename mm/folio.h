@@ -10,6 +10,16 @@
 /* A folio as folio_alloc() returns it, of allocated pages. */
 struct folio *folio_make(struct page *page, unsigned int order);
 
+/* Whoever sees it set sees the contents, too. */
+static inline bool folio_uptodate(const struct folio *folio)
+{
+	return __atomic_load_n(&folio->flags, __ATOMIC_ACQUIRE) >> PG_uptodate & 1;
+}
+static inline void folio_set_uptodate(struct folio *folio)
+{
+	__atomic_or_fetch(&folio->flags, 1UL << PG_uptodate, __ATOMIC_RELEASE);
+}
+
 /* The contents. Both are of the same order. */
 static inline void folio_copy(struct folio *to, struct folio *from)
 {

@@ -47,7 +47,7 @@ static struct folio *make_large(struct folio *folio, unsigned long flags)
 	if (!folio)
 		return NULL;
 	/* Nobody else sees the folio yet: a plain store. */
-	RACY_WRITE(folio->flags, flags | 1UL << PG_uptodate | 1UL << PG_large);
+	RACY_WRITE(folio->flags, flags | 1UL << PG_large);
 	large_init(folio);
 	return folio;
 }

@@ -4,8 +4,8 @@
  *
  *   prepare   isolated, locked, not being written; a target, locked; migration entries in the place of all that map it
  *   flush     the TLBs, once for a batch: from here on nobody reaches the page through a page table
- *   move      its references are frozen, which fails when somebody else has one; contents, flags, and its place in page
- *             cache or swap cache go to the target
+ *   move      its references are frozen, which fails when somebody else has one; flags, and its place in page cache or swap
+ *             cache, go to the target, contents last: who finds it there waits until it is up to date, or for its lock
  *   finish    entries again, of the target, or after a failure of the old folio; both are unlocked, which is what faults
  *             wait for; the target, or the old folio, goes to an LRU list
  *
@@ -31,16 +31,16 @@ enum outcome { MOVED, BUSY, FAILED };
 
 /* What says something about the page, wherever it is; the rest is about the frame or about where it is listed. */
 #define MOVING_FLAGS                                                                               \
-	(1UL << PG_uptodate | 1UL << PG_dirty | 1UL << PG_active | 1UL << PG_referenced |          \
-	 1UL << PG_swapbacked | 1UL << PG_anon | 1UL << PG_data | 1UL << PG_workingset |           \
-	 1UL << PG_readahead | 1UL << PG_error | 1UL << PG_large)
+	(1UL << PG_dirty | 1UL << PG_active | 1UL << PG_referenced | 1UL << PG_swapbacked |        \
+	 1UL << PG_anon | 1UL << PG_data | 1UL << PG_workingset | 1UL << PG_readahead |            \
+	 1UL << PG_error | 1UL << PG_large)
 
 static void set_moving_flags(struct folio *new, const struct folio *old)
 {
 	__atomic_or_fetch(&new->flags, RACY_READ(old->flags) & MOVING_FLAGS, __ATOMIC_RELEASE);
 }
 
-/* Anonymous, or in the swap cache: whoever finds the target there waits for its lock before he looks at the contents. */
+/* Anonymous, or in the swap cache. */
 static bool move_swapbacked(struct folio *old, struct folio *new)
 {
 	if (folio_test(old, PG_swapcache)) {
@@ -53,18 +53,22 @@ static bool move_swapbacked(struct folio *old, struct folio *new)
 	}
 	new->anon_vma = old->anon_vma;
 	new->index = old->index;
-	folio_copy(new, old);
 	set_moving_flags(new, old);
 	return true;
 }
 
 static bool move_folio(struct folio *old, struct folio *new)
 {
+	bool swapbacked = folio_test(old, PG_anon) || folio_test(old, PG_swapcache);
+
 	if (atomic_read(&old->mapcount))
 		return false;
-	if (folio_test(old, PG_anon) || folio_test(old, PG_swapcache))
-		return move_swapbacked(old, new);
-	return filemap_replace_folio(old, new, set_moving_flags);
+	if (!(swapbacked ? move_swapbacked(old, new)
+			 : filemap_replace_folio(old, new, set_moving_flags)))
+		return false;
+	folio_copy(new, old);
+	folio_set_uptodate(new);
+	return true;
 }
 
 /* ---- one folio ---- */

@@ -18,6 +18,7 @@
  * smaller. The window then ends where the last of them does, so that the next one can begin with a whole one.
  */
 #include "filemap_large.h"
+#include "folio.h"
 #include "internal.h"
 #include "writeback.h"
 

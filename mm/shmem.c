@@ -103,8 +103,7 @@ static int replace_slot(struct mapping *m, unsigned long index, struct folio *fo
 	return 0;
 }
 
-/* The page whose slot this value is, back in the mapping, with a reference. ERR_PTR: -ENOMEM, -EIO, -EAGAIN. */
-static struct folio *swap_in(struct mapping *m, unsigned long index, void *value, u8 *io)
+struct folio *shmem_swap_in(struct mapping *m, unsigned long index, void *value, u8 *io)
 {
 	swp_entry_t swp = value_to_swp(value);
 	struct folio *folio;
@@ -126,25 +125,6 @@ static struct folio *swap_in(struct mapping *m, unsigned long index, void *value
 		return folio;
 	folio_put(folio);
 	return ERR_PTR(err);
-}
-
-struct folio *shmem_get_folio(struct mapping *m, unsigned long index, u8 *io)
-{
-	struct folio *folio;
-	void *entry;
-
-	do {
-		spin_lock(&m->lock);
-		entry = xa_load(&m->folios, index);
-		folio = xa_is_value(entry) ? NULL : entry;
-		if (folio)
-			folio_get(folio);
-		spin_unlock(&m->lock);
-		if (!xa_is_value(entry))
-			return folio;
-		folio = swap_in(m, index, entry, io);
-	} while (folio == ERR_PTR(-EAGAIN));
-	return folio;
 }
 
 #define ANY_AREA ~0UL
@@ -240,8 +220,7 @@ unsigned long shmem_swapped_pages(struct mapping *m, unsigned long first, unsign
 static int bring_back_mapping(struct mapping *m, unsigned long area)
 {
 	for (unsigned long index = 0; next_value(m, &index, LAST_INDEX, area); index++) {
-		u8 io = 0;
-		struct folio *folio = shmem_get_folio(m, index, &io);
+		struct folio *folio = filemap_get_folio(m, index);
 
 		if (IS_ERR(folio))
 			return (int)PTR_ERR(folio);

@@ -19,10 +19,10 @@ static inline swp_entry_t value_to_swp(const void *value)
 }
 
 /*
- * The page at index, brought back if it is in swap, with a reference; NULL when there is none. *io: FAULT_IO_MAJOR
- * when reading was started. ERR_PTR: -ENOMEM, -EIO. May sleep.
+ * The page at index, whose slot this value is, back in the mapping, with a reference. *io: FAULT_IO_MAJOR when reading was
+ * started. ERR_PTR: -ENOMEM, -EIO; -EAGAIN: it is somewhere else now. May sleep.
  */
-struct folio *shmem_get_folio(struct mapping *m, unsigned long index, u8 *io);
+struct folio *shmem_swap_in(struct mapping *m, unsigned long index, void *value, u8 *io);
 /* The page at index, whose slot this value is, is no more. False: it is somewhere else now. */
 bool shmem_drop_value(struct mapping *m, unsigned long index, void *value);
 /* MADV_WILLNEED: starts reading what of [first, last] is in swap. */

@@ -10,7 +10,7 @@
 #include "vma.h"
 #include "writeback.h"
 
-#define SHMEM_FLAGS (1UL << PG_swapbacked)
+#define SHMEM_FLAGS (1UL << PG_swapbacked | 1UL << PG_uptodate)
 
 /* Orders by policy, of memory that no mount shows; those that inherit are knob_thp_shmem_orders. Changed under lock. */
 static struct {

@@ -10,6 +10,7 @@
  * that saw the old size. The caller holds the inode's lock, so two truncations do not meet.
  */
 #include "filemap_large.h"
+#include "folio.h"
 #include "shmem.h"
 #include "unmap.h"
 #include "vma.h"

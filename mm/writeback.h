@@ -18,12 +18,6 @@
 /* Puts a new folio into the cache; its caller's reference stays the caller's. 0, -EEXIST, -ENOMEM, -ENOSPC. */
 int filemap_insert(struct mapping *m, struct folio *folio, unsigned long index);
 
-/* Whoever sees it set sees the contents, too. */
-static inline bool folio_uptodate(const struct folio *folio)
-{
-	return __atomic_load_n(&folio->flags, __ATOMIC_ACQUIRE) >> PG_uptodate & 1;
-}
-
 static inline unsigned long mapping_pages(const struct mapping *m)
 {
 	return (READ_ONCE(m->size) + PAGE_SIZE - 1) >> PAGE_SHIFT;

@@ -120,8 +120,9 @@ void filemap_end_read(struct folio *folio, int err);
 void filemap_end_write(struct folio *folio, int err);
 
 /*
- * The folio that covers this page offset, with a reference, or NULL. The page is the one at index - folio->index of it. Takes the mapping's lock. Of tmpfs: a page in swap
- * is brought back, which may sleep; ERR_PTR(-ENOMEM, -EIO) when it cannot be.
+ * The folio that covers this page offset, with a reference, or NULL. The page is the one at index - folio->index of it.
+ * Up to date, unless the file has a store. Takes the mapping's lock; of tmpfs: may sleep, and
+ * brings back a page that is in swap; ERR_PTR(-ENOMEM, -EIO) when it cannot be.
  */
 struct folio *filemap_get_folio(struct mapping *m, unsigned long index);
 /* The byte of the file at pos, which a folio of its has. */
@@ -178,8 +179,8 @@ void folio_mark_dirty_lock(struct folio *f);
 bool filemap_remove_frozen(struct folio *folio);
 /*
  * Migration: new, which is locked, takes the place of old, which is locked, not being written, unmapped and referenced
- * by nobody but the cache and the caller. It has the contents of old then, and set_flags() has given it the flags. False:
- * somebody else has a reference to old.
+ * by nobody but the cache and the caller. set_flags() has given it the flags; the caller copies the contents, and says then
+ * that it is up to date. False: somebody else has a reference to old.
  */
 bool filemap_replace_folio(struct folio *old, struct folio *new,
 			   void (*set_flags)(struct folio *new, const struct folio *old));

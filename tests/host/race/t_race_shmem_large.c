@@ -92,7 +92,13 @@ static void forker(u64 *x)
 	}
 }
 
-/* Whoever has a reference sees the same page in the same place. */
+/* As read(2) does it: while others write through their page tables. */
+__attribute__((no_sanitize("thread"))) static u8 byte_of(const struct folio *folio, unsigned long n)
+{
+	return *(volatile u8 *)folio_byte(folio, n * PG);
+}
+
+/* Whoever has a reference sees the same page in the same place, with its contents. */
 static void finder(u64 *x)
 {
 	while (!is_done()) {
@@ -103,6 +109,7 @@ static void finder(u64 *x)
 		if (!folio || IS_ERR(folio))
 			continue;
 		BUG_ON(n - folio->index >= folio_nr_pages(folio));
+		check_byte(n, byte_of(folio, n), false);
 		host_yield();
 		BUG_ON(n - folio->index >= folio_nr_pages(folio));
 		if (next_random(x) % 8 == 0)
