@@ -95,10 +95,10 @@ static void batch_make_room(struct unmap_batch *b)
 
 /* What the zapping of one table's entries comes to; applied once. */
 struct zapped {
-	long rss[NR_RSS];
-	long anon_shared;	/* of rss[RSS_ANON]: others map them still */
-	long file_unmapped;	/* nobody does */
-	long others;		/* folios that were counted one by one */
+	int rss[NR_RSS];
+	int anon_shared;	/* of rss[RSS_ANON]: others map them still */
+	int file_unmapped;	/* nobody does */
+	int others;		/* folios that were counted one by one */
 	unsigned int munlocked; /* folios whose last locked mapping went */
 	u32 left;		/* entries of the table in use */
 	bool kept;		/* an entry that was looked at stays */
@@ -107,6 +107,7 @@ struct zapped {
 
 static void apply_counts(struct mm *mm, const struct zapped *z)
 {
+#pragma GCC unroll 4
 	for (unsigned int i = 0; i < NR_RSS; i++)
 		if (z->rss[i])
 			atomic_sub(&mm->rss[i], z->rss[i]);
@@ -315,7 +316,7 @@ static pte_t *zap_entries(struct unmap_batch *b, pte_t *pte, pte_t *end, struct 
 			z->anon_shared++;
 	}
 	b->nr = (unsigned int)(out - b->folios);
-	z->rss[RSS_ANON] += (out - before) - z->others;
+	z->rss[RSS_ANON] += (int)(out - before) - z->others;
 	return pte;
 }
 
@@ -381,7 +382,7 @@ void unmap_vma_range(struct unmap_batch *b, struct vma *vma, unsigned long start
 	ASSERT(rwsem_is_locked(&mm->mmap_lock) ||
 	       (vma->mapping && rwsem_is_locked(&vma->mapping->i_mmap_lock)));
 	mm_update_hiwater(mm);
-	while ((pte = pgtable_next(&mm->pgt, &start, end, &stop))) {
+	while (start < end && (pte = pgtable_next(&mm->pgt, &start, end, &stop))) {
 		start = zap_table(b, pte, start, stop);
 		if (start < stop)
 			batch_make_room(b);

@@ -199,6 +199,13 @@ static inline void mapping_del_vma(struct vma *vma)
 		mapping_del(vma);
 }
 
+static __noinline void mapping_unlink(struct vma *vma)
+{
+	down_write(&vma->mapping->i_mmap_lock);
+	mapping_del(vma);
+	up_write(&vma->mapping->i_mmap_lock);
+}
+
 void vma_link(struct mm *mm, struct vma *vma, const struct vma_neighbours *nb)
 {
 	if (vma_in_mapping(vma))
@@ -215,11 +222,8 @@ void vma_link_last(struct mm *mm, struct vma *vma)
 
 void vma_unlink_mapping(struct vma *vma)
 {
-	if (!vma_in_mapping(vma))
-		return;
-	down_write(&vma->mapping->i_mmap_lock);
-	mapping_del(vma);
-	up_write(&vma->mapping->i_mmap_lock);
+	if (vma_in_mapping(vma))
+		mapping_unlink(vma);
 }
 
 /* There will be a boundary at addr, inside the vma or outside: no table that maps 2 MiB of the vma as one reaches across. */

@@ -129,10 +129,11 @@ static inline bool vma_is_secret(const struct vma *vma)
 /* The lowest address that a vma keeps from others. */
 static inline unsigned long vma_start_gap(const struct vma *vma)
 {
-	unsigned long guard = knob_stack_guard_gap << PAGE_SHIFT;
+	unsigned long guard;
 
 	if (likely(!(vma->flags & VM_GROWSDOWN)))
 		return vma->start;
+	guard = knob_stack_guard_gap << PAGE_SHIFT;
 	return vma->start > guard ? vma->start - guard : 0;
 }
 
