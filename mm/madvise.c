@@ -12,32 +12,31 @@
 #include "unmap.h"
 #include "vma.h"
 
-/* What an advice does to vma->flags: out clear, in set. */
-struct advice_flags {
-	int advice;
+/* What an advice does to vma->flags: out clear, in set. Other advice does nothing to them. */
+static const struct advice_flags {
 	unsigned long clear, set;
-};
-
-static const struct advice_flags flag_advices[] = {
-	{ MADV_NORMAL, VM_RAND_READ | VM_SEQ_READ, 0 },
-	{ MADV_RANDOM, VM_SEQ_READ, VM_RAND_READ },
-	{ MADV_SEQUENTIAL, VM_RAND_READ, VM_SEQ_READ },
-	{ MADV_DONTFORK, 0, VM_DONTCOPY },
-	{ MADV_DOFORK, VM_DONTCOPY, 0 },
-	{ MADV_DONTDUMP, 0, VM_DONTDUMP },
-	{ MADV_DODUMP, VM_DONTDUMP, 0 },
-	{ MADV_WIPEONFORK, 0, VM_WIPEONFORK },
-	{ MADV_KEEPONFORK, VM_WIPEONFORK, 0 },
-	{ MADV_HUGEPAGE, VM_NOHUGEPAGE, VM_HUGEPAGE },
-	{ MADV_NOHUGEPAGE, VM_HUGEPAGE, VM_NOHUGEPAGE },
+} flag_advices[] = {
+	[MADV_NORMAL] = { VM_RAND_READ | VM_SEQ_READ, 0 },
+	[MADV_RANDOM] = { VM_SEQ_READ, VM_RAND_READ },
+	[MADV_SEQUENTIAL] = { VM_RAND_READ, VM_SEQ_READ },
+	[MADV_DONTFORK] = { 0, VM_DONTCOPY },
+	[MADV_DOFORK] = { VM_DONTCOPY, 0 },
+	[MADV_DONTDUMP] = { 0, VM_DONTDUMP },
+	[MADV_DODUMP] = { VM_DONTDUMP, 0 },
+	[MADV_WIPEONFORK] = { 0, VM_WIPEONFORK },
+	[MADV_KEEPONFORK] = { VM_WIPEONFORK, 0 },
+	[MADV_HUGEPAGE] = { VM_NOHUGEPAGE, VM_HUGEPAGE },
+	[MADV_NOHUGEPAGE] = { VM_HUGEPAGE, VM_NOHUGEPAGE },
 };
 
 static const struct advice_flags *find_flag_advice(int advice)
 {
-	for (unsigned int i = 0; i < ARRAY_SIZE(flag_advices); i++)
-		if (flag_advices[i].advice == advice)
-			return &flag_advices[i];
-	return NULL;
+	const struct advice_flags *af;
+
+	if ((unsigned int)advice >= ARRAY_SIZE(flag_advices))
+		return NULL;
+	af = &flag_advices[advice];
+	return af->clear | af->set ? af : NULL;
 }
 
 static bool advice_valid(int advice)
@@ -81,10 +80,10 @@ static int check_flag_advice(const struct vma *vma, int advice)
 
 /* The vma that covers [start, end) afterwards, or ERR_PTR. mmap_lock held for writing. */
 static struct vma *advise_flags(struct mm *mm, struct vma *vma, unsigned long start,
-				unsigned long end, const struct advice_flags *af)
+				unsigned long end, int advice, const struct advice_flags *af)
 {
 	unsigned long new = (vma->flags & ~af->clear) | af->set;
-	int err = check_flag_advice(vma, af->advice);
+	int err = check_flag_advice(vma, advice);
 
 	if (err)
 		return ERR_PTR(err);
@@ -188,7 +187,7 @@ static int advise_range(struct mm *mm, unsigned long start, unsigned long end, i
 		}
 		stop = min(vma->end, end);
 		if (af) {
-			vma = advise_flags(mm, vma, start, stop, af);
+			vma = advise_flags(mm, vma, start, stop, advice, af);
 			err = IS_ERR(vma) ? (int)PTR_ERR(vma) : 0;
 		} else {
 			err = advise_pages(mm, vma, start, stop, advice);
