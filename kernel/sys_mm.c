@@ -67,22 +67,29 @@ void caller_count_major_faults(unsigned long n)
 
 /* ---- system calls ---- */
 
+static __noinline long mmap_file(unsigned long addr, unsigned long len, unsigned long prot,
+				 unsigned long flags, int fd, unsigned long pgoff)
+{
+	struct file *file = fd_get(fd);
+	long ret;
+
+	if (!file)
+		return -EBADF;
+	ret = mm_mmap(current->mm, addr, len, prot, flags, file, pgoff);
+	file_put(file);
+	return ret;
+}
+
 SYSCALL_DEFINE6(mmap, unsigned long, addr, unsigned long, len, unsigned long, prot, unsigned long,
 		flags, int, fd, unsigned long, offset)
 {
-	struct file *file;
-	long ret;
+	unsigned long pgoff = offset >> PAGE_SHIFT;
 
 	if (offset & ~PAGE_MASK)
 		return -EINVAL;
 	if (flags & MAP_ANONYMOUS)
-		return mm_mmap(current->mm, addr, len, prot, flags, NULL, offset >> PAGE_SHIFT);
-	file = fd_get(fd);
-	if (!file)
-		return -EBADF;
-	ret = mm_mmap(current->mm, addr, len, prot, flags, file, offset >> PAGE_SHIFT);
-	file_put(file);
-	return ret;
+		return mm_mmap(current->mm, addr, len, prot, flags, NULL, pgoff);
+	return mmap_file(addr, len, prot, flags, fd, pgoff);
 }
 
 SYSCALL_DEFINE2(munmap, unsigned long, addr, unsigned long, len)

@@ -16,15 +16,12 @@
 
 /* One call's way through the checks. */
 struct map_request {
-	unsigned long addr; /* the hint; map_region(): the place */
+	unsigned long addr; /* the hint */
 	unsigned long len;  /* bytes, page-aligned */
 	unsigned long prot, map_flags;
-	unsigned long vm_flags;
-	struct file *file;	 /* NULL when anonymous */
-	struct mapping *mapping; /* NULL: anonymous private memory */
-	unsigned long pgoff;
-	bool new_file;	      /* file is a shared anonymous object made for this call */
-	bool keeps_seals_off; /* counted in mapping->nr_writable */
+	struct vma_desc vma;  /* what will be there; its start is found first */
+	bool new_file;	      /* vma.file is a shared anonymous object made for this call */
+	bool keeps_seals_off; /* counted in vma.mapping->nr_writable */
 };
 
 static unsigned long prot_to_vm_flags(unsigned long prot)
@@ -38,34 +35,35 @@ static bool file_range_ok(const struct map_request *rq)
 {
 	unsigned long room = ~0UL >> 1;
 
-	return rq->len <= room && rq->pgoff <= (room - rq->len) >> PAGE_SHIFT;
+	return rq->len <= room && rq->vma.pgoff <= (room - rq->len) >> PAGE_SHIFT;
 }
 
 /* Secret memory is locked as long as it is mapped, and nobody's copy of it is private. */
 static int check_secret(const struct mm *mm, struct map_request *rq)
 {
-	if (!(rq->vm_flags & VM_MAYSHARE))
+	if (!(rq->vma.flags & VM_MAYSHARE))
 		return -EINVAL;
 	if (!may_lock_pages(mm, rq->len >> PAGE_SHIFT))
 		return -EAGAIN;
-	rq->vm_flags |= VM_LOCKED | VM_DONTDUMP;
+	rq->vma.flags |= VM_LOCKED | VM_DONTDUMP;
 	return 0;
 }
 
-/* *place was found before it was known what is mapped there: where large folios fit, and khugepaged finds it. */
-static void place_for_folios(struct mm *mm, const struct map_request *rq, unsigned long *place)
+/* The place was found before it was known what is mapped there: where large folios fit, and khugepaged finds it. */
+static void place_for_folios(struct mm *mm, struct map_request *rq)
 {
-	const unsigned long *huge = rq->mapping ? rq->mapping->huge : &knob_thp_shmem;
+	const unsigned long *huge = rq->vma.mapping ? rq->vma.mapping->huge : &knob_thp_shmem;
 
 	if (likely(!shmem_may_be_large(huge)))
 		return;
 	khugepaged_enter(mm);
 	if (!(rq->map_flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
-		*place = shmem_unmapped_area(mm, rq->addr, rq->len, rq->map_flags, huge, rq->pgoff);
+		rq->vma.start = shmem_unmapped_area(mm, rq->addr, rq->len, rq->map_flags, huge,
+						    rq->vma.pgoff);
 }
 
-/* What the file's mode allows. Fills vm_flags and mapping. */
-static int check_file(struct mm *mm, struct map_request *rq, unsigned long *place)
+/* What the file's mode allows. Fills vma.flags and vma.mapping. */
+static int check_file(struct mm *mm, struct map_request *rq)
 {
 	unsigned long type = rq->map_flags & MAP_TYPE;
 	struct file_mmap fm;
@@ -77,52 +75,66 @@ static int check_file(struct mm *mm, struct map_request *rq, unsigned long *plac
 		return -EOPNOTSUPP;
 	if (type != MAP_SHARED && type != MAP_SHARED_VALIDATE && type != MAP_PRIVATE)
 		return -EINVAL;
-	err = file_mmap_info(rq->file, &fm);
+	err = file_mmap_info(rq->vma.file, &fm);
 	if (type != MAP_PRIVATE && (rq->prot & PROT_WRITE) && !fm.writable)
 		return -EACCES;
 	if (!fm.readable)
 		return -EACCES;
 	if (fm.noexec) {
-		if (rq->vm_flags & VM_EXEC)
+		if (rq->vma.flags & VM_EXEC)
 			return -EPERM;
-		rq->vm_flags &= ~VM_MAYEXEC;
+		rq->vma.flags &= ~VM_MAYEXEC;
 	}
 	if (err)
 		return err;
-	if (rq->vm_flags & VM_GROWSDOWN)
+	if (rq->vma.flags & VM_GROWSDOWN)
 		return -EINVAL;
 	if (type != MAP_PRIVATE) {
-		rq->vm_flags |= VM_SHARED | VM_MAYSHARE;
+		rq->vma.flags |= VM_SHARED | VM_MAYSHARE;
 		if (!fm.writable)
-			rq->vm_flags &= ~(VM_MAYWRITE | VM_SHARED);
+			rq->vma.flags &= ~(VM_MAYWRITE | VM_SHARED);
 	}
-	rq->mapping = fm.mapping;
-	if (fm.mapping || (rq->vm_flags & VM_MAYSHARE))
-		place_for_folios(mm, rq, place);
+	rq->vma.mapping = fm.mapping;
+	if (fm.mapping || (rq->vma.flags & VM_MAYSHARE))
+		place_for_folios(mm, rq);
 	if (fm.mapping && (RACY_READ(fm.mapping->flags) & MAPPING_SECRET))
 		return check_secret(mm, rq);
 	return 0;
 }
 
-static int check_anonymous(struct mm *mm, struct map_request *rq, unsigned long *place)
+/* What MAP_POPULATE with MAP_NONBLOCK asks for is nothing, but a locked mapping is filled all the same. */
+static bool wants_populate(const struct mm *mm, const struct map_request *rq)
+{
+	if (knob_populate == POPULATE_EAGER)
+		return true;
+	if ((rq->vma.flags & VM_LOCKED) && future_populates(mm))
+		return true;
+	return (rq->map_flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE;
+}
+
+static int check_anonymous(struct mm *mm, struct map_request *rq)
 {
 	switch (rq->map_flags & MAP_TYPE) {
 	case MAP_SHARED:
-		if (rq->vm_flags & VM_GROWSDOWN)
+		if (rq->vma.flags & VM_GROWSDOWN)
 			return -EINVAL;
-		rq->pgoff = 0;
-		rq->vm_flags |= VM_SHARED | VM_MAYSHARE;
-		place_for_folios(mm, rq, place);
+		rq->vma.pgoff = 0;
+		rq->vma.flags |= VM_SHARED | VM_MAYSHARE;
+		place_for_folios(mm, rq);
 		return 0;
 	case MAP_DROPPABLE:
-		if ((rq->map_flags & MAP_LOCKED) || (rq->vm_flags & VM_GROWSDOWN))
+		if ((rq->map_flags & MAP_LOCKED) || (rq->vma.flags & VM_GROWSDOWN))
 			return -EINVAL;
+		/* MCL_FUTURE fills it, but a lock would be no use. */
+		if (wants_populate(mm, rq))
+			rq->map_flags = (rq->map_flags & ~MAP_NONBLOCK) | MAP_POPULATE;
+		rq->vma.flags &= ~VM_LOCK_BITS;
 		/* What may be forgotten at any time is no promise, and no child's business. */
-		rq->vm_flags |= VM_DROPPABLE | VM_NORESERVE | VM_WIPEONFORK | VM_DONTDUMP;
-		rq->pgoff = *place >> PAGE_SHIFT;
+		rq->vma.flags |= VM_DROPPABLE | VM_NORESERVE | VM_WIPEONFORK | VM_DONTDUMP;
+		rq->vma.pgoff = rq->vma.start >> PAGE_SHIFT;
 		return 0;
 	case MAP_PRIVATE:
-		rq->pgoff = *place >> PAGE_SHIFT;
+		rq->vma.pgoff = rq->vma.start >> PAGE_SHIFT;
 		return 0;
 	default:
 		return -EINVAL;
@@ -136,13 +148,13 @@ static int make_shared_file(struct map_request *rq)
 	struct file *file;
 	struct file_mmap fm;
 
-	if (rq->mapping || !(rq->vm_flags & VM_MAYSHARE))
+	if (rq->vma.mapping || !(rq->vma.flags & VM_MAYSHARE))
 		return 0;
-	if (!(rq->vm_flags & VM_NORESERVE) && vm_commit_charge(pages))
+	if (!(rq->vma.flags & VM_NORESERVE) && vm_commit_charge(pages))
 		return -ENOMEM;
 	file = shmem_file_setup("dev/zero", rq->len);
 	if (IS_ERR(file) || file_mmap_info(file, &fm)) {
-		if (!(rq->vm_flags & VM_NORESERVE))
+		if (!(rq->vma.flags & VM_NORESERVE))
 			vm_commit_uncharge(pages);
 		if (IS_ERR(file))
 			return (int)PTR_ERR(file);
@@ -150,11 +162,11 @@ static int make_shared_file(struct map_request *rq)
 		return -ENODEV;
 	}
 	/* The promise lasts as long as the object: mapping_destroy() takes it back. */
-	if (!(rq->vm_flags & VM_NORESERVE))
+	if (!(rq->vma.flags & VM_NORESERVE))
 		fm.mapping->committed = pages;
-	rq->file = file;
-	rq->mapping = fm.mapping;
-	rq->pgoff = 0;
+	rq->vma.file = file;
+	rq->vma.mapping = fm.mapping;
+	rq->vma.pgoff = 0;
 	rq->new_file = true;
 	return 0;
 }
@@ -165,19 +177,19 @@ static int make_shared_file(struct map_request *rq)
  */
 static int check_seals(struct map_request *rq)
 {
-	struct mapping *m = rq->mapping;
+	struct mapping *m = rq->vma.mapping;
 	int err = 0;
 
-	if (likely(!m || !(m->flags & MAPPING_SEALABLE)) || !(rq->vm_flags & VM_SHARED))
+	if (likely(!m || !(m->flags & MAPPING_SEALABLE)) || !(rq->vma.flags & VM_SHARED))
 		return 0;
 	down_write(&m->i_mmap_lock);
 	if (!m->seal_write) {
 		m->nr_writable++;
 		rq->keeps_seals_off = true;
-	} else if (rq->vm_flags & VM_WRITE) {
+	} else if (rq->vma.flags & VM_WRITE) {
 		err = -EPERM;
 	} else {
-		rq->vm_flags &= ~VM_MAYWRITE;
+		rq->vma.flags &= ~VM_MAYWRITE;
 	}
 	up_write(&m->i_mmap_lock);
 	return err;
@@ -187,9 +199,9 @@ static void allow_seals(struct map_request *rq)
 {
 	if (likely(!rq->keeps_seals_off))
 		return;
-	down_write(&rq->mapping->i_mmap_lock);
-	rq->mapping->nr_writable--;
-	up_write(&rq->mapping->i_mmap_lock);
+	down_write(&rq->vma.mapping->i_mmap_lock);
+	rq->vma.mapping->nr_writable--;
+	up_write(&rq->vma.mapping->i_mmap_lock);
 }
 
 /* Pages of the range that are mapped already and will be replaced. */
@@ -205,53 +217,39 @@ static unsigned long count_mapped(struct mm *mm, unsigned long start, unsigned l
 /* Makes the vma. What can fail after the old mappings are gone gives their place up, as in Linux. */
 static int map_region(struct mm *mm, struct map_request *rq)
 {
-	unsigned long pages = rq->len >> PAGE_SHIFT, end = rq->addr + rq->len, charged = 0;
-	struct vma_neighbours nb = vma_neighbours(mm, rq->addr);
-	struct vma_desc d = { .start = rq->addr, .end = end };
+	unsigned long pages = rq->len >> PAGE_SHIFT, charged = 0;
+	struct vma_desc *d = &rq->vma;
+	struct vma_neighbours nb = vma_neighbours(mm, d->start);
 	struct vma *vma;
 	int err;
 
-	if (!may_expand_vm(mm, rq->vm_flags, pages) &&
-	    !may_expand_vm(mm, rq->vm_flags, pages - count_mapped(mm, rq->addr, end)))
+	d->end = d->start + rq->len;
+	if (!may_expand_vm(mm, d->flags, pages) &&
+	    !may_expand_vm(mm, d->flags, pages - count_mapped(mm, d->start, d->end)))
 		return -ENOMEM;
-	if (nb.next && nb.next->start < end) {
-		err = munmap_locked(mm, rq->addr, end);
+	if (nb.next && nb.next->start < d->end) {
+		err = munmap_locked(mm, d->start, d->end);
 		if (err)
 			return err;
-		nb = vma_neighbours(mm, rq->addr);
+		nb = vma_neighbours(mm, d->start);
 	}
-	if (vm_is_accountable(rq->vm_flags)) {
+	if (vm_is_accountable(d->flags)) {
 		err = vm_commit_charge(pages);
 		if (err)
 			return err;
 		charged = pages;
-		rq->vm_flags |= VM_ACCOUNT;
+		d->flags |= VM_ACCOUNT;
 	}
-	/* MCL_FUTURE fills it, but a lock would be no use. */
-	d.flags = rq->vm_flags & VM_DROPPABLE ? rq->vm_flags & ~VM_LOCK_BITS : rq->vm_flags;
-	d.file = rq->file;
-	d.mapping = rq->mapping;
-	d.pgoff = rq->pgoff;
-	if (!vma_merge_new(mm, &d, &nb)) {
-		vma = vma_alloc(mm, &d);
+	if (!vma_merge_new(mm, d, &nb)) {
+		vma = vma_alloc(mm, d);
 		if (!vma) {
 			vm_commit_uncharge(charged);
 			return -ENOMEM;
 		}
 		vma_link(mm, vma, &nb);
 	}
-	vm_stat_account(mm, d.flags, (long)pages);
+	vm_stat_account(mm, d->flags, (long)pages);
 	return 0;
-}
-
-/* What MAP_POPULATE with MAP_NONBLOCK asks for is nothing, but a locked mapping is filled all the same. */
-static bool wants_populate(const struct mm *mm, const struct map_request *rq)
-{
-	if (knob_populate == POPULATE_EAGER)
-		return true;
-	if ((rq->vm_flags & VM_LOCKED) && future_populates(mm))
-		return true;
-	return (rq->map_flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE;
 }
 
 /* All checks and the mapping itself. mmap_lock held for writing. The address, or -errno. */
@@ -271,40 +269,45 @@ static long do_mmap(struct mm *mm, struct map_request *rq)
 		if (vma && vma->start < addr + rq->len)
 			return -EEXIST;
 	}
-	rq->vm_flags = prot_to_vm_flags(rq->prot) | future_lock_flags(mm) | VM_MAYREAD |
-		       VM_MAYWRITE | VM_MAYEXEC;
+	rq->vma.flags = prot_to_vm_flags(rq->prot) | future_lock_flags(mm) | VM_MAYREAD |
+			VM_MAYWRITE | VM_MAYEXEC;
 	if (rq->map_flags & MAP_GROWSDOWN)
-		rq->vm_flags |= VM_GROWSDOWN;
+		rq->vma.flags |= VM_GROWSDOWN;
 	if (rq->map_flags & MAP_LOCKED) {
 		if (!may_lock_anything())
 			return -EPERM;
-		rq->vm_flags |= VM_LOCKED;
+		rq->vma.flags |= VM_LOCKED;
 	}
 	if (knob_populate_vm_populate && wants_populate(mm, rq))
-		rq->vm_flags |= VM_POPULATE;
-	if ((rq->vm_flags & VM_LOCKED) && !may_lock_pages(mm, rq->len >> PAGE_SHIFT))
+		rq->vma.flags |= VM_POPULATE;
+	if ((rq->vma.flags & VM_LOCKED) && !may_lock_pages(mm, rq->len >> PAGE_SHIFT))
 		return -EAGAIN;
-	err = rq->file ? check_file(mm, rq, &addr) : check_anonymous(mm, rq, &addr);
+	rq->vma.start = addr;
+	err = rq->vma.file ? check_file(mm, rq) : check_anonymous(mm, rq);
 	if (err)
 		return err;
-	rq->addr = addr;
 	if ((rq->map_flags & MAP_NORESERVE) && knob_overcommit_memory != 2)
-		rq->vm_flags |= VM_NORESERVE;
+		rq->vma.flags |= VM_NORESERVE;
 	err = make_shared_file(rq);
 	if (!err)
 		err = check_seals(rq);
 	if (!err)
 		err = map_region(mm, rq);
 	allow_seals(rq);
-	return err ? err : (long)addr;
+	return err ? err : (long)rq->vma.start;
 }
 
 long mm_mmap(struct mm *mm, unsigned long addr, unsigned long len, unsigned long prot,
 	     unsigned long flags, struct file *file, unsigned long pgoff)
 {
-	struct map_request rq = { addr, PAGE_ALIGN(len), prot,	flags, 0, file,
-				  NULL, pgoff,		 false, false };
-	unsigned long populate, at;
+	struct map_request rq = {
+		.addr = addr,
+		.len = PAGE_ALIGN(len),
+		.prot = prot,
+		.map_flags = flags,
+		.vma = { .file = file, .pgoff = pgoff },
+	};
+	unsigned long populate;
 	long ret;
 
 	if (len == 0)
@@ -318,12 +321,11 @@ long mm_mmap(struct mm *mm, unsigned long addr, unsigned long len, unsigned long
 	if (mmap_write_lock_killable(mm))
 		return -EINTR;
 	ret = do_mmap(mm, &rq);
-	at = ret >= 0 ? (unsigned long)ret : rq.addr;
-	validate_mm(mm, at, at + rq.len);
+	validate_mm(mm, rq.vma.start, rq.vma.start + rq.len);
 	populate = ret >= 0 && wants_populate(mm, &rq) ? rq.len : 0;
 	(void)mmap_write_unlock_populate(mm, (unsigned long)ret, (unsigned long)ret + populate, 0);
 	if (rq.new_file)
-		file_put(rq.file);
+		file_put(rq.vma.file);
 	return ret;
 }
 
@@ -369,8 +371,7 @@ int mm_remap_file_pages(struct mm *mm, unsigned long addr, unsigned long size, u
 			(vm_flags & VM_EXEC ? PROT_EXEC : 0),
 		.map_flags = MAP_SHARED | MAP_FIXED | MAP_POPULATE | (flags & MAP_NONBLOCK) |
 			     (vm_flags & VM_LOCKED ? MAP_LOCKED : 0),
-		.file = file,
-		.pgoff = pgoff,
+		.vma = { .file = file, .pgoff = pgoff },
 	};
 	ret = do_mmap(mm, &rq);
 	validate_mm(mm, start, start + size);

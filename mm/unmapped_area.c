@@ -12,7 +12,7 @@
 /* The highest place below mmap_base, or else the lowest above. 0: none. */
 static unsigned long find_place(struct mm *mm, unsigned long len, unsigned long map_flags)
 {
-	unsigned long low = max(PAGE_SIZE, PAGE_ALIGN(knob_mmap_min_addr)), addr;
+	unsigned long low = PAGE_ALIGN(knob_mmap_min_addr), addr;
 
 	if (map_flags & MAP_32BIT)
 		return vma_gap(mm, len, MAP_32BIT_LOW, MAP_32BIT_HIGH, true);

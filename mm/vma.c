@@ -208,9 +208,9 @@ static __noinline void mapping_unlink(struct vma *vma)
 
 void vma_link(struct mm *mm, struct vma *vma, const struct vma_neighbours *nb)
 {
+	vma_insert(mm, vma, nb->prev, nb->next);
 	if (vma_in_mapping(vma))
 		mapping_link(vma);
-	vma_insert(mm, vma, nb->prev, nb->next);
 }
 
 void vma_link_last(struct mm *mm, struct vma *vma)

@@ -287,16 +287,16 @@ unsigned long vma_gap(struct mm *mm, unsigned long len, unsigned long low, unsig
 		      bool bottom_up)
 {
 	const struct gap_request rq = { len, max(low, PAGE_SIZE), high };
-	unsigned long above = max(mm->index.last ? mm->index.last->end : 0, rq.low), found;
-	bool fits_above = above < high && high - above >= len;
+	unsigned long above = mm->index.last ? mm->index.last->end : 0, found;
 
 	mmap_assert_write_locked(mm);
 	if (high < len || high - len < rq.low)
 		return 0;
 	if (!bottom_up)
-		return fits_above ? high - len : highest_gap(mm, &rq);
+		return above <= high - len ? high - len : highest_gap(mm, &rq);
 	found = lowest_gap(mm, &rq);
-	return found || !fits_above ? found : above;
+	above = max(above, rq.low);
+	return found || above > high - len ? found : above;
 }
 
 void vma_index_validate(struct mm *mm)
