@@ -41,20 +41,19 @@
 /* Internal to this file: the address is below a GROWSDOWN vma, come back with the write lock. */
 #define FAULT_GROW_STACK ((enum fault_result)(FAULT_KILLED + 1))
 
-static bool access_allowed(const struct vma *vma, const struct fault_info *in)
+static bool access_allowed(const struct vma *vma, unsigned int how)
 {
-	if (in->access == FAULT_WRITE)
+	if (how & FAULT_WRITE)
 		return vma->flags & VM_WRITE;
 	/*
 	 * x86 has no write-only and no exec-only page, so an absent page needs any right at all; when
 	 * the page is there, the CPU has already decided.
 	 */
-	return !in->present && (vma->flags & VM_ACCESS);
+	return !(how & FAULT_PRESENT) && (vma->flags & VM_ACCESS);
 }
 
 /* Phase 1. Fills vma. */
-static enum fault_result fault_lookup(struct mm *mm, const struct fault_info *in,
-				      struct fault_ctx *f)
+static enum fault_result fault_lookup(struct mm *mm, unsigned int how, struct fault_ctx *f)
 {
 	struct vma *vma = __atomic_load_n(vma_hint(mm), __ATOMIC_RELAXED);
 
@@ -65,7 +64,7 @@ static enum fault_result fault_lookup(struct mm *mm, const struct fault_info *in
 		return FAULT_MAPERR;
 	if (unlikely(vma->start > f->addr))
 		return vma->flags & VM_GROWSDOWN ? FAULT_GROW_STACK : FAULT_MAPERR;
-	if (unlikely(!access_allowed(vma, in)))
+	if (unlikely(!access_allowed(vma, how)))
 		return FAULT_ACCERR;
 	f->vma = vma;
 	return FAULT_DONE;
@@ -317,8 +316,8 @@ static __noinline enum fault_result vma_lock_failed(const struct fault_ctx *f, e
 }
 
 /* A pass with the lock of the vma alone. FAULT_RETRY: it takes mmap_lock. */
-static __always_inline enum fault_result
-fault_with_vma_lock(struct mm *mm, const struct fault_info *info, struct fault_ctx *f)
+static __always_inline enum fault_result fault_with_vma_lock(struct mm *mm, unsigned int how,
+							     struct fault_ctx *f)
 {
 	enum fault_result r = FAULT_ACCERR;
 
@@ -330,7 +329,7 @@ fault_with_vma_lock(struct mm *mm, const struct fault_info *info, struct fault_c
 	f->vma_locked = true;
 	f->pte = NULL;
 	trace(fault_phase, TRACE_PHASE_LOOKUP);
-	if (likely(access_allowed(f->vma, info)))
+	if (likely(access_allowed(f->vma, how)))
 		r = fault_pass(mm, f);
 	vma_end_read(mm, f->vma);
 	if (likely(r == FAULT_DONE)) {
@@ -340,8 +339,8 @@ fault_with_vma_lock(struct mm *mm, const struct fault_info *info, struct fault_c
 	return vma_lock_failed(f, r);
 }
 
-static __noinline enum fault_result
-fault_with_mmap_lock(struct mm *mm, const struct fault_info *info, struct fault_ctx *f)
+static __noinline enum fault_result fault_with_mmap_lock(struct mm *mm, unsigned int how,
+							 struct fault_ctx *f)
 {
 	enum fault_result r;
 
@@ -350,7 +349,7 @@ fault_with_mmap_lock(struct mm *mm, const struct fault_info *info, struct fault_
 	f->vma_locked = false;
 	do {
 		f->pte = NULL;
-		r = fault_lookup(mm, info, f);
+		r = fault_lookup(mm, how, f);
 		trace(fault_phase, TRACE_PHASE_LOOKUP);
 		if (likely(r == FAULT_DONE))
 			r = fault_pass(mm, f);
@@ -359,21 +358,21 @@ fault_with_mmap_lock(struct mm *mm, const struct fault_info *info, struct fault_
 	return r;
 }
 
-enum fault_result mm_handle_fault(struct mm *mm, const struct fault_info *info)
+enum fault_result mm_handle_fault(struct mm *mm, unsigned long addr, unsigned int how)
 {
 	struct fault_ctx f;
 	enum fault_result r = FAULT_RETRY;
 
 	stat_inc(PGFAULT);
-	f.addr = info->addr & PAGE_MASK;
-	f.write = info->access == FAULT_WRITE;
-	f.exec = info->access == FAULT_EXEC;
+	f.addr = addr & PAGE_MASK;
+	f.write = how & FAULT_WRITE;
+	f.exec = how & FAULT_EXEC;
 	f.force = false;
 	f.io = 0;
-	if (likely(info->user) && likely(READ_ONCE(knob_fault_lock) == FAULT_LOCK_VMA))
-		r = fault_with_vma_lock(mm, info, &f);
+	if (likely(how & FAULT_USER) && likely(READ_ONCE(knob_fault_lock) == FAULT_LOCK_VMA))
+		r = fault_with_vma_lock(mm, how, &f);
 	if (unlikely(r == FAULT_RETRY))
-		r = fault_with_mmap_lock(mm, info, &f);
+		r = fault_with_mmap_lock(mm, how, &f);
 	if (unlikely(f.io))
 		fault_end_io(&f, r);
 	else if (likely(r == FAULT_DONE))

@@ -10,16 +10,13 @@
 
 struct mm;
 
-/* The numbers are those bits of x86's error code (Intel SDM, volume 3, 4.7), so that nothing need be translated. */
+/*
+ * What the CPU said: an access, and perhaps more. The numbers are those bits of x86's error code (Intel SDM, volume 3,
+ * 4.7), so that nothing need be translated.
+ */
 enum fault_access { FAULT_READ = 0, FAULT_WRITE = 0x2, FAULT_EXEC = 0x10 };
-
-/* What the CPU said. */
-struct fault_info {
-	unsigned long addr; /* the exact byte */
-	enum fault_access access;
-	bool present; /* the entry was present: a protection fault */
-	bool user;    /* the access came from user mode */
-};
+#define FAULT_PRESENT 0x1u /* the entry was present: a protection fault */
+#define FAULT_USER 0x4u	   /* the access came from user mode */
 
 enum fault_result {
 	FAULT_DONE,   /* the access may be repeated and will get further */
@@ -32,7 +29,10 @@ enum fault_result {
 	FAULT_KILLED, /* a fatal signal came while waiting */
 };
 
-/* Takes mmap_lock for reading (for writing to grow a stack). May sleep. */
-enum fault_result mm_handle_fault(struct mm *mm, const struct fault_info *info);
+/*
+ * addr: the exact byte; how: an access, FAULT_PRESENT, FAULT_USER. Takes mmap_lock for reading (for writing to grow a
+ * stack). May sleep.
+ */
+enum fault_result mm_handle_fault(struct mm *mm, unsigned long addr, unsigned int how);
 
 #endif

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Page faults: decodes what the CPU said into struct fault_info, asks mm/fault.c what it means, and
- * turns the answer into resumption, a signal, the exception table or a panic. Nothing here looks at
+ * Page faults: asks mm/fault.c what it means what the CPU said, and turns the answer into resumption, a signal, the exception table or a panic. Nothing here looks at
  * a mapping.
  */
 #include <arch/io.h>
@@ -16,13 +15,12 @@
 #include <mm/fault.h>
 #include <mm/page_alloc.h>
 
-_Static_assert(FAULT_WRITE == PF_WRITE && FAULT_EXEC == PF_INSN, "fault_access is not PF_*");
+_Static_assert(FAULT_WRITE == PF_WRITE && FAULT_EXEC == PF_INSN && FAULT_PRESENT == PF_PRESENT &&
+		       FAULT_USER == PF_USER,
+	       "FAULT_* are not PF_*");
 
-/* The CPU never sets both bits. */
-static inline enum fault_access decode_access(unsigned long err)
-{
-	return (enum fault_access)(err & (PF_WRITE | PF_INSN));
-}
+/* What mm_handle_fault() knows. The CPU never sets both PF_WRITE and PF_INSN. */
+#define PF_KNOWN (PF_PRESENT | PF_WRITE | PF_USER | PF_INSN)
 
 /* The program's access did not go through. */
 static __noinline void user_fault_failed(unsigned long addr, unsigned long err,
@@ -68,7 +66,6 @@ void page_fault_user(struct trap_frame *tf)
 {
 	unsigned long addr = read_cr2();
 	unsigned long err = tf->orig_rax;
-	struct fault_info info;
 	enum fault_result result;
 
 	irq_enable();
@@ -77,11 +74,7 @@ void page_fault_user(struct trap_frame *tf)
 		user_fault_outside(tf, addr, err);
 		return;
 	}
-	info.addr = addr;
-	info.access = decode_access(err);
-	info.present = err & PF_PRESENT;
-	info.user = true;
-	result = mm_handle_fault(current->mm, &info);
+	result = mm_handle_fault(current->mm, addr, err & PF_KNOWN);
 	trace(fault_exit, addr, result);
 	if (unlikely(result != FAULT_DONE))
 		user_fault_failed(addr, err, result);
@@ -108,12 +101,6 @@ void page_fault_kernel(struct trap_frame *tf)
 {
 	unsigned long addr = read_cr2();
 	unsigned long err = tf->orig_rax;
-	struct fault_info info = {
-		.addr = addr,
-		.access = decode_access(err),
-		.present = err & PF_PRESENT,
-		.user = false,
-	};
 	struct mm *mm;
 
 	if (addr >= TASK_SIZE || (err & (PF_INSN | PF_RSVD)) || !extable_covers(tf->rip))
@@ -124,7 +111,7 @@ void page_fault_kernel(struct trap_frame *tf)
 
 		irq_enable();
 		trace(page_fault_kernel, addr, tf->rip, err);
-		result = mm_handle_fault(mm, &info);
+		result = mm_handle_fault(mm, addr, err & PF_KNOWN);
 		trace(fault_exit, addr, result);
 		irq_disable();
 		if (result == FAULT_DONE)

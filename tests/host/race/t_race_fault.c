@@ -35,9 +35,7 @@ static void access_once(struct mm *of, unsigned long base, u64 *x, bool child)
 	enum fault_result r;
 
 	if (next_random(x) % 2) {
-		struct fault_info info = { .addr = va, .access = access, .user = true };
-
-		check_result(mm_handle_fault(of, &info));
+		check_result(mm_handle_fault(of, va, access | FAULT_USER));
 		return;
 	}
 	r = sim_access(of, va, access, &byte);

@@ -313,17 +313,17 @@ static void *access_page(struct mm *mm, unsigned long va, enum fault_access acce
 	phys_t root = virt_to_phys(mm->pgt.root);
 
 	for (unsigned int tries = 0; tries < 8; tries++) {
-		struct fault_info info = { .addr = va, .access = access, .user = true };
+		bool present = false;
 		struct entry *t;
 
 		loaded_root = root;
-		t = va < TASK_SIZE ? translate(root, va, access, &info.present) : NULL;
+		t = va < TASK_SIZE ? translate(root, va, access, &present) : NULL;
 		if (t) {
 			check_entry(t);
 			*r = FAULT_DONE;
 			return (char *)phys_to_virt(t->pte & PTE_ADDR_MASK) + (va & ~PAGE_MASK);
 		}
-		*r = mm_handle_fault(mm, &info);
+		*r = mm_handle_fault(mm, va, access | FAULT_USER | (present ? FAULT_PRESENT : 0));
 		if (*r != FAULT_DONE)
 			return NULL;
 	}
@@ -397,12 +397,12 @@ enum fault_result sim_access(struct mm *mm, unsigned long va, enum fault_access 
 	enum fault_result r;
 
 	do {
-		struct fault_info info = { .addr = va, .access = access, .user = true };
+		bool present = false;
 		struct entry *t;
 
 		loaded_root = root;
 		mmu_lock();
-		t = translate(root, va, access, &info.present);
+		t = translate(root, va, access, &present);
 		if (t) {
 			u8 *p = (u8 *)phys_to_virt(t->pte & PTE_ADDR_MASK) + (va & ~PAGE_MASK);
 			struct page *page = pfn_to_page(pte_pfn(t->pte));
@@ -419,7 +419,7 @@ enum fault_result sim_access(struct mm *mm, unsigned long va, enum fault_access 
 		mmu_unlock();
 		if (t)
 			return FAULT_DONE;
-		r = mm_handle_fault(mm, &info);
+		r = mm_handle_fault(mm, va, access | FAULT_USER | (present ? FAULT_PRESENT : 0));
 	} while (r == FAULT_DONE);
 	return r;
 }

@@ -284,13 +284,12 @@ static void test_shared_anonymous(void **state)
 static void test_spurious(void **state)
 {
 	struct mm *mm = *state;
-	struct fault_info info = { .addr = AT(0), .access = FAULT_WRITE, .user = true };
 	pte_t pte;
 
 	t_map(mm, AT(0), 1, RW);
 	sim_poke(mm, AT(0), 9);
 	pte = sim_pte(mm, AT(0));
-	assert_int_equal(mm_handle_fault(mm, &info), FAULT_DONE);
+	assert_int_equal(mm_handle_fault(mm, AT(0), FAULT_WRITE | FAULT_USER), FAULT_DONE);
 	assert_int_equal(sim_pte(mm, AT(0)), pte);
 	assert_int_equal(stat_read(FAULT_SPURIOUS) > 0, 1);
 	assert_int_equal(mm_rss(mm), 1);

@@ -37,10 +37,9 @@ static void *faulter(void *arg)
 
 	sim_cpu.id = (unsigned int)(unsigned long)arg;
 	for (unsigned long i = 0; i < ROUNDS * 10; i++) {
-		struct fault_info info = { .addr = AT(next_random(&x) % WINDOW),
-					   .access = next_random(&x) % 2 ? FAULT_WRITE : FAULT_READ,
-					   .user = true };
-		enum fault_result r = mm_handle_fault(mm, &info);
+		unsigned long addr = AT(next_random(&x) % WINDOW);
+		enum fault_access access = next_random(&x) % 2 ? FAULT_WRITE : FAULT_READ;
+		enum fault_result r = mm_handle_fault(mm, addr, access | FAULT_USER);
 
 		BUG_ON(r != FAULT_DONE && r != FAULT_MAPERR && r != FAULT_ACCERR && r != FAULT_BUS);
 	}
@@ -89,13 +88,8 @@ static void *forker(void *arg)
 		struct mm *child = mm_fork(mm);
 
 		BUG_ON(IS_ERR(child));
-		for (unsigned long p = 0; p < WINDOW; p += 5) {
-			struct fault_info info = { .addr = AT(p),
-						   .access = FAULT_WRITE,
-						   .user = true };
-
-			(void)mm_handle_fault(child, &info);
-		}
+		for (unsigned long p = 0; p < WINDOW; p += 5)
+			(void)mm_handle_fault(child, AT(p), FAULT_WRITE | FAULT_USER);
 		mm_put(child);
 	}
 	return leave();
@@ -124,10 +118,8 @@ static void *private_writer(void *arg)
 
 	sim_cpu.id = (unsigned int)(unsigned long)arg;
 	while (!__atomic_load_n(&emptied, __ATOMIC_ACQUIRE)) {
-		struct fault_info info = { .addr = AT(next_random(&x) % 4),
-					   .access = FAULT_WRITE,
-					   .user = true };
-		enum fault_result r = mm_handle_fault(mm, &info);
+		unsigned long addr = AT(next_random(&x) % 4);
+		enum fault_result r = mm_handle_fault(mm, addr, FAULT_WRITE | FAULT_USER);
 
 		BUG_ON(r != FAULT_DONE && r != FAULT_BUS);
 	}

@@ -221,9 +221,7 @@ static void test_oom_reap(void **state)
 	assert_int_equal(mm_rss(mm), 0);
 	assert_int_equal(stat_read(NR_UNEVICTABLE), 0);
 	/* The kernel on the victim's behalf: refused. */
-	assert_int_equal(
-		mm_handle_fault(mm, &(struct fault_info){ .addr = B, .access = FAULT_READ }),
-		FAULT_BUS);
+	assert_int_equal(mm_handle_fault(mm, B, FAULT_READ), FAULT_BUS);
 }
 
 static void *kernel_reads(void *mm)
@@ -231,7 +229,7 @@ static void *kernel_reads(void *mm)
 	enum fault_result r;
 
 	sim_cpu.id = 1;
-	r = mm_handle_fault(mm, &(struct fault_info){ .addr = B, .access = FAULT_READ });
+	r = mm_handle_fault(mm, B, FAULT_READ);
 	return (void *)(unsigned long)r;
 }
 

@@ -9,8 +9,7 @@
 
 static enum fault_result touch(struct mm *mm, unsigned long va, enum fault_access access, bool user)
 {
-	return mm_handle_fault(mm,
-			       &(struct fault_info){ .addr = va, .access = access, .user = user });
+	return mm_handle_fault(mm, va, access | (user ? FAULT_USER : 0));
 }
 
 /* Locked and let go: could it be had? */
