@@ -175,7 +175,7 @@ static bool publish(struct vma *vma, struct anon_vma *anon_vma, struct anon_link
 	return true;
 }
 
-static int share(struct vma *vma, struct anon_vma *anon_vma)
+static __noinline int share(struct vma *vma, struct anon_vma *anon_vma)
 {
 	struct anon_link *link = link_alloc(vma, anon_vma);
 	bool published;
@@ -216,11 +216,23 @@ static struct anon_vma *find_abandoned(const struct vma *vma)
 	return oldest;
 }
 
+/* Waits for a publish() that has begun. */
+static bool is_published(struct vma *vma)
+{
+	spinlock_t *lock = &vma->mm->anon_lock;
+	bool published;
+
+	spin_lock(lock);
+	published = vma->anon_vma;
+	spin_unlock(lock);
+	return published;
+}
+
 /*
  * A vma that fork linked to the parent's anon_vmas; the parent's own comes first. It takes over an abandoned one, or
  * a new one below that.
  */
-static int make_own(struct vma *vma)
+static __noinline int make_own(struct vma *vma)
 {
 	struct anon_vma *parent = vma->anon_links->anon_vma, *root = parent->root;
 	struct anon_vma *own = NULL, *reused;
@@ -249,17 +261,11 @@ static int make_own(struct vma *vma)
 
 int anon_vma_make(struct vma *vma)
 {
-	spinlock_t *lock = &vma->mm->anon_lock;
-	bool made, inherited;
-
 	mmap_assert_locked(vma->mm);
-	spin_lock(lock);
-	made = vma->anon_vma;
-	inherited = vma->anon_links;
-	spin_unlock(lock);
-	if (made)
-		return 0;
-	return inherited ? make_own(vma) : make_first(vma);
+	if (!vma_has_anon(vma))
+		return make_first(vma);
+	/* The links are inherited, or another fault was faster. */
+	return is_published(vma) ? 0 : make_own(vma);
 }
 
 /* ---- vmas are copied, merged and removed ---- */
