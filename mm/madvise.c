@@ -79,8 +79,9 @@ static int check_flag_advice(const struct vma *vma, int advice)
 }
 
 /* The vma that covers [start, end) afterwards, or ERR_PTR. mmap_lock held for writing. */
-static struct vma *advise_flags(struct mm *mm, struct vma *vma, unsigned long start,
-				unsigned long end, int advice, const struct advice_flags *af)
+static __noinline struct vma *advise_flags(struct mm *mm, struct vma *vma, unsigned long start,
+					   unsigned long end, int advice,
+					   const struct advice_flags *af)
 {
 	unsigned long new = (vma->flags & ~af->clear) | af->set;
 	int err = check_flag_advice(vma, advice);
@@ -107,7 +108,8 @@ static int advise_dontneed(struct vma *vma, unsigned long start, unsigned long e
 }
 
 /* Punches the hole with no mm lock held; the vma may be gone when the lock is back. */
-static int advise_remove(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end)
+static __noinline int advise_remove(struct mm *mm, struct vma *vma, unsigned long start,
+				    unsigned long end)
 {
 	struct file *file = vma->file;
 	u64 offset = (u64)vma_index(vma, start) << PAGE_SHIFT;
@@ -128,7 +130,8 @@ static int advise_remove(struct mm *mm, struct vma *vma, unsigned long start, un
 }
 
 /* Reads ahead with no mm lock held. Memory files have nothing to read. */
-static int advise_willneed(struct mm *mm, struct vma *vma, unsigned long start, unsigned long end)
+static __noinline int advise_willneed(struct mm *mm, struct vma *vma, unsigned long start,
+				      unsigned long end)
 {
 	unsigned long first = vma->mapping ? vma_index(vma, start) : 0;
 	struct mapping *m = vma->mapping;
