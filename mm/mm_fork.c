@@ -171,10 +171,10 @@ static void copy_range(pte_t *src, pte_t *dst, pte_t *end, pte_t cow, struct cop
 
 /*
  * Copies the entries of one table; both arrays start at the same address. cow: PTE_W, which both lose, or 0. True when
- * the parent lost one.
+ * the parent lost one. Not inline: the loop over the entries needs the registers.
  */
-static bool copy_table(struct mm *mm, struct mm *old, unsigned long va, pte_t *src, pte_t *dst,
-		       unsigned long n, pte_t cow)
+static __noinline bool copy_table(struct mm *mm, struct mm *old, unsigned long va, pte_t *src,
+				  pte_t *dst, unsigned long n, pte_t cow)
 {
 	spinlock_t *src_ptl = pte_lockptr(src), *dst_ptl = pte_lockptr(dst);
 	struct copied c = { 0 };

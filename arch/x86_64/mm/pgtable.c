@@ -356,16 +356,14 @@ static __noinline pte_t *search_below(const struct pgtable *pt, const pte_t *upp
 }
 
 /* Mostly the table at *va itself is there. */
-pte_t *pgtable_next(const struct pgtable *pt, unsigned long *va, unsigned long end,
-		    unsigned long *stop)
+pte_t *pgtable_search(const struct pgtable *pt, unsigned long *va, unsigned long end,
+		      unsigned long *stop)
 {
 	unsigned long a = *va;
 	bool more = end > (a | (PMD_SIZE - 1)) + 1;
 	const pte_t *upper;
 	pte_t e;
 
-	if (unlikely(a >= end))
-		return NULL;
 	if (unlikely(!find_upper(pt, a, &upper)))
 		return more ? search_next(pt, va, end, stop) : NULL;
 	e = entry_of(upper, a, PMD_SHIFT);

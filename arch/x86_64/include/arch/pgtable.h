@@ -239,13 +239,21 @@ void pgtable_destroy(struct pgtable *pt);
 pte_t *pgtable_find(const struct pgtable *pt, unsigned long va);
 /* The same, adding absent tables (zeroed). NULL when memory ran out. mmap_lock held, any mode. */
 pte_t *pgtable_alloc(struct pgtable *pt, unsigned long va);
+/* pgtable_next()'s work: *va is below end. */
+pte_t *pgtable_search(const struct pgtable *pt, unsigned long *va, unsigned long end,
+		      unsigned long *stop);
 /*
  * Iteration over tables in use: returns the first entry at or after *va and below end whose table has
  * entries that are not none, sets *va to its address and *stop to where this table (or the range) ends. NULL when none.
  * Skips whole absent subtrees, so an empty range costs its page-table pages, not its length.
  */
-pte_t *pgtable_next(const struct pgtable *pt, unsigned long *va, unsigned long end,
-		    unsigned long *stop);
+static inline pte_t *pgtable_next(const struct pgtable *pt, unsigned long *va, unsigned long end,
+				  unsigned long *stop)
+{
+	/* Most ranges lie in one table: after it nothing is left to look for. */
+	return *va < end ? pgtable_search(pt, va, end, stop) : NULL;
+}
+
 /*
  * No entry for [start, end) is in use, which is more than one table serves, and that was easy to see: only those at the
  * edges are there, if any. mmap_lock held for writing.
