@@ -25,20 +25,8 @@ syscall_entry:
 	push rcx
 	push rax			; orig_rax
 	push rdi
-	push rsi
-	push rdx
-	push rcx
-	push rax
-	push r8
-	push r9
-	push r10
-	push r11
-	push rbx
-	push rbp
-	push r12
-	push r13
-	push r14
-	push r15
+	PUSH_CALLER_SAVED
+	PUSH_CALLEE_SAVED
 	sti
 	STATIC_BRANCH .traced, 0	; TRACE_SYSCALLS
 	mov eax, eax			; Linux looks at the lower half alone
@@ -55,15 +43,7 @@ syscall_entry:
 	or rcx, [rdx + TASK_WORK]
 	jnz .work
 	add rsp, TF_CALLEE_SAVED
-	pop r11
-	pop r10
-	pop r9
-	pop r8
-	pop rax
-	pop rcx
-	pop rdx
-	pop rsi
-	pop rdi
+	POP_CALLER_SAVED
 	mov rsp, [rsp + TF_RSP - TF_ORIG_RAX]
 	swapgs
 	o64 sysret

@@ -16,35 +16,6 @@ extern trap_dispatch, page_fault_user, page_fault_kernel, exit_to_user_work
 
 SMAP_SITES_BEGIN entry_smap_sites
 
-%macro PUSH_CALLER_SAVED 0	; all but rdi
-	push rsi
-	push rdx
-	push rcx
-	push rax
-	push r8
-	push r9
-	push r10
-	push r11
-%endmacro
-%macro PUSH_CALLEE_SAVED 0
-	push rbx
-	push rbp
-	push r12
-	push r13
-	push r14
-	push r15
-%endmacro
-%macro POP_CALLER_SAVED 0
-	pop r11
-	pop r10
-	pop r9
-	pop r8
-	pop rax
-	pop rcx
-	pop rdx
-	pop rsi
-	pop rdi
-%endmacro
 %macro POP_ALL 0
 	pop r15
 	pop r14
