@@ -35,16 +35,16 @@ static struct folio *alloc_zeroes(const struct vma *vma)
 	return folio;
 }
 
-/* Takes over new, if it is wanted. The folio, which the address space keeps from now on; NULL: there is none. */
-static struct folio *keep(struct mm *mm, struct folio *new)
+/* Takes over fresh, if it is wanted. The folio, which the address space keeps from now on; NULL: there is none. */
+static struct folio *keep(struct mm *mm, struct folio *fresh)
 {
 	struct folio *folio;
 
 	spin_lock(&huge_zero.lock);
 	folio = huge_zero_folio;
-	if (!folio && new) {
-		folio = new;
-		WRITE_ONCE(huge_zero_folio, new);
+	if (!folio && fresh) {
+		folio = fresh;
+		WRITE_ONCE(huge_zero_folio, fresh);
 		stat_inc(THP_ZERO_PAGE_ALLOC);
 	}
 	if (folio && !mm->huge_zero) {
@@ -52,8 +52,8 @@ static struct folio *keep(struct mm *mm, struct folio *new)
 		__atomic_store_n(&mm->huge_zero, true, __ATOMIC_RELEASE);
 	}
 	spin_unlock(&huge_zero.lock);
-	if (new &&folio != new)
-		folio_put(new);
+	if (fresh && folio != fresh)
+		folio_put(fresh);
 	return folio;
 }
 

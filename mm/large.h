@@ -19,6 +19,14 @@ void thp_count(unsigned int order, enum thp_event event);
 
 extern unsigned long thp_always_orders; /* whatever knob thp says. Bit n: order n */
 
+/* Puts an order into a set that is read without a lock, or takes it out. The lock of the set's writers is held. */
+static inline void set_order(unsigned long *orders, unsigned int order, bool on)
+{
+	unsigned long bit = 1UL << order;
+
+	WRITE_ONCE(*orders, on ? *orders | bit : *orders & ~bit);
+}
+
 unsigned long __thp_fault_orders(const struct vma *vma);
 /* Bit n: order n. */
 static inline unsigned long thp_fault_orders(const struct vma *vma)

@@ -33,20 +33,13 @@ enum shmem_size_policy shmem_size_policy(unsigned int order)
 	return READ_ONCE(knob_thp_shmem_orders) & bit ? SHMEM_SIZE_INHERIT : SHMEM_SIZE_NEVER;
 }
 
-static void set_bit_if(unsigned long *orders, unsigned long bit, bool on)
-{
-	WRITE_ONCE(*orders, on ? *orders | bit : *orders & ~bit);
-}
-
 void shmem_set_size_policy(unsigned int order, enum shmem_size_policy policy)
 {
-	unsigned long bit = 1UL << order;
-
 	spin_lock(&sizes.lock);
-	set_bit_if(&sizes.always, bit, policy == SHMEM_SIZE_ALWAYS);
-	set_bit_if(&sizes.within_size, bit, policy == SHMEM_SIZE_WITHIN_SIZE);
-	set_bit_if(&sizes.advised, bit, policy == SHMEM_SIZE_ADVISE);
-	set_bit_if(&knob_thp_shmem_orders, bit, policy == SHMEM_SIZE_INHERIT);
+	set_order(&sizes.always, order, policy == SHMEM_SIZE_ALWAYS);
+	set_order(&sizes.within_size, order, policy == SHMEM_SIZE_WITHIN_SIZE);
+	set_order(&sizes.advised, order, policy == SHMEM_SIZE_ADVISE);
+	set_order(&knob_thp_shmem_orders, order, policy == SHMEM_SIZE_INHERIT);
 	WRITE_ONCE(shmem_sizes_set, (sizes.always | sizes.within_size | sizes.advised) != 0);
 	spin_unlock(&sizes.lock);
 }

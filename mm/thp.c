@@ -51,19 +51,12 @@ enum thp_size_policy thp_size_policy(unsigned int order)
 	return READ_ONCE(knob_mthp_orders) & bit ? THP_SIZE_INHERIT : THP_SIZE_NEVER;
 }
 
-static void set_bit_if(unsigned long *orders, unsigned long bit, bool on)
-{
-	WRITE_ONCE(*orders, on ? *orders | bit : *orders & ~bit);
-}
-
 void thp_set_size_policy(unsigned int order, enum thp_size_policy policy)
 {
-	unsigned long bit = 1UL << order;
-
 	spin_lock(&lock);
-	set_bit_if(&thp_always_orders, bit, policy == THP_SIZE_ALWAYS);
-	set_bit_if(&advised_orders, bit, policy == THP_SIZE_MADVISE);
-	set_bit_if(&knob_mthp_orders, bit, policy == THP_SIZE_INHERIT);
+	set_order(&thp_always_orders, order, policy == THP_SIZE_ALWAYS);
+	set_order(&advised_orders, order, policy == THP_SIZE_MADVISE);
+	set_order(&knob_mthp_orders, order, policy == THP_SIZE_INHERIT);
 	spin_unlock(&lock);
 }
 
