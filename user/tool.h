@@ -17,14 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "compat.h"
 #include "random.h"
-
-#ifndef SYS_mlock2
-#define SYS_mlock2 325
-#endif
-#ifndef MLOCK_ONFAULT
-#define MLOCK_ONFAULT 1
-#endif
 
 #define PAGE 4096UL
 #define MIB (1UL << 20)

@@ -12,19 +12,6 @@
 #include <sys/prctl.h>
 #include <sys/utsname.h>
 
-#ifndef SYS_mlock2
-#define SYS_mlock2 325
-#endif
-#ifndef MLOCK_ONFAULT
-#define MLOCK_ONFAULT 1
-#endif
-#ifndef MCL_ONFAULT
-#define MCL_ONFAULT 4
-#endif
-#ifndef MADV_DONTNEED_LOCKED
-#define MADV_DONTNEED_LOCKED 24
-#endif
-
 #define NOBODY 65534
 
 /* ---- mappings ---- */

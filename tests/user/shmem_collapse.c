@@ -10,10 +10,6 @@
 #define SHMEM_ENABLED THP_FILES "/shmem_enabled"
 #define PAGES (HUGE / PAGE)
 
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25
-#endif
-
 static char word_before[16];
 
 static void restore_word(void)

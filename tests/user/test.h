@@ -62,11 +62,11 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "../../user/compat.h"
 #include "../../user/raw_syscall.h"
 #include "lib/check.h"
 #include "lib/child.h"
 #include "lib/clock.h"
-#include "lib/compat.h"
 #include "lib/fault.h"
 #include "lib/files.h"
 #include "lib/ktap.h"

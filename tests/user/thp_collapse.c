@@ -5,9 +5,6 @@
  */
 #include "lock.h"
 
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25
-#endif
 #define MADV_GUARD 102 /* MADV_GUARD_INSTALL */
 #define HUGE (2 * MIB)
 #define HUGE_PAGES (HUGE / PAGE)

@@ -4,9 +4,6 @@
  */
 #include "folio.h"
 
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25
-#endif
 #define HUGE_PAGES (HUGE / PAGE)
 #define USE_ZERO_PAGE THP_FILES "/use_zero_page"
 

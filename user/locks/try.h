@@ -6,6 +6,7 @@
 #ifndef USER_LOCKS_TRY_H
 #define USER_LOCKS_TRY_H
 
+#include "../compat.h"
 #include "picture.h"
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -13,13 +14,6 @@
 
 #define TRY_MAX 64 /* pages; as many again stay free behind them */
 #define RW (PROT_READ | PROT_WRITE)
-
-#ifndef MADV_DONTNEED_LOCKED
-#define MADV_DONTNEED_LOCKED 24
-#endif
-#ifndef MCL_ONFAULT
-#define MCL_ONFAULT 4
-#endif
 
 static char *arena;
 static unsigned long arena_pages;

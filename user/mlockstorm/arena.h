@@ -32,6 +32,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../compat.h"
 #include "../random.h"
 
 #define PAGE 4096UL

@@ -7,22 +7,6 @@
 
 #include "arena.h"
 
-#ifndef MAP_FIXED_NOREPLACE
-#define MAP_FIXED_NOREPLACE 0x100000
-#endif
-#ifndef MREMAP_DONTUNMAP
-#define MREMAP_DONTUNMAP 4
-#endif
-#ifndef MCL_ONFAULT
-#define MCL_ONFAULT 4
-#endif
-#ifndef SYS_mlock2
-#define SYS_mlock2 325
-#endif
-#define ADVICE_POPULATE_READ 22
-#define ADVICE_POPULATE_WRITE 23
-#define ADVICE_DONTNEED_LOCKED 24
-
 static int files[FILES];
 static unsigned int slots_used;
 static unsigned int call_number, epoch_number;
@@ -407,8 +391,8 @@ static void op_madvise(void)
 		const char *name;
 	} all[] = { { MADV_DONTNEED, "DONTNEED" },
 		    { MADV_DONTNEED, "DONTNEED" },
-		    { ADVICE_DONTNEED_LOCKED, "DONTNEED_LOCKED" },
-		    { ADVICE_DONTNEED_LOCKED, "DONTNEED_LOCKED" },
+		    { MADV_DONTNEED_LOCKED, "DONTNEED_LOCKED" },
+		    { MADV_DONTNEED_LOCKED, "DONTNEED_LOCKED" },
 		    { MADV_WILLNEED, "WILLNEED" },
 		    { MADV_DONTFORK, "DONTFORK" },
 		    { MADV_DOFORK, "DOFORK" },
@@ -437,8 +421,8 @@ static void op_populate(void)
 		end++;
 	r.n = end - r.page;
 	doing("madvise %u+%u POPULATE_%s", r.page, r.n, write ? "WRITE" : "READ");
-	finish_call(madvise(ADDRESS(r), LENGTH(r),
-			    write ? ADVICE_POPULATE_WRITE : ADVICE_POPULATE_READ));
+	finish_call(
+		madvise(ADDRESS(r), LENGTH(r), write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ));
 }
 
 static void op_msync(void)

@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../compat.h"
 #include "../raw_syscall.h"
 
 #define PAGE 4096UL

@@ -10,13 +10,9 @@
 #define LOCK_LARGE (64 * MIB)
 #define LOCK_ROUNDS 2
 
-#ifndef MCL_ONFAULT
-#define MCL_ONFAULT 4
-#endif
-
 static int lock_onfault(void *p, size_t len)
 {
-	return (int)syscall(SYS_mlock2, p, len, 1);
+	return (int)syscall(SYS_mlock2, p, len, MLOCK_ONFAULT);
 }
 
 #define LOCK_NAMES                                                                                 \

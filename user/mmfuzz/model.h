@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../compat.h"
 #include "../random.h"
 
 #define PAGE 4096UL
@@ -33,16 +34,6 @@
 #define HEAP 64		/* pages */
 #define MAX_DEPTH 2	/* of children */
 
-#ifndef MAP_FIXED_NOREPLACE
-#define MAP_FIXED_NOREPLACE 0x100000
-#endif
-#ifndef MREMAP_DONTUNMAP
-#define MREMAP_DONTUNMAP 4
-#endif
-#define POPULATE_READ 22
-#define POPULATE_WRITE 23
-#define WIPEONFORK 18
-#define KEEPONFORK 19
 #ifndef PR_SET_THP_DISABLE
 #define PR_SET_THP_DISABLE 41
 #endif

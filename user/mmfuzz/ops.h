@@ -186,7 +186,8 @@ static void op_populate(void)
 		if (model[r.at + i].backing == UNMAPPED)
 			r.n = i ? i : 1;
 	note("madvise POPULATE_%s page %u n %u", write ? "WRITE" : "READ", r.at, r.n);
-	long got = madvise(address(r.at), r.n * PAGE, write ? POPULATE_WRITE : POPULATE_READ);
+	long got = madvise(address(r.at), r.n * PAGE,
+			   write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
 	int e = errno;
 
 	for (unsigned int i = r.at; i < r.at + r.n; i++)
@@ -198,7 +199,7 @@ static void op_populate(void)
 
 static void op_madvise(void)
 {
-	static const int advice[] = { MADV_DONTFORK, MADV_DOFORK, WIPEONFORK, KEEPONFORK,
+	static const int advice[] = { MADV_DONTFORK, MADV_DOFORK, MADV_WIPEONFORK, MADV_KEEPONFORK,
 				      MADV_RANDOM,   MADV_NORMAL, MADV_REMOVE };
 	struct range r = one_vma();
 	int a = advice[below(7)];
@@ -209,7 +210,7 @@ static void op_madvise(void)
 
 	const struct page *first = &model[r.at];
 
-	if (a == WIPEONFORK && first->backing != ANON)
+	if (a == MADV_WIPEONFORK && first->backing != ANON)
 		want = -EINVAL;
 	if (a == MADV_REMOVE) {
 		if (first->backing == SHARED_OBJECT && !(first->prot & PROT_WRITE))
@@ -226,8 +227,8 @@ static void op_madvise(void)
 
 		if (a == MADV_DONTFORK || a == MADV_DOFORK)
 			p->dontfork = a == MADV_DONTFORK;
-		if (a == WIPEONFORK || a == KEEPONFORK)
-			p->wipeonfork = a == WIPEONFORK;
+		if (a == MADV_WIPEONFORK || a == MADV_KEEPONFORK)
+			p->wipeonfork = a == MADV_WIPEONFORK;
 		if (a == MADV_REMOVE && p->index < OBJECT_PAGES)
 			objects[p->object].value[p->index] = 0;
 	}

@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../compat.h"
 #include "../random.h"
 
 #define PAGE 4096UL
@@ -33,11 +34,6 @@
 #define MAX_WORKERS 32
 #define MAX_SCENARIOS 16
 #define CANARY_PAGES 2
-
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#define MADV_POPULATE_WRITE 23
-#endif
 
 struct worker {
 	int index;

@@ -11,11 +11,6 @@
 
 #include <sys/swap.h>
 
-#ifndef MADV_COLD
-#define MADV_COLD 20
-#define MADV_PAGEOUT 21
-#endif
-
 /* ---- pageout: nothing that goes is lost, unless somebody said that it may be ---- */
 
 #define OUT_PAGES 32

@@ -5,7 +5,7 @@
 #include <sys/resource.h>
 
 #include "check.h"
-#include "compat.h"
+#include "../../../user/compat.h"
 
 char *map_anon(size_t len, int prot)
 {

@@ -1,15 +1,25 @@
 /* SPDX-License-Identifier: MIT
  *
- * Constants of Linux's that an older libc may lack.
+ * Constants of Linux's that a libc may lack: measuring programs and user tests.
  */
-#ifndef TESTS_USER_LIB_COMPAT_H
-#define TESTS_USER_LIB_COMPAT_H
+#ifndef USER_COMPAT_H
+#define USER_COMPAT_H
 
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
+#ifndef SYS_mlock2
+#define SYS_mlock2 325
+#endif
+#ifndef MLOCK_ONFAULT
+#define MLOCK_ONFAULT 1
+#endif
+#ifndef MCL_ONFAULT
+#define MCL_ONFAULT 4
+#endif
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
@@ -23,6 +33,12 @@
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
 #define MADV_POPULATE_WRITE 23
+#endif
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
 #endif
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
