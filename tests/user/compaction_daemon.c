@@ -21,33 +21,24 @@ static long meminfo_kb(const char *name)
 	return proc_value("/proc/meminfo", name);
 }
 
-static const char *why_not(void)
-{
-	if (meminfo_kb("MemTotal:") >= (long)SMALL_MACHINE)
-		return "a large machine";
-	if (access(PROACTIVENESS, W_OK) || access(DEFRAG, W_OK))
-		return "no " PROACTIVENESS " or " DEFRAG;
-	return NULL;
-}
-
 static char enabled_before[20], defrag_before[20], proactiveness_before[20];
 
 static void settings(const char *defrag, const char *proactiveness)
 {
-	MUST(get_word(ENABLED, enabled_before, sizeof(enabled_before)));
-	MUST(get_word(DEFRAG, defrag_before, sizeof(defrag_before)));
+	MUST(chosen(ENABLED, enabled_before, sizeof(enabled_before)));
+	MUST(chosen(DEFRAG, defrag_before, sizeof(defrag_before)));
 	snprintf(proactiveness_before, sizeof(proactiveness_before), "%ld",
 		 atol(slurp(PROACTIVENESS)));
-	MUST(set_word(ENABLED, "madvise"));
-	MUST(set_word(DEFRAG, defrag));
-	MUST(set_word(PROACTIVENESS, proactiveness));
+	MUST(tell(ENABLED, "madvise"));
+	MUST(tell(DEFRAG, defrag));
+	MUST(tell(PROACTIVENESS, proactiveness));
 }
 
 static void restore_settings(void)
 {
-	MUST(set_word(ENABLED, enabled_before));
-	MUST(set_word(DEFRAG, defrag_before));
-	MUST(set_word(PROACTIVENESS, proactiveness_before));
+	MUST(tell(ENABLED, enabled_before));
+	MUST(tell(DEFRAG, defrag_before));
+	MUST(tell(PROACTIVENESS, proactiveness_before));
 }
 
 /* Some pages that cannot be moved: a pipe with something in it, a page table. */
@@ -62,31 +53,45 @@ static void use_kernel_memory(size_t i)
 	store(map_at(far, PAGE, RW), 1);
 }
 
-/* Most of what is free, and half of it is free again. */
-static char *fragment(size_t *pages)
-{
-	char *p;
+static char *fragments;
+static size_t pages;
 
-	*pages = (size_t)meminfo_kb("MemFree:") / 4 * 3 / 4;
-	p = map_anon(*pages * PAGE, RW);
-	(void)madvise(p, *pages * PAGE, MADV_NOHUGEPAGE);
-	for (size_t i = 0; i < *pages; i++) {
+/* Most of what is free, and half of it is free again. */
+static void fragment(void)
+{
+	pages = (size_t)meminfo_kb("MemFree:") / 4 * 3 / 4;
+	fragments = map_anon(pages * PAGE, RW);
+	(void)madvise(fragments, pages * PAGE, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < pages; i++) {
 		if (i % AMONG == 0)
 			use_kernel_memory(i / AMONG);
-		store(p + i * PAGE, (unsigned char)(i + 1));
+		store(fragments + i * PAGE, (unsigned char)(i + 1));
 	}
-	for (size_t i = 1; i < *pages; i += 2)
-		MUST(!madvise(p + i * PAGE, PAGE, MADV_DONTNEED));
-	return p;
+	for (size_t i = 1; i < pages; i += 2)
+		MUST(!madvise(fragments + i * PAGE, PAGE, MADV_DONTNEED));
 }
 
-static long wrong(const char *p, size_t pages)
+/* NULL, or why the test cannot be made here. */
+static const char *begin(const char *defrag, const char *proactiveness)
 {
-	long n = 0;
+	if (meminfo_kb("MemTotal:") >= (long)SMALL_MACHINE)
+		return "a large machine";
+	if (access(PROACTIVENESS, W_OK) || access(DEFRAG, W_OK))
+		return "no " PROACTIVENESS " or " DEFRAG;
+	settings(defrag, proactiveness);
+	fragment();
+	return NULL;
+}
+
+/* What was moved has its contents. */
+static void end(void)
+{
+	long wrong = 0;
 
 	for (size_t i = 0; i < pages; i += 2)
-		n += load(p + i * PAGE) != (unsigned char)(i + 1);
-	return n;
+		wrong += load(fragments + i * PAGE) != (unsigned char)(i + 1);
+	CHECK_EQ(wrong, 0);
+	restore_settings();
 }
 
 /* As many as free memory is large enough for, and something is left for the others. */
@@ -121,55 +126,44 @@ static void check_share(long got, long of, long percent)
 
 FORKED_TEST(faults, "faults that compact get at least four of five")
 {
-	const char *reason = why_not();
-	size_t pages;
+	const char *reason = begin("madvise", "0");
 
 	if (reason)
 		SKIP(reason);
-	settings("madvise", "0");
-	char *p = fragment(&pages);
 	long n = possible();
 
 	say("# %ld blocks are free\n", large_blocks());
 	/* Linux 6.1 gives up for a while after each failure, and gets two of three. */
 	check_share(had(huge_area(n), n), n, on_faultline() ? 80 : 50);
-	CHECK_EQ(wrong(p, pages), 0);
-	restore_settings();
+	end();
 }
 
 FORKED_TEST(in_advance, "kcompactd gets four of five in advance, when it is told to")
 {
-	const char *reason = why_not();
-	size_t pages;
+	const char *reason = begin("never", "0");
 	long waited = 0;
 
 	if (reason)
 		SKIP(reason);
-	settings("never", "0");
-	char *p = fragment(&pages);
 	long n = possible(), wakes = proc_value("/proc/vmstat", "compact_daemon_wake");
 
 	say("# %ld blocks are free\n", large_blocks());
-	MUST(set_word(PROACTIVENESS, "95"));
+	MUST(tell(PROACTIVENESS, "95"));
 	for (; large_blocks() < n * 9 / 10 && waited < PATIENCE_MS; waited += 100)
 		sleep_ms(100);
 	say("# %ld blocks are free after %ld ms, %ld wakes\n", large_blocks(), waited,
 	    proc_value("/proc/vmstat", "compact_daemon_wake") - wakes);
 	check_share(had(huge_area(n), n), n, 80);
-	CHECK_EQ(wrong(p, pages), 0);
-	restore_settings();
+	end();
 }
 
 FORKED_TEST(deferred, "a fault that does not wait asks kcompactd, and the next one finds a block")
 {
-	const char *reason = why_not();
-	size_t pages;
+	const char *reason = begin("defer", "0");
 	long waited = 0;
 
 	if (reason)
 		SKIP(reason);
-	settings("defer", "0");
-	char *p = fragment(&pages);
 	long wakes = proc_value("/proc/vmstat", "compact_daemon_wake");
 	char *q = huge_area(large_blocks() + 1);
 
@@ -184,8 +178,7 @@ FORKED_TEST(deferred, "a fault that does not wait asks kcompactd, and the next o
 	CHECK_EQ(smaps_kb(q, "AnonHugePages"), 2048);
 	if (waited)
 		CHECK_RANGE(proc_value("/proc/vmstat", "compact_daemon_wake") - wakes, 1, 1L << 30);
-	CHECK_EQ(wrong(p, pages), 0);
-	restore_settings();
+	end();
 }
 
 TEST_MAIN()

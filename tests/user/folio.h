@@ -21,6 +21,7 @@
 #define KPF_THP (1UL << 22)
 
 #define THP_FILES "/sys/kernel/mm/transparent_hugepage"
+#define SHMEM_ENABLED THP_FILES "/shmem_enabled"
 
 /* All that Linux only bounds is exact there. */
 static inline bool on_faultline(void)
@@ -32,29 +33,6 @@ static inline bool on_faultline(void)
 }
 
 /* ---- orders ---- */
-
-static inline bool set_word(const char *path, const char *word)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool done = fd >= 0 && write(fd, word, strlen(word)) == (ssize_t)strlen(word);
-
-	if (fd >= 0)
-		close(fd);
-	return done;
-}
-
-/* The bracketed word of such a file; false: there is none. */
-static inline bool get_word(const char *path, char *word, size_t size)
-{
-	char *text = slurp(path), *open = text ? strchr(text, '[') : NULL,
-	     *shut = open ? strchr(open, ']') : NULL;
-
-	if (!shut || (size_t)(shut - open) > size)
-		return false;
-	*shut = 0;
-	memcpy(word, open + 1, (size_t)(shut - open));
-	return true;
-}
 
 static inline const char *order_file(unsigned int order, bool shared)
 {
@@ -75,8 +53,7 @@ static inline void restore_orders(void)
 	for (unsigned int shared = 0; shared < 2; shared++)
 		for (unsigned int order = MIN_ORDER; order <= MAX_ORDER; order++)
 			if (orders_before[shared][order][0])
-				(void)set_word(order_file(order, shared),
-					       orders_before[shared][order]);
+				(void)tell(order_file(order, shared), orders_before[shared][order]);
 }
 
 /* The words of all orders come back when the process exits. */
@@ -87,10 +64,33 @@ static inline void save_orders(void)
 	orders_owner = getpid();
 	for (unsigned int shared = 0; shared < 2; shared++)
 		for (unsigned int order = MIN_ORDER; order <= MAX_ORDER; order++)
-			(void)get_word(order_file(order, shared), orders_before[shared][order],
-				       sizeof(orders_before[0][0]));
+			(void)chosen(order_file(order, shared), orders_before[shared][order],
+				     sizeof(orders_before[0][0]));
 	atexit(restore_orders);
 }
+
+static char shmem_enabled_before[16];
+
+static inline void restore_shmem_enabled(void)
+{
+	if (orders_owner == getpid())
+		(void)tell(SHMEM_ENABLED, shmem_enabled_before);
+}
+
+/* Until the process exits, for 2 MiB, too, where each size has a say. False: the kernel does not let us. */
+static inline bool set_shmem_enabled(const char *word)
+{
+	if (!shmem_enabled_before[0]) {
+		if (!chosen(SHMEM_ENABLED, shmem_enabled_before, sizeof(shmem_enabled_before)))
+			return false;
+		save_orders();
+		atexit(restore_shmem_enabled);
+	}
+	(void)tell(order_file(MAX_ORDER, true), "inherit");
+	return tell(SHMEM_ENABLED, word);
+}
+
+#define NO_SHMEM_ENABLED "no shmem_enabled that can be written"
 
 /* For the rest of the test, memory with MADV_HUGEPAGE, private or shared, may have folios of all orders. */
 static inline void allow_all_orders(void)
@@ -98,7 +98,7 @@ static inline void allow_all_orders(void)
 	save_orders();
 	for (unsigned int shared = 0; shared < 2; shared++)
 		for (unsigned int order = MIN_ORDER; order <= MAX_ORDER; order++)
-			(void)set_word(order_file(order, shared), shared ? "advise" : "madvise");
+			(void)tell(order_file(order, shared), shared ? "advise" : "madvise");
 }
 
 /* ---- memory ---- */

@@ -7,31 +7,7 @@
 #include "folio.h"
 #include <sys/mount.h>
 
-#define SHMEM_ENABLED THP_FILES "/shmem_enabled"
 #define PAGES (HUGE / PAGE)
-
-static char word_before[16];
-
-static void restore_word(void)
-{
-	if (orders_owner == getpid())
-		(void)set_word(SHMEM_ENABLED, word_before);
-}
-
-/* Faults bring small pages. */
-static bool begin(void)
-{
-	if (!word_before[0]) {
-		if (!get_word(SHMEM_ENABLED, word_before, sizeof(word_before)))
-			return false;
-		save_orders();
-		atexit(restore_word);
-	}
-	(void)set_word(order_file(MAX_ORDER, true), "inherit");
-	return set_word(SHMEM_ENABLED, "never");
-}
-
-static const char *const cannot = "no shmem_enabled that can be written";
 
 static int memfd(size_t size)
 {
@@ -102,8 +78,8 @@ TEST(contents, "pages keep their contents, and holes become zeroes")
 {
 	static const size_t steps[] = { 1, 2, 3, 100, 511 };
 
-	if (!begin())
-		SKIP(cannot);
+	if (!set_shmem_enabled("never"))
+		SKIP(NO_SHMEM_ENABLED);
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		int fd = memfd(HUGE);
 		char *p = map_file(fd, HUGE, MAP_SHARED);
@@ -125,8 +101,8 @@ TEST(contents, "pages keep their contents, and holes become zeroes")
 
 TEST(unmapped, "it is the file that is collapsed, whether its pages are mapped or not")
 {
-	if (!begin())
-		SKIP(cannot);
+	if (!set_shmem_enabled("never"))
+		SKIP(NO_SHMEM_ENABLED);
 	int fd = memfd(HUGE);
 	char *p = map_file(fd, HUGE, MAP_SHARED);
 	char byte;
@@ -151,8 +127,8 @@ TEST(unmapped, "it is the file that is collapsed, whether its pages are mapped o
 
 TEST(refused, "what cannot be collapsed is left alone: EINVAL")
 {
-	if (!begin())
-		SKIP(cannot);
+	if (!set_shmem_enabled("never"))
+		SKIP(NO_SHMEM_ENABLED);
 	int fd = memfd(2 * HUGE);
 	char *p = map_file(fd, 2 * HUGE, MAP_SHARED), *odd = map_at_page(fd, HUGE, MAP_SHARED, 5);
 
@@ -160,9 +136,9 @@ TEST(refused, "what cannot be collapsed is left alone: EINVAL")
 	CHECK_EQ(blocks(fd), 0);
 	fill_marks(p, 1);
 	CHECK_EQ(collapse(odd, HUGE), EINVAL); /* address and offset do not agree */
-	MUST(set_word(SHMEM_ENABLED, "deny"));
+	MUST(tell(SHMEM_ENABLED, "deny"));
 	CHECK_EQ(collapse(p, HUGE), EINVAL);
-	MUST(set_word(SHMEM_ENABLED, "never"));
+	MUST(tell(SHMEM_ENABLED, "never"));
 	MUST(!madvise(p, HUGE, MADV_NOHUGEPAGE));
 	CHECK_ERR(madvise(p, HUGE, MADV_COLLAPSE), EINVAL);
 	CHECK_EQ(wrong(p, 1), 0);
@@ -177,8 +153,8 @@ TEST(locked, "locked pages are locked afterwards, the holes among them, too")
 {
 	long before;
 
-	if (!begin())
-		SKIP(cannot);
+	if (!set_shmem_enabled("never"))
+		SKIP(NO_SHMEM_ENABLED);
 	int fd = memfd(HUGE);
 	char *p = map_file(fd, HUGE, MAP_SHARED);
 
@@ -204,8 +180,8 @@ TEST(locked, "locked pages are locked afterwards, the holes among them, too")
 
 TEST(other_locker, "what another mapping has locked stays there")
 {
-	if (!begin())
-		SKIP(cannot);
+	if (!set_shmem_enabled("never"))
+		SKIP(NO_SHMEM_ENABLED);
 	int fd = memfd(HUGE);
 	char *p = map_file(fd, HUGE, MAP_SHARED), *q = map_at_page(fd, HUGE, MAP_SHARED, 9);
 
@@ -224,8 +200,8 @@ TEST(other_locker, "what another mapping has locked stays there")
 
 TEST(mappers, "all who map it see the same: aligned ones 2 MiB, others parts of it")
 {
-	if (!begin())
-		SKIP(cannot);
+	if (!set_shmem_enabled("never"))
+		SKIP(NO_SHMEM_ENABLED);
 	int fd = memfd(HUGE);
 	char *p = map_file(fd, HUGE, MAP_SHARED), *q = map_file(fd, HUGE, MAP_SHARED);
 	char *odd = map_at_page(fd, HUGE, MAP_SHARED, 3);
@@ -260,8 +236,8 @@ TEST(mappers, "all who map it see the same: aligned ones 2 MiB, others parts of 
 
 TEST(private_copies, "a private mapping keeps its copies, and is not mapped as one with them")
 {
-	if (!begin())
-		SKIP(cannot);
+	if (!set_shmem_enabled("never"))
+		SKIP(NO_SHMEM_ENABLED);
 	int fd = memfd(HUGE);
 	char *p = map_file(fd, HUGE, MAP_SHARED), *q = map_file(fd, HUGE, MAP_PRIVATE);
 
@@ -292,8 +268,8 @@ TEST(private_copies, "a private mapping keeps its copies, and is not mapped as o
 
 TEST(rights, "rights are those of the mapping")
 {
-	if (!begin())
-		SKIP(cannot);
+	if (!set_shmem_enabled("never"))
+		SKIP(NO_SHMEM_ENABLED);
 	int fd = memfd(HUGE);
 	char *p = map_file(fd, HUGE, MAP_SHARED);
 
@@ -313,8 +289,8 @@ TEST(rights, "rights are those of the mapping")
 
 TEST(cut_again, "truncation and holes cut what was collapsed")
 {
-	if (!begin())
-		SKIP(cannot);
+	if (!set_shmem_enabled("never"))
+		SKIP(NO_SHMEM_ENABLED);
 	int fd = memfd(HUGE);
 	char *p = map_file(fd, HUGE, MAP_SHARED);
 
@@ -345,8 +321,8 @@ TEST(cut_again, "truncation and holes cut what was collapsed")
 
 TEST(anonymous, "shared anonymous memory, and a range of several 2 MiB")
 {
-	if (!begin())
-		SKIP(cannot);
+	if (!set_shmem_enabled("never"))
+		SKIP(NO_SHMEM_ENABLED);
 	char *all = map_file(-1, 4 * HUGE, MAP_SHARED | MAP_ANONYMOUS);
 
 	for (size_t i = 0; i < 4; i++)
@@ -366,8 +342,8 @@ TEST(no_space, "a mount without room for the holes stays as it is")
 	char *p;
 	int fd;
 
-	if (!begin())
-		SKIP(cannot);
+	if (!set_shmem_enabled("never"))
+		SKIP(NO_SHMEM_ENABLED);
 	MUST(!mkdir(dir, 0700) || errno == EEXIST);
 	if (mount("tmpfs", dir, "tmpfs", 0, "size=1028k"))
 		SKIP("not allowed to mount");

@@ -7,31 +7,7 @@
 #include <sys/mount.h>
 #include <sys/vfs.h>
 
-#define SHMEM_ENABLED THP_FILES "/shmem_enabled"
 #define PAGES (HUGE / PAGE)
-
-static char word_before[16];
-
-static void restore_word(void)
-{
-	if (orders_owner == getpid())
-		(void)set_word(SHMEM_ENABLED, word_before);
-}
-
-/* For the rest of the test, of 2 MiB, too, where each size has a say. False: the kernel does not let us. */
-static bool enable(const char *word)
-{
-	if (!word_before[0]) {
-		if (!get_word(SHMEM_ENABLED, word_before, sizeof(word_before)))
-			return false;
-		save_orders();
-		atexit(restore_word);
-	}
-	(void)set_word(order_file(MAX_ORDER, true), "inherit");
-	return set_word(SHMEM_ENABLED, word);
-}
-
-static const char *const cannot = "no shmem_enabled that can be written";
 
 /* An address with 2 MiB free on both sides, aligned to 2 MiB. */
 static char *place(void)
@@ -100,8 +76,8 @@ TEST(shared_anon, "shared anonymous memory of MADV_HUGEPAGE is one page of 2 MiB
 	long before;
 	char *p;
 
-	if (!enable("advise"))
-		SKIP(cannot);
+	if (!set_shmem_enabled("advise"))
+		SKIP(NO_SHMEM_ENABLED);
 	before = proc_value("/proc/meminfo", "ShmemHugePages:");
 	p = map_huge(-1, RW, MAP_SHARED);
 	CHECK_EQ(smaps_kb(p, "THPeligible"), 1);
@@ -131,12 +107,12 @@ TEST(policy, "shmem_enabled says who gets 2 MiB")
 		      { "advise", true, false }, { "within_size", true, true },
 		      { "always", true, true },	 { "force", true, true } };
 
-	if (!enable("advise"))
-		SKIP(cannot);
+	if (!set_shmem_enabled("advise"))
+		SKIP(NO_SHMEM_ENABLED);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char *p;
 
-		MUST(enable(cases[i].word));
+		MUST(set_shmem_enabled(cases[i].word));
 		p = map_huge(-1, RW, MAP_SHARED);
 		store(p, 1);
 		CHECK_EQ(pmd_mapped(p), cases[i].advised ? 2048 : 0);
@@ -153,14 +129,14 @@ TEST(policy, "shmem_enabled says who gets 2 MiB")
 		CHECK_EQ(pmd_mapped(p), 0);
 		MUST(!munmap(p, HUGE));
 	}
-	MUST(!set_word(SHMEM_ENABLED, "sometimes"));
-	MUST(enable("advise"));
+	MUST(!tell(SHMEM_ENABLED, "sometimes"));
+	MUST(set_shmem_enabled("advise"));
 }
 
 TEST(within_size, "within_size looks at the size of the file")
 {
-	if (!enable("within_size"))
-		SKIP(cannot);
+	if (!set_shmem_enabled("within_size"))
+		SKIP(NO_SHMEM_ENABLED);
 	int fd = memfd_create("small", MFD_CLOEXEC);
 	char *p = place();
 
@@ -177,8 +153,8 @@ TEST(read_write, "read(), write() and both kinds of mappings see the same")
 {
 	static char buf[HUGE];
 
-	if (!enable("always"))
-		SKIP(cannot);
+	if (!set_shmem_enabled("always"))
+		SKIP(NO_SHMEM_ENABLED);
 	int fd = memfd();
 	char *p, *q;
 
@@ -205,8 +181,8 @@ TEST(read_write, "read(), write() and both kinds of mappings see the same")
 
 TEST(forked, "parent and child have the same 2 MiB")
 {
-	if (!enable("advise"))
-		SKIP(cannot);
+	if (!set_shmem_enabled("advise"))
+		SKIP(NO_SHMEM_ENABLED);
 	char *p = map_huge(-1, RW, MAP_SHARED);
 	pid_t pid;
 
@@ -228,8 +204,8 @@ TEST(truncated, "a file cut in the middle of 2 MiB loses what is beyond, and no 
 {
 	static const size_t at[] = { 1, 2, 255, 256, 300, 511 };
 
-	if (!enable("advise"))
-		SKIP(cannot);
+	if (!set_shmem_enabled("advise"))
+		SKIP(NO_SHMEM_ENABLED);
 	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
 		int fd = memfd();
 		char *p = map_huge(fd, RW, MAP_SHARED);
@@ -253,8 +229,8 @@ TEST(truncated, "a file cut in the middle of 2 MiB loses what is beyond, and no 
 
 TEST(punched, "a hole of one page leaves the others")
 {
-	if (!enable("advise"))
-		SKIP(cannot);
+	if (!set_shmem_enabled("advise"))
+		SKIP(NO_SHMEM_ENABLED);
 	int fd = memfd();
 	char *p = map_huge(fd, RW, MAP_SHARED);
 	struct stat st;
@@ -277,8 +253,8 @@ TEST(punched, "a hole of one page leaves the others")
 
 TEST(fallocated, "fallocate() makes 2 MiB at once; seals are as ever")
 {
-	if (!enable("always"))
-		SKIP(cannot);
+	if (!set_shmem_enabled("always"))
+		SKIP(NO_SHMEM_ENABLED);
 	int fd = memfd_create("huge", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	struct stat st;
 	char *p;
@@ -302,8 +278,8 @@ TEST(fallocated, "fallocate() makes 2 MiB at once; seals are as ever")
 
 TEST(parts, "rights, moves and locks of a part make entries of it")
 {
-	if (!enable("advise"))
-		SKIP(cannot);
+	if (!set_shmem_enabled("advise"))
+		SKIP(NO_SHMEM_ENABLED);
 	char *p = map_huge(-1, RW, MAP_SHARED), *to = place() + HUGE;
 	long before;
 
@@ -339,8 +315,8 @@ TEST(split_on_demand, "2 MiB become pages when they are told to")
 {
 	char text[64];
 
-	if (!enable("advise"))
-		SKIP(cannot);
+	if (!set_shmem_enabled("advise"))
+		SKIP(NO_SHMEM_ENABLED);
 	if (access(SPLIT_FILE, W_OK))
 		SKIP("no " SPLIT_FILE);
 	for (int by_file = 0; by_file < 2; by_file++) {
@@ -354,22 +330,22 @@ TEST(split_on_demand, "2 MiB become pages when they are told to")
 		else
 			snprintf(text, sizeof(text), "%d,0x%lx,0x%lx", getpid(),
 				 (unsigned long)p + 2 * HUGE, (unsigned long)p + 3 * HUGE);
-		CHECK(set_word(SPLIT_FILE, text));
+		CHECK(tell(SPLIT_FILE, text));
 		CHECK(is_compound(p + 300 * PAGE));
 		if (by_file)
 			snprintf(text, sizeof(text), "/proc/self/fd/%d,0x12c,0x12d", fd);
 		else
 			snprintf(text, sizeof(text), "%d,0x%lx,0x%lx", getpid(), (unsigned long)p,
 				 (unsigned long)p + PAGE);
-		CHECK(set_word(SPLIT_FILE, text));
+		CHECK(tell(SPLIT_FILE, text));
 		CHECK(!is_compound(p) && !is_compound(p + 300 * PAGE));
 		CHECK_EQ(wrong(p, 0, 0, 0), 0);
 		MUST(!munmap(p, HUGE));
 		close(fd);
 	}
-	CHECK(!set_word(SPLIT_FILE, "1,2"));
-	CHECK(!set_word(SPLIT_FILE, "/nowhere,0x0,0x1"));
-	CHECK(!set_word(SPLIT_FILE, "0,0x0,0x1000"));
+	CHECK(!tell(SPLIT_FILE, "1,2"));
+	CHECK(!tell(SPLIT_FILE, "/nowhere,0x0,0x1"));
+	CHECK(!tell(SPLIT_FILE, "0,0x0,0x1000"));
 }
 
 /* Where 2 MiB of the file could be mapped as one: offset is that of p. */
@@ -406,19 +382,19 @@ TEST(placed, "what may have 2 MiB is placed so that they can be mapped as one")
 		      { "within_size", true }, { "always", true }, { "force", true } };
 	int fd = memfd(), zero = open("/dev/zero", O_RDWR | O_CLOEXEC);
 
-	if (!enable("advise"))
-		SKIP(cannot);
+	if (!set_shmem_enabled("advise"))
+		SKIP(NO_SHMEM_ENABLED);
 	MUST(zero >= 0);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		bool aligned = cases[i].aligned;
 
-		MUST(enable(cases[i].word));
+		MUST(set_shmem_enabled(cases[i].word));
 		CHECK_EQ(both_aligned(MAP_SHARED, fd), aligned);
 		CHECK_EQ(both_aligned(MAP_PRIVATE, fd), aligned);
 		CHECK_EQ(both_aligned(MAP_SHARED | MAP_ANONYMOUS, -1), aligned);
 		CHECK_EQ(both_aligned(MAP_SHARED, zero), aligned);
 	}
-	MUST(enable("advise"));
+	MUST(set_shmem_enabled("advise"));
 	close(zero);
 	close(fd);
 }
@@ -429,8 +405,8 @@ TEST(placed_by_offset, "the place depends on the offset, and on a hint that is f
 	int fd = memfd();
 	char *p, *q, *hint;
 
-	if (!enable("advise"))
-		SKIP(cannot);
+	if (!set_shmem_enabled("advise"))
+		SKIP(NO_SHMEM_ENABLED);
 	for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
 		p = map_anywhere(2 * HUGE + 3 * PAGE, MAP_SHARED, fd, offsets[i]);
 		CHECK(is_aligned(p, offsets[i]));
@@ -471,8 +447,8 @@ TEST(mounted, "mount option huge= decides for tmpfs")
 	static const char *const words[] = { "never", "always", "within_size", "advise" };
 	char options[64], name[256];
 
-	if (!enable("never"))
-		SKIP(cannot);
+	if (!set_shmem_enabled("never"))
+		SKIP(NO_SHMEM_ENABLED);
 	for (size_t i = 0; i < 4; i++) {
 		int fd;
 		char *dir, *p;
@@ -493,7 +469,7 @@ TEST(mounted, "mount option huge= decides for tmpfs")
 		MUST(!umount(dir));
 	}
 	CHECK(!mount_tmpfs("huge=perhaps"));
-	MUST(enable("deny"));
+	MUST(set_shmem_enabled("deny"));
 	MUST(mount_tmpfs("huge=always"));
 	MUST(!umount(scratch("mnt")));
 	MUST(!rmdir(scratch("mnt")));
@@ -522,8 +498,8 @@ TEST(remounted, "a remount changes huge= and size=, and nothing that it does not
 	struct statfs sf;
 	char *dir;
 
-	if (!enable("never"))
-		SKIP(cannot);
+	if (!set_shmem_enabled("never"))
+		SKIP(NO_SHMEM_ENABLED);
 	dir = mount_tmpfs("size=16m,huge=never");
 	if (!dir)
 		SKIP("not allowed to mount");
@@ -578,8 +554,8 @@ static long size_stat(unsigned int order, const char *name)
 
 TEST(statistics, "each size counts what it gave to shared memory")
 {
-	if (!enable("never"))
-		SKIP(cannot);
+	if (!set_shmem_enabled("never"))
+		SKIP(NO_SHMEM_ENABLED);
 	if (size_stat(MAX_ORDER, "shmem_alloc") < 0)
 		SKIP("no statistics of sizes: Linux has them since 6.11");
 	for (unsigned int order = MAX_ORDER; order >= MIN_ORDER; order--) {
@@ -587,13 +563,13 @@ TEST(statistics, "each size counts what it gave to shared memory")
 		int fd = memfd();
 		char *p = place();
 
-		MUST(set_word(order_file(order, true), "always"));
+		MUST(tell(order_file(order, true), "always"));
 		MUST(mmap(p, HUGE, RW, MAP_SHARED | MAP_FIXED, fd, 0) == p);
 		store(p, 1);
 		CHECK_RANGE(size_stat(order, "shmem_alloc") - before, 1, on_faultline() ? 1 : 100);
 		CHECK(size_stat(order, "shmem_fallback") >= 0);
 		CHECK(size_stat(order, "shmem_fallback_charge") >= 0);
-		MUST(set_word(order_file(order, true), "never"));
+		MUST(tell(order_file(order, true), "never"));
 		MUST(!munmap(p, HUGE));
 		close(fd);
 	}
@@ -606,8 +582,8 @@ TEST(no_space, "a mount without room for 2 MiB has room for a page")
 	char *dir;
 	int fd;
 
-	if (!enable("never"))
-		SKIP(cannot);
+	if (!set_shmem_enabled("never"))
+		SKIP(NO_SHMEM_ENABLED);
 	dir = mount_tmpfs("size=1m,huge=always");
 	if (!dir)
 		SKIP("not allowed to mount");

@@ -94,35 +94,12 @@ FORKED_TEST(collapses, "small pages become a large one")
 	CHECK_EQ(wrong, 0);
 }
 
-#define SHMEM_ENABLED THP "shmem_enabled"
-#define SHMEM_ENABLED_2M THP "hugepages-2048kB/shmem_enabled"
-
-/* Shared memory of MADV_HUGEPAGE may have 2 MiB from now on, or again what was said. */
-static bool tell_shmem(const char *word, const char *word_2m)
-{
-	return tell(SHMEM_ENABLED, word) &&
-	       (access(SHMEM_ENABLED_2M, W_OK) || tell(SHMEM_ENABLED_2M, word_2m));
-}
-
-/* The word in brackets. */
-static const char *told(const char *file, char *word, size_t size)
-{
-	char *text = access(file, R_OK) ? NULL : slurp(file),
-	     *open = text ? strchr(text, '[') : NULL;
-
-	snprintf(word, size, "%.*s", open ? (int)strcspn(open + 1, "]") : 0, open ? open + 1 : "");
-	return word;
-}
-
 FORKED_TEST(shared, "small pages of shared memory, too: of 2 MiB when they are needed again")
 {
-	char before[16], before_2m[16];
 	long wrong = 0;
 	char *p;
 
-	told(SHMEM_ENABLED, before, sizeof(before));
-	told(SHMEM_ENABLED_2M, before_2m, sizeof(before_2m));
-	if (!hurry() || !tell_shmem("never", "inherit"))
+	if (!hurry() || !set_shmem_enabled("never"))
 		SKIP(missing);
 	p = map_anon(3 * HUGE, PROT_NONE);
 	p = (char *)(((uintptr_t)p + HUGE - 1) & ~(HUGE - 1));
@@ -130,7 +107,7 @@ FORKED_TEST(shared, "small pages of shared memory, too: of 2 MiB when they are n
 	for (size_t i = 0; i < HUGE_PAGES - 50; i++)
 		p[i * PAGE] = (char)(i | 1);
 	CHECK_EQ(smaps_kb(p, "Rss"), (HUGE_PAGES - 50) * 4);
-	MUST(tell_shmem("advise", "inherit"));
+	MUST(set_shmem_enabled("advise"));
 	MUST(!madvise(p, HUGE, MADV_HUGEPAGE));
 	for (long ms = 0; smaps_kb(p, "ShmemPmdMapped") != 2048 && ms < PATIENCE_MS / 4; ms += 20) {
 		sleep_ms(20);
@@ -138,7 +115,6 @@ FORKED_TEST(shared, "small pages of shared memory, too: of 2 MiB when they are n
 		(void)load(p);
 	}
 	slow_down();
-	MUST(tell_shmem(before, before_2m));
 	if (smaps_kb(p, "ShmemPmdMapped") == 0 && !on_faultline())
 		SKIP("this Linux's khugepaged leaves it alone, as 6.18's was seen to do");
 	CHECK_EQ(smaps_kb(p, "ShmemPmdMapped"), 2048);

@@ -11,16 +11,11 @@
 static const char *const missing = "no " DIR_NAME;
 
 /* The word in brackets. */
-static const char *chosen(const char *file)
+static const char *chosen_of(const char *file)
 {
 	static char word[32];
-	char *text = slurp(file), *from = text ? strchr(text, '[') : NULL;
-	char *end = from ? strchr(from, ']') : NULL;
 
-	if (!end || end - from > (ptrdiff_t)sizeof(word))
-		return "";
-	snprintf(word, sizeof(word), "%.*s", (int)(end - from - 1), from + 1);
-	return word;
+	return chosen(file, word, sizeof(word)) ? word : "";
 }
 
 TEST(words, "one word of several is in brackets")
@@ -30,9 +25,9 @@ TEST(words, "one word of several is in brackets")
 	if (!text)
 		SKIP(missing);
 	CHECK(strstr(text, "always") && strstr(text, "madvise") && strstr(text, "never"));
-	CHECK(strlen(chosen(DIR_NAME "enabled")) > 0);
-	CHECK(strlen(chosen(DIR_NAME "defrag")) > 0);
-	CHECK(strlen(chosen(DIR_NAME "shmem_enabled")) > 0);
+	CHECK(strlen(chosen_of(DIR_NAME "enabled")) > 0);
+	CHECK(strlen(chosen_of(DIR_NAME "defrag")) > 0);
+	CHECK(strlen(chosen_of(DIR_NAME "shmem_enabled")) > 0);
 	CHECK_EQ(atol(slurp(DIR_NAME "hpage_pmd_size")), 2097152);
 }
 
@@ -42,15 +37,15 @@ TEST(writing, "another word is chosen; what is none is refused")
 
 	if (access(SIZE_16K "enabled", W_OK))
 		SKIP(missing);
-	strcpy(before, chosen(SIZE_16K "enabled"));
+	strcpy(before, chosen_of(SIZE_16K "enabled"));
 	for (const char *const *word =
 		     (const char *const[]){ "always", "madvise", "inherit", "never\n", NULL };
 	     *word; word++) {
 		CHECK(tell(SIZE_16K "enabled", *word));
-		CHECK(!strncmp(chosen(SIZE_16K "enabled"), *word, 5));
+		CHECK(!strncmp(chosen_of(SIZE_16K "enabled"), *word, 5));
 		CHECK(!tell(SIZE_16K "enabled", "sometimes"));
 		CHECK(!tell(SIZE_16K "enabled", "alway"));
-		CHECK(!strncmp(chosen(SIZE_16K "enabled"), *word, 5));
+		CHECK(!strncmp(chosen_of(SIZE_16K "enabled"), *word, 5));
 	}
 	MUST(tell(SIZE_16K "enabled", before));
 	CHECK(!tell(DIR_NAME "use_zero_page", "2"));
@@ -65,7 +60,7 @@ FORKED_TEST(sizes, "madvise for a size: four pages at once where MADV_HUGEPAGE i
 
 	if (access(SIZE_16K "stats/anon_fault_alloc", R_OK))
 		SKIP(missing);
-	strcpy(before, chosen(SIZE_16K "enabled"));
+	strcpy(before, chosen_of(SIZE_16K "enabled"));
 	allocs = atol(slurp(SIZE_16K "stats/anon_fault_alloc"));
 	p = lonely_anon(16);
 	p = (char *)(((uintptr_t)p + 4 * PAGE - 1) & ~(4 * PAGE - 1));

@@ -292,13 +292,13 @@ TEST(setting, "use_zero_page says whether there is one; without it a read brings
 		SKIP(missing);
 	before[0] = text[0];
 	CHECK(text[0] == '0' || text[0] == '1');
-	CHECK(!set_word(USE_ZERO_PAGE, "2"));
-	MUST(set_word(USE_ZERO_PAGE, "0"));
+	CHECK(!tell(USE_ZERO_PAGE, "2"));
+	MUST(tell(USE_ZERO_PAGE, "0"));
 
 	char *p = huge_area(1);
 
 	CHECK_EQ(load(p), 0);
-	MUST(set_word(USE_ZERO_PAGE, before));
+	MUST(tell(USE_ZERO_PAGE, before));
 	CHECK_EQ(kpageflags(p) & KPF_ZERO_PAGE, 0);
 	CHECK_EQ(smaps_kb(p, "AnonHugePages"), 2048);
 	CHECK_EQ(not_zero(p), 0);

@@ -49,6 +49,18 @@ bool tell(const char *file, const char *text)
 	return done;
 }
 
+bool chosen(const char *file, char *word, size_t size)
+{
+	char *text = slurp(file), *open = text ? strchr(text, '[') : NULL,
+	     *shut = open ? strchr(open, ']') : NULL;
+
+	if (!shut || (size_t)(shut - open) > size)
+		return false;
+	*shut = 0;
+	memcpy(word, open + 1, (size_t)(shut - open));
+	return true;
+}
+
 bool map_next(char **text, struct map *m)
 {
 	char *line = *text, *nl;

@@ -18,6 +18,9 @@ long proc_value(const char *path, const char *label);
 /* Writes to a file of /proc or /sys. False: there is none, it is not ours to write, or it does not want that. */
 bool tell(const char *file, const char *text);
 
+/* Of the words in such a file the one in brackets. False: there is none, or it is longer than word. */
+bool chosen(const char *file, char *word, size_t size);
+
 /* One line of /proc/self/maps. */
 struct map {
 	unsigned long start, end, offset, inode;
