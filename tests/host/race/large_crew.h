@@ -40,26 +40,17 @@ static inline void change_something(struct mm *of, u64 *x)
 
 	switch (next_random(x) % 7) {
 	case 0:
-		protect_range(of, AT(n), len, x);
-		break;
-	case 1:
-		map_anew(of, AT(n), len);
-		break;
-	case 2:
-		(void)mm_madvise(of, AT(n), len, MADV_DONTNEED);
-		break;
-	case 3:
-		(void)mm_mlock(of, AT(n), len, true);
-		break;
-	case 4:
 		(void)mm_munlock(of, B, WINDOW * PG);
 		break;
-	case 5:
+	case 1:
 		(void)mm_madvise(of, AT(n), len, next_random(x) % 2 ? MADV_PAGEOUT : MADV_COLD);
 		break;
-	default:
+	case 2:
 		for (unsigned int i = 0; i < 10; i++)
 			access_once(of, x);
+		break;
+	default:
+		change_range(of, AT(n), len, x);
 	}
 }
 

@@ -44,6 +44,24 @@ static inline void map_anew(struct mm *of, unsigned long va, unsigned long len)
 	BUG_ON(mm_mmap(of, va, len, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0) < 0);
 }
 
+/* Something that a program does to a range of its memory. */
+static inline void change_range(struct mm *of, unsigned long va, unsigned long len, u64 *x)
+{
+	switch (next_random(x) % 4) {
+	case 0:
+		protect_range(of, va, len, x);
+		break;
+	case 1:
+		map_anew(of, va, len);
+		break;
+	case 2:
+		(void)mm_madvise(of, va, len, MADV_DONTNEED);
+		break;
+	default:
+		(void)mm_mlock(of, va, len, next_random(x) % 2);
+	}
+}
+
 /* A child is gone. */
 static inline void child_leave(struct mm *child)
 {

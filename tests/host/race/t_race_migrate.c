@@ -46,26 +46,17 @@ static void change_something(struct mm *of, u64 *x)
 
 	switch (next_random(x) % 7) {
 	case 0:
-		protect_range(of, AT(n), len, x);
-		break;
-	case 1:
-		map_anew(of, AT(n), len);
-		break;
-	case 2:
-		(void)mm_madvise(of, AT(n), len, MADV_DONTNEED);
-		break;
-	case 3:
-		(void)mm_mlock(of, AT(n), len, next_random(x) % 2);
-		break;
-	case 4:
 		(void)mm_munlock(of, B, SHARED(WINDOW) - B);
 		break;
-	case 5:
+	case 1:
 		(void)mm_mlock(of, SHARED(n), len, true);
 		break;
-	default:
+	case 2:
 		for (unsigned int i = 0; i < 10; i++)
 			access_once(of, x, of != mm);
+		break;
+	default:
+		change_range(of, AT(n), len, x);
 	}
 }
 
