@@ -58,7 +58,7 @@ bool shmem_writeout(struct folio *folio, struct swap_plug *plug)
 	struct mapping *m = folio->mapping;
 
 	ASSERT(folio_test(folio, PG_locked) && !folio_test(folio, PG_anon));
-	if (!m || atomic_read(&folio->mapcount) || folio_test(folio, PG_writeback))
+	if (!m || atomic_read_acquire(&folio->mapcount) || folio_test(folio, PG_writeback))
 		return false;
 	if (!swap_cache_add(folio))
 		return false;

@@ -160,7 +160,8 @@ static bool remove_page(struct mapping *m, unsigned long first, unsigned long *i
 	done = folio->mapping == m;
 	if (done) {
 		folio_wait_writeback(folio);
-		if (unlikely(atomic_read(&folio->mapcount) > 0))
+		/* 0: whoever unmapped it, without its lock, is done with it. */
+		if (unlikely(atomic_read_acquire(&folio->mapcount) > 0))
 			unmap_mapping_range(m, folio->index, end, true);
 		remove_folio(m, folio);
 		*index = end;

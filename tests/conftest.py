@@ -275,7 +275,7 @@ def ahead(request, kernel):
 def run(kernel):
     """run(*arguments, stdin=bytes | file) calls ./run on that kernel."""
 
-    def call(*args, stdin=None, timeout=90):
+    def call(*args, stdin=None, timeout=240):
         given = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin or subprocess.DEVNULL}
         return subprocess.run(run_argv(kernel, *args), capture_output=True, timeout=timeout, **given)
 

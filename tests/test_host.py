@@ -26,7 +26,7 @@ def test_host_programs_are_built():
 @pytest.mark.parametrize("model", sorted(glob.glob(os.path.join(TOP, "tests", "model", "*.pml"))), ids=os.path.basename)
 def test_model(model, tmp_path):
     done = subprocess.run([os.path.join(TOP, "tests", "model", "check"), model, str(tmp_path)], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=180)  # fmt: skip
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)  # fmt: skip
     assert done.returncode == 0, done.stdout.decode(errors="replace")
 
 
