@@ -300,13 +300,8 @@ static long do_mmap(struct mm *mm, struct map_request *rq)
 long mm_mmap(struct mm *mm, unsigned long addr, unsigned long len, unsigned long prot,
 	     unsigned long flags, struct file *file, unsigned long pgoff)
 {
-	struct map_request rq = {
-		.addr = addr,
-		.len = PAGE_ALIGN(len),
-		.prot = prot,
-		.map_flags = flags,
-		.vma = { .file = file, .pgoff = pgoff },
-	};
+	struct vma_desc vma = { 0, 0, 0, file, NULL, pgoff, NULL };
+	struct map_request rq = { addr, PAGE_ALIGN(len), prot, flags, vma, false, false };
 	unsigned long populate;
 	long ret;
 
