@@ -158,7 +158,7 @@ static bool large_is_alone(struct folio *old, struct page *page)
 }
 
 /* True: the entry may become writable. When all pages are the writer's alone, all of a promoted table does, and stays promoted. */
-static bool large_reuse(struct fault_ctx *f, struct folio *old, pte_t bits)
+static __noinline bool large_reuse(struct fault_ctx *f, struct folio *old, pte_t bits)
 {
 	int maps = atomic_read(&old->mapcount);
 	pte_t *table = page_address(pte_table(f->pte));
@@ -219,7 +219,7 @@ static enum fault_result wp_copy(struct fault_ctx *f)
 }
 
 /* A shared page becomes writable in place; its folio is dirty from now on. */
-static enum fault_result wp_shared(struct fault_ctx *f)
+static __noinline enum fault_result wp_shared(struct fault_ctx *f)
 {
 	spinlock_t *ptl = pte_lockptr(f->pte);
 	enum fault_result r = FAULT_RETRY;
@@ -252,7 +252,7 @@ static struct folio *get_mapped_folio(struct fault_ctx *f)
 }
 
 /* The file has a backing store: dirty first, under the folio lock that writeback holds to make it clean. */
-static enum fault_result wp_stored(struct fault_ctx *f)
+static __noinline enum fault_result wp_stored(struct fault_ctx *f)
 {
 	struct folio *folio = get_mapped_folio(f);
 	enum fault_result r = FAULT_RETRY;
