@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Page faults: asks mm/fault.c what it means what the CPU said, and turns the answer into resumption, a signal, the exception table or a panic. Nothing here looks at
- * a mapping.
+ * Page faults: asks mm/fault.c what the fault that the CPU reports means, and turns the answer into resumption, a signal,
+ * the exception table or a panic. Nothing here looks at a mapping.
  */
 #include <arch/io.h>
 #include <arch/irq.h>
