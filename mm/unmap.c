@@ -54,7 +54,8 @@ static __noinline void free_swap_cache(struct unmap_batch *b)
 	b->swapcache = false;
 }
 
-void unmap_batch_flush(struct unmap_batch *b)
+/* Flushes and frees all that was gathered; the batch may be used on. */
+static __always_inline void batch_flush(struct unmap_batch *b)
 {
 	if (unlikely(atomic_read(&b->mm->unflushed))) {
 		b->start = 0;
@@ -73,18 +74,18 @@ void unmap_batch_flush(struct unmap_batch *b)
 
 void unmap_batch_finish(struct unmap_batch *b)
 {
-	unmap_batch_flush(b);
+	batch_flush(b);
 	if (b->block)
 		free_pages(b->block, BATCH_ORDER);
 }
 
 /* The inline array is full: a large unmap gets a larger one when memory allows, otherwise it flushes. */
-static void batch_make_room(struct unmap_batch *b)
+static __noinline void batch_make_room(struct unmap_batch *b)
 {
 	struct page *block = b->block ? NULL : alloc_pages(GFP_ATOMIC, BATCH_ORDER);
 
 	if (!block) {
-		unmap_batch_flush(b);
+		batch_flush(b);
 		return;
 	}
 	b->block = block;

@@ -29,8 +29,6 @@ struct unmap_batch {
 };
 
 void unmap_batch_init(struct unmap_batch *b, struct mm *mm);
-/* Flushes and frees all that was gathered; the batch may be used on. */
-void unmap_batch_flush(struct unmap_batch *b);
 /* Flushes and ends the batch. */
 void unmap_batch_finish(struct unmap_batch *b);
 /* Zaps the pages of [start, end) inside vma. mmap_lock or the mapping's i_mmap_lock held, any mode. */
