@@ -383,7 +383,7 @@ void unmap_vma_range(struct unmap_batch *b, struct vma *vma, unsigned long start
 	ASSERT(rwsem_is_locked(&mm->mmap_lock) ||
 	       (vma->mapping && rwsem_is_locked(&vma->mapping->i_mmap_lock)));
 	mm_update_hiwater(mm);
-	while (start < end && (pte = pgtable_next(&mm->pgt, &start, end, &stop))) {
+	while ((pte = pgtable_next(&mm->pgt, &start, end, &stop))) {
 		start = zap_table(b, pte, start, stop);
 		if (start < stop)
 			batch_make_room(b);

@@ -576,14 +576,12 @@ void pgtable_free_range(struct pgtable *pt, unsigned long start, unsigned long e
 			unsigned long floor, unsigned long ceiling,
 			void (*release)(void *arg, struct page *table), void *arg)
 {
-	const struct free_range fr = { pt, floor, ceiling, release, arg };
-
 	/* A table that serves a neighbour, too, stays, and so do those above it: often nothing is left to look at. */
 	if (ALIGN_DOWN(start, PMD_SIZE) < floor)
 		start = ALIGN_UP(start, PMD_SIZE);
 	if (ALIGN_UP(end, PMD_SIZE) > ceiling)
 		end = ALIGN_DOWN(end, PMD_SIZE);
-	if (start >= end)
-		return;
-	free_level(&fr, pt->root, PGD_SHIFT, start, end);
+	if (start < end)
+		free_level(&(const struct free_range){ pt, floor, ceiling, release, arg }, pt->root,
+			   PGD_SHIFT, start, end);
 }
