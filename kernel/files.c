@@ -38,18 +38,32 @@ static void put_bit(unsigned long *map, unsigned int n, bool on)
 
 /* ---- life ---- */
 
-struct files *files_alloc(void)
+/* A table of one reference, in whose slots and bitmaps is anything. */
+static struct files *files_make(void)
 {
-	struct files *t = kzalloc(sizeof(*t), GFP_KERNEL);
+	struct files *t = kmalloc(sizeof(*t), GFP_KERNEL);
 
 	if (!t)
 		return NULL;
 	refcount_set(&t->refs, 1);
 	spin_lock_init(&t->lock);
 	t->max = FIRST_FDS;
+	t->next = 0;
 	t->fd = t->first_fd;
 	t->used = t->first_used;
 	t->cloexec = t->first_cloexec;
+	return t;
+}
+
+struct files *files_alloc(void)
+{
+	struct files *t = files_make();
+
+	if (!t)
+		return NULL;
+	memset(t->first_fd, 0, sizeof(t->first_fd));
+	memset(t->first_used, 0, sizeof(t->first_used));
+	memset(t->first_cloexec, 0, sizeof(t->first_cloexec));
 	return t;
 }
 
@@ -75,6 +89,12 @@ static void set_arrays(struct files *t, struct file **fd, unsigned int max)
 	t->used = (unsigned long *)(fd + max);
 	t->cloexec = t->used + max / WORD_BITS;
 	t->max = max;
+}
+
+static void free_arrays(struct files *t)
+{
+	if (t->fd != t->first_fd)
+		kfree(t->fd);
 }
 
 static void copy_arrays(struct files *to, const struct files *from)
@@ -117,25 +137,24 @@ static int grow(struct files *t, unsigned int n)
 
 struct files *files_dup(struct files *from)
 {
-	struct files *t = files_alloc();
-	int err = 0;
+	struct files *t = files_make();
 
 	if (!t)
 		return NULL;
 	spin_lock(&from->lock);
-	while (!err && t->max < from->max) {
+	while (t->max < from->max) {
 		unsigned int max = from->max;
+		struct file **fd;
 
 		spin_unlock(&from->lock);
-		spin_lock(&t->lock);
-		err = grow(t, max - 1);
-		spin_unlock(&t->lock);
+		free_arrays(t);
+		fd = alloc_arrays(max);
+		if (!fd) {
+			kfree(t);
+			return NULL;
+		}
+		set_arrays(t, fd, max);
 		spin_lock(&from->lock);
-	}
-	if (err) {
-		spin_unlock(&from->lock);
-		kfree(t);
-		return NULL;
 	}
 	copy_arrays(t, from);
 	t->next = from->next;
@@ -167,8 +186,7 @@ void files_put(struct files *t)
 				file_close(f, t);
 			cond_resched();
 		}
-	if (t->fd != t->first_fd)
-		kfree(t->fd);
+	free_arrays(t);
 	kfree(t);
 }
 
