@@ -60,6 +60,7 @@ def main():
         if args.list:
             for name in experiment_matrix.shipped():
                 print(f"{name:<20} {experiment_matrix.load(name).title}")
+            print("make experiment E=NAME runs one and writes its report; what each has found: docs/experiments.md")
             return 0
         e = experiment_matrix.load(args.name)
         if args.plan:

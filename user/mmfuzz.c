@@ -157,7 +157,10 @@ int main(int argc, char **argv)
 		} else if (!strcmp(argv[i], "--ops") && i + 1 < argc) {
 			ops_wanted = number(argv[++i]);
 		} else {
-			puts("usage: mmfuzz [--seed S] [--ops N]");
+			puts("usage: mmfuzz [--seed S] [--ops N]\n"
+			     "Random memory calls against a model: the kernel is wrong, or the model is.\n"
+			     "  --seed S  what everything follows from (default: the time)\n"
+			     "  --ops N   how many calls");
 			return strcmp(argv[i], "--help") ? 2 : 0;
 		}
 	}

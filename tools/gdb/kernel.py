@@ -23,6 +23,8 @@ class Command(gdb.Command):
 
     def invoke(self, argument, from_tty):
         self.dont_repeat()
+        if gdb.selected_thread() is None:
+            raise gdb.GdbError("there is no machine: target remote :1234")
         try:
             self.run(gdb.string_to_argv(argument))
         except (gdb.error, ValueError) as e:
@@ -121,10 +123,7 @@ def function(pc):
 
 def cpu_number():
     """Of the CPU that gdb looks at: QEMU shows CPU n as its thread n + 1."""
-    thread = gdb.selected_thread()
-    if thread is None:
-        raise gdb.GdbError("there is no machine: target remote :1234")
-    return max(thread.ptid[1], 1) - 1
+    return max(gdb.selected_thread().ptid[1], 1) - 1
 
 
 def online_cpus():
