@@ -73,22 +73,24 @@ void lru_leave_new(struct folio *folio)
 	spin_unlock(lock);
 }
 
-/* What is locked of a large folio was counted when it was. */
-static void count_added_mlocked(long n, bool large)
+/* counted: as locked. What is locked of a large folio was when it became so. */
+static void count_added_mlocked(long n, bool counted)
 {
 	stat_add(NR_UNEVICTABLE, n);
 	stat_add(UNEVICTABLE_PGS_CULLED, n);
-	if (large)
+	if (counted)
 		return;
 	stat_add(NR_MLOCK, n);
 	stat_add(UNEVICTABLE_PGS_MLOCKED, n);
 }
 
-/* lru_lock held, or nobody else has the folio yet. */
+/* PG_mlocked is set when others found it in the page cache, and locked it, before it came here. lru_lock held. */
 static __noinline void add_mlocked(struct folio *folio)
 {
+	bool counted = folio_is_large(folio) || folio_test(folio, PG_mlocked);
+
 	set_flags(folio, MLOCK_BITS | 1UL << PG_lru);
-	count_added_mlocked((long)folio_nr_pages(folio), folio_is_large(folio));
+	count_added_mlocked((long)folio_nr_pages(folio), counted);
 }
 
 void lru_add(struct folio *folio)
@@ -97,7 +99,8 @@ void lru_add(struct folio *folio)
 
 	ASSERT(!folio_test(folio, PG_lru));
 	spin_lock(&lru.lock);
-	if (unlikely(folio_is_mlocked(folio))) {
+	/* Locked no more, but marked: whoever unlocked it will take the mark off, and expects it on no list. */
+	if (unlikely(folio_is_mlocked(folio) || folio_test(folio, PG_mlocked))) {
 		add_mlocked(folio);
 		spin_unlock(&lru.lock);
 		return;

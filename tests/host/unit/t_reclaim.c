@@ -3,6 +3,8 @@
  * Reclaim: what it takes and what it leaves, by the page tables and by the contents; nobody reclaims in the
  * background here, so every page that goes is taken by a call of the test.
  */
+#include "../../../mm/lru.h"
+#include "../../../mm/mlock_count.h"
 #include "../../../mm/reclaim.h"
 #include "t.h"
 #include "swap_device.h"
@@ -258,12 +260,45 @@ static void test_oom_reap_while_waiting(void **state)
 	assert_int_equal((unsigned long)result, FAULT_BUS);
 }
 
+/* A page of a file is found in the cache, mapped and locked, and perhaps unlocked, before it comes to its list. */
+static void test_locked_before_listed(void **state)
+{
+	(void)state;
+	for (unsigned int unlocked = 0; unlocked < 2; unlocked++) {
+		struct folio *folio = folio_alloc(GFP_KERNEL, 0);
+		unsigned long pages[NR_LRU_LISTS];
+
+		folio_set(folio, PG_swapbacked);
+		atomic_set(&folio->mlock_count, 1);
+		lru_mlock_now(&folio, 1);
+		if (unlocked)
+			atomic_set(&folio->mlock_count, 0);
+		lru_add(folio);
+		assert_int_equal(stat_read(NR_MLOCK), 1);
+		assert_int_equal(stat_read(NR_UNEVICTABLE), 1);
+		atomic_set(&folio->mlock_count, 0);
+		lru_munlock_now(&folio, 1);
+		assert_int_equal(stat_read(NR_MLOCK), 0);
+		assert_int_equal(stat_read(NR_UNEVICTABLE), 0);
+		lru_validate(pages);
+		assert_int_equal(pages[LRU_INACTIVE_ANON], 1);
+		folio_put(folio);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		R(test_more_than_memory), R(test_unused_go_first), R(test_locked_stay),
-		R(test_nothing_to_take),  R(test_write_errors),	   R(test_madvise),
-		R(test_refault),	  R(test_oom_reap),	   R(test_oom_reap_while_waiting),
+		R(test_more_than_memory),
+		R(test_unused_go_first),
+		R(test_locked_stay),
+		R(test_nothing_to_take),
+		R(test_write_errors),
+		R(test_madvise),
+		R(test_refault),
+		R(test_oom_reap),
+		R(test_oom_reap_while_waiting),
+		T(test_locked_before_listed),
 	};
 
 	sim_boot(T_FRAMES);
