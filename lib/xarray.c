@@ -179,7 +179,7 @@ int xa_store(struct xarray *xa, unsigned long index, void *entry)
 	slot = &leaf->slots[slot_of(index, 0)];
 	if (!*slot) {
 		leaf->used++;
-		xa->count++;
+		RACY_WRITE(xa->count, xa->count + 1);
 	}
 	*slot = entry;
 	return 0;
@@ -265,7 +265,7 @@ void *xa_erase(struct xarray *xa, unsigned long index)
 		if (unlikely(leaf->tags[tag]))
 			xa_clear_tag(xa, index, tag);
 	*slot = NULL;
-	xa->count--;
+	RACY_WRITE(xa->count, xa->count - 1);
 	if (--leaf->used == 0)
 		prune(xa, index);
 	return entry;

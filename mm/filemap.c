@@ -21,6 +21,7 @@ void mapping_init(struct mapping *m, unsigned int flags, const struct mapping_op
 	xa_init(&m->folios);
 	spin_lock_init(&m->lock);
 	m->flags = flags;
+	m->unevictable = flags & MAPPING_UNEVICTABLE;
 	m->size = 0;
 	m->ops = ops;
 	m->watch = NULL;
@@ -34,7 +35,7 @@ void mapping_init(struct mapping *m, unsigned int flags, const struct mapping_op
 	m->quota = NULL;
 	m->huge = NULL;
 	m->nr_swapped = 0;
-	INIT_LIST_HEAD(&m->swap_node);
+	m->swap_listed = false;
 	if (flags & MAPPING_WRITEBACK)
 		mapping_register_writeback(m);
 }

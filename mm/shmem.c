@@ -42,7 +42,8 @@ static bool replace_by_slot(struct mapping *m, struct folio *folio)
 	BUG_ON(xa_store(&m->folios, folio->index, swp_to_value(folio->swap)));
 	WRITE_ONCE(m->nr_swapped, m->nr_swapped + 1);
 	WRITE_ONCE(folio->mapping, NULL);
-	if (list_empty(&m->swap_node)) {
+	if (!m->swap_listed) {
+		m->swap_listed = true;
 		spin_lock(&swapped.lock);
 		list_add_tail(&m->swap_node, &swapped.mappings);
 		spin_unlock(&swapped.lock);
@@ -194,11 +195,11 @@ bool shmem_drop_value(struct mapping *m, unsigned long index, void *value)
 
 void shmem_mapping_gone(struct mapping *m)
 {
-	if (list_empty(&m->swap_node))
+	if (!m->swap_listed)
 		return;
 	mutex_lock(&bring_back_mutex);
 	spin_lock(&swapped.lock);
-	list_del_init(&m->swap_node);
+	list_del(&m->swap_node);
 	spin_unlock(&swapped.lock);
 	mutex_unlock(&bring_back_mutex);
 }

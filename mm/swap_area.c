@@ -121,7 +121,7 @@ static unsigned long take_slot(struct swap_area *area, unsigned long pfn, bool *
 				continue;
 			slot->pfn = (u32)pfn;
 			c->chunk->free--;
-			area->used++;
+			WRITE_ONCE(area->used, area->used + 1);
 			*turn_over = !c->chunk->free || c->next == CHUNK_SLOTS;
 			return (unsigned long)(c->chunk - area->chunks) * CHUNK_SLOTS + i;
 		}
@@ -216,7 +216,7 @@ void swap_slot_free(struct swap_area *area, swp_entry_t swp)
 	struct swap_chunk *chunk = chunk_of(area, swp_offset(swp));
 
 	assert_spin_locked(&area->lock);
-	area->used--;
+	WRITE_ONCE(area->used, area->used - 1);
 	chunk->free++;
 	if (!chunk->cpus) {
 		if (chunk->free == 1)

@@ -38,7 +38,7 @@ struct swap_area {
 	struct swap_chunk *chunks; /* [L] NULL: not in use */
 	unsigned long nr_slots;	   /* [I] bad ones included */
 	unsigned long pages;	   /* [I] slots that are not bad */
-	unsigned long used;	   /* [L] of them */
+	unsigned long used;	   /* [L; READ_ONCE] of them */
 	struct list_head empty;	   /* [L] chunks without a used slot */
 	struct list_head partial;  /* [L] chunks with both */
 	struct block_device *dev;  /* [I] */

@@ -18,7 +18,7 @@ struct xa_node;
 struct xarray {
 	struct xa_node *root;
 	unsigned int height; /* levels; 0 when empty */
-	unsigned long count; /* entries stored */
+	unsigned long count; /* entries stored; may be read without the lock, with READ_ONCE() */
 };
 
 /*

@@ -68,12 +68,12 @@ enum shmem_huge {
 
 /* mapping->flags */
 enum {
-	MAPPING_SHMEM = 1,     /* tmpfs, memfd and shared anonymous memory */
-	MAPPING_SEALABLE = 2,  /* seals may come: a memfd that allows them */
-	MAPPING_WRITEBACK = 4, /* has a store that dirty folios are written to: mm/writeback.h */
+	MAPPING_SHMEM = 1,	 /* tmpfs, memfd and shared anonymous memory */
+	MAPPING_SEALABLE = 2,	 /* seals may come: a memfd that allows them */
+	MAPPING_WRITEBACK = 4,	 /* has a store that dirty folios are written to: mm/writeback.h */
+	MAPPING_UNEVICTABLE = 8, /* at first; later mapping_set_unevictable() says so */
 	MAPPING_SECRET =
 		16, /* memfd_secret(): only page tables reach its pages; with UNEVICTABLE */
-	MAPPING_UNEVICTABLE = 8, /* [A] its pages stay in memory: SHM_LOCK, memfd_secret() */
 	MAPPING_PERMANENT =
 		32, /* every process maps it, and its pages stay for ever: nobody asks who maps them */
 };
@@ -81,7 +81,8 @@ enum {
 struct mapping {
 	struct xarray folios; /* [M] */
 	spinlock_t lock;
-	unsigned int flags; /* [I] MAPPING_*, but for UNEVICTABLE */
+	unsigned int flags; /* [I] MAPPING_* */
+	bool unevictable;   /* [A] its pages stay in memory: SHM_LOCK, memfd_secret() */
 	u64 size; /* i_size in bytes; written under the inode's lock, read with READ_ONCE */
 	const struct mapping_ops *ops; /* [I] may be NULL */
 	const struct vma_watch *watch; /* [I] set before the first vma; may be NULL */
@@ -100,6 +101,7 @@ struct mapping {
 	unsigned long
 		nr_swapped; /* [M; READ_ONCE] pages in swap: values in folios are their slots */
 	struct list_head swap_node; /* in the list of those that may have such: mm/shmem.c */
+	bool swap_listed;	    /* [M] it is in that list */
 	/* MAPPING_WRITEBACK only: */
 	struct list_head
 		wb_node; /* [B] in the list of all such mappings; B is mm/writeback.c's lock */
@@ -198,14 +200,11 @@ void filemap_punch_hole(struct mapping *m, u64 start, u64 end);
  */
 static inline void mapping_set_unevictable(struct mapping *m, bool unevictable)
 {
-	if (unevictable)
-		__atomic_or_fetch(&m->flags, MAPPING_UNEVICTABLE, __ATOMIC_RELAXED);
-	else
-		__atomic_and_fetch(&m->flags, ~(unsigned int)MAPPING_UNEVICTABLE, __ATOMIC_RELAXED);
+	WRITE_ONCE(m->unevictable, unevictable);
 }
 static inline bool mapping_unevictable(const struct mapping *m)
 {
-	return RACY_READ(m->flags) & MAPPING_UNEVICTABLE;
+	return READ_ONCE(m->unevictable);
 }
 /*
  * The kernel keeps the page for ever, with a reference: from now on reclaim never looks at it, and /proc does not count it

@@ -554,16 +554,18 @@ static void free_level(const struct free_range *fr, pte_t *table, unsigned int s
 	for (unsigned long va = start; va < end; va = next) {
 		pte_t *entry = &table[table_index(va, shift)];
 		unsigned long base = ALIGN_DOWN(va, span);
+		/* A fault in a neighbour may just be putting a table there, which stays. */
+		pte_t e = pte_read(entry);
 
 		next = min(base + span, end);
-		if (pte_none(*entry))
+		if (pte_none(e))
 			continue;
 		if (shift > PMD_SHIFT)
-			free_level(fr, entry_table(*entry), shift - 9, va, next);
+			free_level(fr, entry_table(e), shift - 9, va, next);
 		if (base >= fr->floor && base + span <= fr->ceiling) {
-			struct page *child = virt_to_page(entry_table(*entry));
+			struct page *child = virt_to_page(entry_table(e));
 
-			ASSERT(!(*entry & PTE_PS));
+			ASSERT(!(e & PTE_PS));
 			if (shift == PUD_SHIFT && child->pt_below)
 				free_below(fr, child);
 			__atomic_store_n(entry, 0, __ATOMIC_RELEASE);
