@@ -2,7 +2,7 @@
  *
  * Files whose pages stay in memory: segments under SHM_LOCK, memfd_secret().
  *
- * The mark is the file's (MAPPING_UNEVICTABLE), not its pages'. Setting it costs the same for a file of any size: what
+ * The mark is the file's (mapping->unevictable), not its pages'. Setting it costs the same for a file of any size: what
  * is on an evictable list stays there until reclaim meets it, and only pages that come later are unevictable at
  * once. Taking it away looks at all pages, because nobody else ever looks at what is unevictable.
  */
@@ -24,6 +24,7 @@ static unsigned int gather(struct mapping *m, unsigned long *index, struct folio
 			continue;
 		folio_get(folio);
 		folios[n++] = folio;
+		*index = folio->index + folio_nr_pages(folio) - 1;
 	}
 	spin_unlock(&m->lock);
 	return n;

@@ -234,6 +234,7 @@ static void test_unevictable_file(void **state)
 {
 	struct mm *mm = *state;
 	struct file *f = map_marked(mm, 2);
+	unsigned long scanned;
 	struct page *page;
 
 	mapping_set_unevictable(sim_file_mapping(f), true);
@@ -243,7 +244,12 @@ static void test_unevictable_file(void **state)
 	mm_put_page(page);
 	assert_int_equal(mm_collapse(mm, B, &any), 0);
 	check_whole(f, N);
+	assert_int_equal(stat_read(NR_UNEVICTABLE), N);
+	scanned = stat_read(UNEVICTABLE_PGS_SCANNED);
 	mapping_set_unevictable(sim_file_mapping(f), false);
+	mapping_rescue(sim_file_mapping(f));
+	assert_int_equal(stat_read(UNEVICTABLE_PGS_SCANNED) - scanned, N);
+	assert_int_equal(stat_read(NR_UNEVICTABLE), 0);
 	end(mm, f);
 }
 
