@@ -353,7 +353,6 @@ static int do_mount(const char *source, const char *target, const char *type, un
 	return mount_attach(m, d);
 }
 
-/* Only the flags change. */
 /* Other options for a mounted filesystem: of tmpfs, size= and huge=. */
 static int change_options(struct inode *root, char *data)
 {

@@ -221,8 +221,11 @@ void tmpfs_statfs(const struct inode *inode, struct statfs *buf)
 
 	if (s == internal)
 		return;
-	buf->f_blocks = (u64)max;
-	buf->f_bfree = buf->f_bavail = (u64)(used < max ? max - used : 0);
+	/* As in Linux a mount without limit says nothing of blocks. */
+	if (max != TMPFS_NO_LIMIT) {
+		buf->f_blocks = (u64)max;
+		buf->f_bfree = buf->f_bavail = (u64)(used < max ? max - used : 0);
+	}
 	buf->f_files = (u64)s->max_inodes;
 	buf->f_ffree = (u64)(s->max_inodes - atomic_read(&s->inodes));
 }
@@ -535,7 +538,7 @@ static int allocate_range(struct mapping *m, u64 off, u64 end)
 	const struct page_quota *q = m->quota;
 
 	if (q && (long)(last - (off >> PAGE_SHIFT)) - (long)mapping_nr_pages(m) >
-			 q->max - atomic_read(&q->used))
+			 READ_ONCE(q->max) - atomic_read(&q->used))
 		return -ENOSPC;
 	for (unsigned long i = (unsigned long)(off >> PAGE_SHIFT); i <= last; i++) {
 		struct folio *folio = filemap_new_large(m, i, end);

@@ -521,6 +521,7 @@ TEST(remounted, "a remount changes huge= and size=, and nothing that it does not
 TEST(remounted_smaller,
      "a mount does not become smaller than what is in it, nor limited afterwards")
 {
+	struct statfs sf;
 	char name[256];
 	char *dir;
 	int fd;
@@ -539,6 +540,9 @@ TEST(remounted_smaller,
 	CHECK_ERR(pwrite(fd, "x", 1, 12288), ENOSPC);
 	CHECK_EQ(mount("tmpfs", dir, "tmpfs", MS_REMOUNT, "size=0"), 0);
 	CHECK_EQ(pwrite(fd, "x", 1, 12288), 1);
+	MUST(!statfs(dir, &sf));
+	CHECK_EQ(sf.f_blocks, 0);
+	CHECK_EQ(sf.f_bavail, 0);
 	CHECK_ERR(mount("tmpfs", dir, "tmpfs", MS_REMOUNT, "size=1m"), EINVAL);
 	close(fd);
 	MUST(!umount(dir) && !rmdir(dir));
