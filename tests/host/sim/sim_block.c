@@ -16,6 +16,7 @@ struct block_device {
 	struct list_head queue; /* [lock] of the server */
 	struct task *server;	/* [lock] NULL: requests are done at once */
 	bool stop;		/* [lock] the server is to go */
+	unsigned int taken;	/* [lock] requests that the server took */
 };
 
 struct block_device *sim_block_create(u64 size)
@@ -173,7 +174,10 @@ int bio_submit_wait(struct bio *bio)
 	return bio->error;
 }
 
-/* The newest request, or NULL: nobody may count on their order. */
+/* Of so many requests one is the oldest: else those who read ahead keep it waiting as long as they run. */
+#define OLDEST_EVERY 4
+
+/* The newest request as a rule, or NULL: nobody may count on their order. */
 static struct bio *take(struct block_device *dev, bool *stop)
 {
 	struct bio *bio = NULL;
@@ -181,7 +185,8 @@ static struct bio *take(struct block_device *dev, bool *stop)
 	spin_lock(&dev->lock);
 	*stop = dev->stop;
 	if (!list_empty(&dev->queue)) {
-		bio = list_first_entry(&dev->queue, struct bio, node);
+		bio = dev->taken++ % OLDEST_EVERY ? list_first_entry(&dev->queue, struct bio, node)
+						  : list_last_entry(&dev->queue, struct bio, node);
 		list_del(&bio->node);
 	} else if (*stop) {
 		dev->server = NULL;
