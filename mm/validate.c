@@ -113,12 +113,13 @@ static void check_entry(const struct vma *vma, unsigned long va, pte_t e, struct
 		      vma);
 	} else {
 		/* Truncation may be about to take the page: then it has no mapping any more. */
-		CHECK(!folio->mapping || folio->mapping == vma->mapping, vma);
-		CHECK(!folio->mapping || index == vma_index(vma, va), vma);
+		const struct mapping *m = READ_ONCE(folio->mapping);
+
+		CHECK(!m || (m == vma->mapping && index == vma_index(vma, va)), vma);
 		CHECK(!pte_write(e) || vma_is_shared(vma), vma);
 		/* Writeback would not know. */
 		CHECK(!pte_write(e) || !(vma->mapping->flags & MAPPING_WRITEBACK) ||
-			      !folio->mapping || folio_test(folio, PG_dirty),
+			      folio_test(folio, PG_dirty) || !READ_ONCE(folio->mapping),
 		      vma);
 	}
 }
