@@ -528,32 +528,48 @@ static int punch_hole(struct inode *i, u64 off, u64 len)
 	return 0;
 }
 
-/*
- * Allocates what is missing. Nothing is written yet, so what an interrupted call leaves behind is
- * zeroes.
- */
+/* The folio that has page i, with a reference; end: of what will be there, in bytes. ERR_PTR. */
+static struct folio *allocate_page(struct mapping *m, unsigned long i, u64 end)
+{
+	struct folio *folio = filemap_get_folio(m, i);
+
+	if (!folio) {
+		folio = filemap_new_large(m, i, end);
+		return folio ? folio : filemap_grab_folio(m, i);
+	}
+	/* What an earlier call was given is not taken back when this one fails. As on Linux, it is no hole any more. */
+	if (!IS_ERR(folio) && folio_is_hole(folio))
+		folio_set(folio, PG_data);
+	return folio;
+}
+
+/* Allocates what is missing, all or nothing. */
 static int allocate_range(struct mapping *m, u64 off, u64 end)
 {
-	unsigned long last = (unsigned long)((end - 1) >> PAGE_SHIFT);
+	unsigned long first = (unsigned long)(off >> PAGE_SHIFT);
+	unsigned long last = (unsigned long)((end - 1) >> PAGE_SHIFT), i;
 	const struct page_quota *q = m->quota;
+	int err = 0;
 
-	if (q && (long)(last - (off >> PAGE_SHIFT)) - (long)mapping_nr_pages(m) >
+	if (q && (long)(last - first) - (long)mapping_nr_pages(m) >
 			 READ_ONCE(q->max) - atomic_read(&q->used))
 		return -ENOSPC;
-	for (unsigned long i = (unsigned long)(off >> PAGE_SHIFT); i <= last; i++) {
-		struct folio *folio = filemap_new_large(m, i, end);
+	for (i = first; i <= last && !err; i++) {
+		struct folio *folio = allocate_page(m, i, end);
 
-		if (!folio)
-			folio = filemap_grab_folio(m, i);
-		if (IS_ERR(folio))
-			return (int)PTR_ERR(folio);
+		if (IS_ERR(folio)) {
+			err = (int)PTR_ERR(folio);
+			break;
+		}
 		i = folio->index + folio_nr_pages(folio) - 1;
 		folio_put(folio);
 		if (park_interrupted(PARK_INTERRUPTIBLE))
-			return -EINTR;
+			err = -EINTR;
 		cond_resched();
 	}
-	return 0;
+	if (err && i > first)
+		filemap_drop_holes(m, first, min(i - 1, last));
+	return err;
 }
 
 static int tmpfs_fallocate(struct file *f, int mode, u64 off, u64 len)

@@ -229,6 +229,33 @@ unsigned long filemap_drop_clean(struct mapping *m, unsigned long first, unsigne
 	return dropped;
 }
 
+/* Who maps it, or writes to it, makes it no hole first. */
+static void drop_if_hole(struct mapping *m, struct folio *folio)
+{
+	folio_lock(folio);
+	if (folio->mapping == m && folio_is_hole(folio))
+		remove_folio(m, folio);
+	folio_unlock(folio);
+	folio_put(folio);
+}
+
+void filemap_drop_holes(struct mapping *m, unsigned long first, unsigned long last)
+{
+	void *page;
+
+	for (unsigned long i = first; (page = next_page(m, &i, last)); i++) {
+		if (!xa_is_value(page)) {
+			struct folio *folio = page;
+
+			i = folio->index + folio_nr_pages(folio) - 1;
+			drop_if_hole(m, folio);
+		}
+		if (i >= last)
+			break;
+		cond_resched();
+	}
+}
+
 /* The folio of which a part is to be zeroed, or NULL: a hole already, or it cannot be read. */
 static struct folio *get_folio_to_zero(struct mapping *m, unsigned long index)
 {

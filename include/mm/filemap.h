@@ -194,6 +194,8 @@ bool filemap_replace_folio(struct folio *old, struct folio *new,
 void filemap_truncate(struct mapping *m, u64 newsize);
 /* Makes [start, end) bytes a hole: whole pages are unmapped and dropped, edges zeroed. Inode's lock held. */
 void filemap_punch_hole(struct mapping *m, u64 start, u64 end);
+/* Drops the folios of page offsets [first, last] that are holes: folio_is_hole(). Inode's lock held. May sleep. */
+void filemap_drop_holes(struct mapping *m, unsigned long first, unsigned long last);
 /*
  * Its pages are to stay in memory from now on, or no longer. Those that are on an evictable list stay there until
  * reclaim meets them. Where they may go again, mapping_rescue() brings back those that had been taken off.

@@ -3,6 +3,7 @@
  * fallocate on tmpfs: allocate, keep size, punch holes; fadvise, fsync.
  */
 #include "test.h"
+#include <sys/mount.h>
 
 #define KEEP_SIZE 1
 #define PUNCH_HOLE 2
@@ -60,6 +61,32 @@ TEST(punch, "PUNCH_HOLE gives memory back, zeroes partial pages, keeps the size"
 	CHECK_EQ(blocks(fd), 0);
 	CHECK_EQ(size_of(fd), 8 * PAGE);
 	close(fd);
+}
+
+TEST(undone, "without room, what was allocated is given back; what an earlier call allocated stays, and is no hole any more")
+{
+	char *dir = scratch("mnt"), name[256], data[5 * PAGE] = { 1 };
+	int fd;
+
+	MUST(!mkdir(dir, 0700) || errno == EEXIST);
+	if (mount("tmpfs", dir, "tmpfs", 0, "size=64k,huge=never"))
+		SKIP("not allowed to mount");
+	snprintf(name, sizeof(name), "%s/file", dir);
+	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	MUST(fd >= 0 && pwrite(fd, data, sizeof(data), 100 * PAGE) == (ssize_t)sizeof(data));
+	CHECK_EQ(blocks(fd), 5 * 8);
+	CHECK_ERR(fallocate(fd, 0, 0, 12 * PAGE), ENOSPC);
+	CHECK_EQ(blocks(fd), 5 * 8);
+	CHECK_OK(fallocate(fd, 0, 2 * PAGE, 2 * PAGE));
+	CHECK_EQ(lseek(fd, 0, SEEK_DATA), 100 * PAGE);
+	CHECK_ERR(fallocate(fd, 0, 0, 12 * PAGE), ENOSPC);
+	CHECK_EQ(blocks(fd), 7 * 8);
+	CHECK_EQ(lseek(fd, 0, SEEK_DATA), 2 * PAGE);
+	CHECK_EQ(lseek(fd, 2 * PAGE, SEEK_HOLE), 4 * PAGE);
+	CHECK_OK(fallocate(fd, 0, 0, 11 * PAGE));
+	CHECK_EQ(blocks(fd), 16 * 8);
+	close(fd);
+	MUST(!umount(dir) && !rmdir(dir));
 }
 
 TEST(errors, "EINVAL, EOPNOTSUPP, EBADF, ENODEV or ESPIPE, EFBIG")
