@@ -7,8 +7,10 @@
 
 #include "t.h"
 #include <pthread.h>
+#include <time.h>
 
 #define MAX_THREADS 6
+#define RACE_SECONDS 20
 
 struct thread {
 	pthread_t thread;
@@ -17,6 +19,7 @@ struct thread {
 };
 
 static bool done; /* those who decide how long it takes have finished: the others may, too */
+static time_t race_ends;
 
 static inline u64 next_random(u64 *x)
 {
@@ -32,6 +35,23 @@ static inline bool is_done(void)
 static inline void set_done(bool value)
 {
 	__atomic_store_n(&done, value, __ATOMIC_RELAXED);
+}
+
+static inline time_t seconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+/*
+ * For who decides how long it takes: another round? Those who wait for a device, which takes turns with the others, get few
+ * of them on a host that is busy, and then fewer will do.
+ */
+static inline bool goes_on(unsigned long round, unsigned long rounds)
+{
+	return round < rounds && seconds_now() < race_ends;
 }
 
 /* A thread's caches would look like leaks. */
@@ -50,6 +70,8 @@ static inline void *thread_main(void *arg)
 
 static inline void start(struct thread *t, void (*fn)(u64 *x), unsigned long id)
 {
+	if (id == 1)
+		race_ends = seconds_now() + RACE_SECONDS;
 	t->fn = fn;
 	t->id = id;
 	assert_int_equal(pthread_create(&t->thread, NULL, thread_main, t), 0);

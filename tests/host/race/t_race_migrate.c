@@ -62,13 +62,13 @@ static void change_something(struct mm *of, u64 *x)
 
 static void changer(u64 *x)
 {
-	for (unsigned long i = 0; i < ROUNDS; i++)
+	for (unsigned long i = 0; goes_on(i, ROUNDS); i++)
 		change_something(mm, x);
 }
 
 static void forker(u64 *x)
 {
-	for (unsigned long i = 0; i < ROUNDS / 4; i++) {
+	for (unsigned long i = 0; goes_on(i, ROUNDS / 4); i++) {
 		struct mm *child = mm_fork(mm), *grandchild;
 
 		BUG_ON(IS_ERR(child));
@@ -89,7 +89,7 @@ static void writer(u64 *x)
 {
 	struct mapping *m = sim_file_mapping(file);
 
-	for (unsigned long i = 0; i < ROUNDS; i++) {
+	for (unsigned long i = 0; goes_on(i, ROUNDS); i++) {
 		unsigned long n = next_random(x) % WINDOW;
 		struct folio *folio;
 

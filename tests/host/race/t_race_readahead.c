@@ -100,7 +100,7 @@ static void adviser(u64 *x)
 /* The device has another size now and then. */
 static void flusher(u64 *x)
 {
-	for (int i = 0; i < ROUNDS; i++) {
+	for (unsigned long i = 0; goes_on(i, ROUNDS); i++) {
 		sim_block_resize(dev, (1 + next_random(x) % PAGES) * PG);
 		writeback_wake(1);
 		writeback_once();

@@ -42,7 +42,7 @@ static void toucher(u64 *x)
 /* The only one who has the inode's lock. */
 static void cutter(u64 *x)
 {
-	for (unsigned long i = 0; i < ROUNDS; i++) {
+	for (unsigned long i = 0; goes_on(i, ROUNDS); i++) {
 		u64 first = next_random(x) % PAGES, n = 1 + next_random(x) % (PAGES - first);
 
 		if (next_random(x) % 2) {

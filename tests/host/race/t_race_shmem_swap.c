@@ -53,7 +53,7 @@ static void write_page(struct mapping *m, unsigned long n)
 /* Files of which pages are in swap when they end. */
 static void filer(u64 *x)
 {
-	for (unsigned long i = 0; i < ROUNDS; i++) {
+	for (unsigned long i = 0; goes_on(i, ROUNDS); i++) {
 		unsigned long n = 1 + next_random(x) % 64;
 		struct file *f = sim_file(n * PG, true);
 		struct mapping *m = sim_file_mapping(f);

@@ -94,7 +94,7 @@ static void syncer(u64 *x)
 	u8 before[KEPT];
 	u32 since = 0;
 
-	for (int i = 0; i < SYNCS; i++) {
+	for (unsigned long i = 0; goes_on(i, SYNCS); i++) {
 		for (unsigned long p = 0; p < KEPT; p++)
 			before[p] = __atomic_load_n(&written[p], __ATOMIC_ACQUIRE);
 		BUG_ON(filemap_sync(m, 0, KEPT * PG, &since));
