@@ -63,7 +63,7 @@ TEST(punch, "PUNCH_HOLE gives memory back, zeroes partial pages, keeps the size"
 	close(fd);
 }
 
-TEST(undone, "without room, what was allocated is given back; what an earlier call allocated stays, and is no hole any more")
+TEST(undone, "without room nothing is allocated; what an earlier call allocated stays, as data")
 {
 	char *dir = scratch("mnt"), name[256], data[5 * PAGE] = { 1 };
 	int fd;
