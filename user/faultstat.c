@@ -275,16 +275,19 @@ static unsigned int screen_lines(void)
 	return isatty(1) && !ioctl(1, TIOCGWINSZ, &size) && size.ws_row > 4 ? size.ws_row : 24;
 }
 
-/* Lines until it is over; returns what the program's wait status is, or 0. */
-static int watch(double seconds, long count, bool only_total, pid_t program)
+/* Starts the program, if there is one. Lines until it is over; returns what its wait status is, or 0. */
+static int watch(double seconds, long count, bool only_total, char **argv)
 {
 	unsigned int lines = 0, height = screen_lines();
 	struct sample first, last, now;
 	bool more = true;
+	pid_t program;
 	int status = 0;
 
+	/* Before the program, which may be over within a time slice. */
 	take(&first);
 	last = first;
+	program = *argv ? start(argv) : 0;
 	for (long n = 1; more; n++) {
 		more = wait_until(last.ns + (uint64_t)(seconds * 1e9), program, &status);
 		take(&now);
@@ -369,7 +372,7 @@ int main(int argc, char **argv)
 	measured = !write_text(FAULTSTAT, "on\n");
 	sigaction(SIGINT, &(struct sigaction){ .sa_handler = stop }, NULL);
 	sigaction(SIGTERM, &(struct sigaction){ .sa_handler = stop }, NULL);
-	status = watch(seconds, count, only_total, *program ? start(program) : 0);
+	status = watch(seconds, count, only_total, program);
 	if (measured)
 		write_text(FAULTSTAT, "off\n");
 	return *program ? exit_status(status) : 0;
